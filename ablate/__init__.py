@@ -1,0 +1,24 @@
+"""ablate: which training tricks help on your task, by how much, at what cost, and is it real?
+
+`ablate.run(cfg, workdir)` trains a study and `ablate.load(workdir)` gives its rows; `ablate.tricks` holds every trick
+as a plain optax, flax or JAX function. Heavy imports wait until they are needed.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ablate.rows import load
+    from ablate.run import run
+    from ablate.study import base_config, choice
+
+__all__ = ["base_config", "choice", "load", "run"]
+
+_HOMES = {"run": "ablate.run", "load": "ablate.rows", "base_config": "ablate.study", "choice": "ablate.study"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ablate' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)

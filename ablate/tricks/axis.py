@@ -84,8 +84,7 @@ def signature_of(make: Callable[..., Any]) -> Mapping[str, Argument]:
     return {
         name: Argument(name, hints.get(name, Any), parameter.default, is_scalar(hints.get(name, Any)))
         for name, parameter in inspect.signature(make).parameters.items()
-        if name not in ("parent", "name")
-        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if name not in ("parent", "name") and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     }
 
 

@@ -1,0 +1,77 @@
+"""The catalogue of tricks, generated from the tables and their docstrings."""
+
+import inspect
+from io import StringIO
+
+from rich.console import Console
+from rich.table import Table
+
+from ablate.study.choices import MODEL, axis_of
+from ablate.study.problems import ConfigError, unknown
+from ablate.tricks import AXES
+from ablate.tricks.axis import Axis, Choice
+
+
+def all_axes() -> str:
+    """Every axis with its choices, the one that stands for absence first."""
+    table = Table("axis", "called as", "choices")
+    for axis in (MODEL, *AXES.values()):
+        table.add_row(axis.name, axis.seam.replace("[", r"\["), ", ".join(axis.choices))
+    return _text(table) + "\nablate tricks AXIS.NAME shows formula, arguments, off value and reference."
+
+
+def one_axis(name: str) -> str:
+    """The choices of one axis with their arguments and off values.
+
+    Raises:
+        ConfigError: there is no such axis.
+    """
+    axis = _axis(name)
+    table = Table("choice", "arguments", "off at", "what it does")
+    for choice_name, choice in axis.choices.items():
+        table.add_row(choice_name, _arguments(axis, choice), _off(axis, choice_name), _summary(choice))
+    return _text(table)
+
+
+def one_choice(axis_name: str, name: str) -> str:
+    """All about one choice.
+
+    Raises:
+        ConfigError: there is no such axis or choice.
+    """
+    axis = _axis(axis_name)
+    if name not in axis.choices:
+        raise ConfigError([unknown(f"{axis_name}.{name}", "choice", name, axis.choices)])
+    choice = axis.choices[name]
+    head = [f"{axis.name}.{name}({_arguments(axis, choice)})", f"off at: {_off(axis, name)}"]
+    return "\n".join([*head, "", inspect.cleandoc(choice.make.__doc__ or "")])
+
+
+def _axis(name: str) -> Axis:
+    if name not in ("model", *AXES):
+        raise ConfigError([unknown(name, "axis", name, ("model", *AXES))])
+    return axis_of(name)
+
+
+def _arguments(axis: Axis, choice: Choice) -> str:
+    found = axis.arguments(choice).values()
+    return ", ".join(a.name if a.required else f"{a.name}={a.default}" for a in found)
+
+
+def _off(axis: Axis, name: str) -> str:
+    choice = axis.choices[name]
+    if name == axis.identity:
+        return "always"
+    if not choice.off:
+        return "never: a program of its own" if axis.in_step else "never"
+    return ", ".join(f"{key}={value:g}" for key, value in choice.off.items())
+
+
+def _summary(choice: Choice) -> str:
+    return inspect.cleandoc(choice.make.__doc__ or "").split("\n")[0].replace("[", r"\[")
+
+
+def _text(table: Table) -> str:
+    console = Console(file=StringIO(), width=150)
+    console.print(table)
+    return str(console.file.getvalue()).rstrip()  # type: ignore[attr-defined]

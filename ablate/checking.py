@@ -1,0 +1,113 @@
+"""Sanity checks: does every arm start at log C, learn 64 examples by heart, stay finite, and compile once?
+
+The checks train on the first 64 images of the pool with clean labels, one lane per arm, with the loop that studies use.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from ablate.data import Dataset, Split
+from ablate.planning import Plan, ProgramPlan, lane_job
+from ablate.study.programs import Lane
+from ablate.train.lanes import Lanes
+from ablate.train.loop import Job, Loop, Result
+from ablate.train.strategy import waves
+
+EXAMPLES = 64
+STEPS = 300
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """What the checks say about one arm."""
+
+    arm: str
+    first_loss: float | None
+    log_classes: float
+    accuracy: float | None
+    finite: bool
+    compiles: int
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, in words; empty where all is well."""
+        found = []
+        if not self.finite:
+            found.append("gradients became non-finite")
+        if self.first_loss is not None and self.first_loss > 2 * self.log_classes:
+            found.append("first loss far above log C")
+        if self.accuracy is not None and self.accuracy < 0.95:
+            found.append(f"does not learn {EXAMPLES} examples by heart in {STEPS} steps")
+        if self.compiles != 1:
+            found.append(f"the step was compiled {self.compiles} times")
+        return found
+
+    @property
+    def passes(self) -> bool:
+        """No problem found."""
+        return not self.problems
+
+    def cells(self) -> list[str]:
+        """The cells of its table row."""
+        return [
+            self.arm.replace("[", r"\["),
+            "–" if self.first_loss is None else f"{self.first_loss:.3f}",
+            f"{self.log_classes:.3f}",
+            "–" if self.accuracy is None else f"{100 * self.accuracy:.0f} %",
+            "finite" if self.finite else "non-finite",
+            str(self.compiles),
+            "; ".join(self.problems) or "passes",
+        ]
+
+
+def check_plan(plan: Plan) -> list[Check]:
+    """Checks one cell of every arm, in the order of the arms."""
+    dataset = _few(plan.dataset)
+    found = {check.arm: check for item in plan.programs for check in _check_program(plan, item, dataset)}
+    return [found[arm.name] for arm in plan.arms]
+
+
+def _few(dataset: Dataset) -> Dataset:
+    images, labels = np.asarray(dataset.images[:EXAMPLES]), dataset.labels[:EXAMPLES]
+    return dataclasses.replace(dataset, images=images, labels=labels, test_images=images, test_labels=labels)
+
+
+def _check_program(plan: Plan, item: ProgramPlan, dataset: Dataset) -> list[Check]:
+    firsts = list({lane.cell.arm.name: lane for lane in reversed(item.program.lanes)}.values())
+    lanes, checks = None, []
+    for wave in waves(len(firsts), len(plan.devices), item.strategy, plan.spec.train.lanes):
+        if lanes is None:
+            images = np.concatenate([dataset.images, dataset.test_images])
+            task = dataclasses.replace(item.task, evaluations=2)
+            lanes = Lanes(task, item.strategy, plan.devices, images)
+        members = [firsts[k] for k in wave.members]
+        results = _results(plan, members, wave.width, lanes, dataset)
+        checks += [
+            _check(lane, result, dataset.classes, lanes.step_compiles)
+            for lane, result in zip(members, results, strict=True)
+        ]
+    return checks
+
+
+def _results(plan: Plan, members: list[Lane], width: int, lanes: Lanes, dataset: Dataset) -> list[Result]:
+    every = np.arange(len(dataset.labels), dtype=np.int32)
+    split = Split(every, dataset.labels, every)
+    jobs = [dataclasses.replace(lane_job(lane, plan.dataset, plan.sampling), split=split) for lane in members]
+    batch = min(plan.spec.train.batch_size, len(every))
+    job = Job(tuple(jobs), width, dataset, STEPS, batch, STEPS, len(every))
+    loop = Loop(lanes, job)
+    *_, last = loop.moments(loop.start())
+    return loop.results(last)
+
+
+def _check(lane: Lane, result: Result, classes: int, compiles: int) -> Check:
+    return Check(
+        arm=lane.cell.arm.name,
+        first_loss=result.curves["val_loss"][0],
+        log_classes=math.log(classes),
+        accuracy=result.metrics["test_accuracy"],
+        finite=result.diverged_step is None,
+        compiles=compiles,
+    )

@@ -1,0 +1,234 @@
+"""The commands: from parsed flags to printed results. Heavy imports wait until a command needs them."""
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def run(options: argparse.Namespace) -> int:
+    """`ablate run`: 0 all done, 1 some cells failed, 75 interrupted."""
+    from ablate.display import display_for
+    from ablate.run import Interrupted, execute
+
+    plan_ = _plan(options)
+    directory = options.workdir or Path("results") / plan_.name
+    try:
+        rows = execute(
+            plan_,
+            directory,
+            retry_failed=options.retry_failed,
+            display=display_for(Console(stderr=True, soft_wrap=True)),
+        )
+    except Interrupted:
+        print(f"ablate: interrupted; the same command continues from the checkpoint in {directory}", file=sys.stderr)
+        return 75
+    _say_results(rows, directory)
+    return int(any(row["status"] not in ("done", "diverged") for row in rows))
+
+
+def plan(options: argparse.Namespace) -> int:
+    """`ablate plan`: prints the plan; trains nothing."""
+    from ablate.estimate import estimate
+    from ablate.planning import study_json
+
+    plan_ = _plan(options)
+    content, cost = study_json(plan_), estimate(plan_)
+    if options.json:
+        print(json.dumps({**content, "estimate": cost}, indent=1, ensure_ascii=False))
+        return 0
+    console = Console(soft_wrap=True)
+    console.print(
+        f"{content['name']}: {len(content['arms'])} arms x {len(content['seeds'])} seeds = {len(content['cells'])} cells, "
+        f"{len(content['programs'])} programs, {content['train']['steps']} steps of {content['train']['batch_size']}, "
+        f"{len(plan_.devices)} {plan_.devices[0].platform} devices",
+        markup=False,
+        highlight=False,
+    )
+    console.print(_arm_table(content))
+    console.print(_program_table(content, cost))
+    console.print(
+        f"about {_duration(cost['seconds'])} and {cost['bytes'] / 2**20:.0f} MiB of state and activations at most; "
+        "a rough figure from counted operations, within a factor of 3",
+        markup=False,
+        highlight=False,
+    )
+    return 0
+
+
+def status(options: argparse.Namespace) -> int:
+    """`ablate status`: counts by status, without locking."""
+    from ablate.rows import Rows
+
+    rows = Rows.load(options.directory)
+    found = {row["cell"]: row["status"] for row in rows}
+    progress = rows.progress or {}
+    alive = progress.get("state") == "running" and _alive(progress.get("pid"))
+    running = set(progress.get("running_cells") or ())
+    for cell in rows.study["cells"]:
+        unfinished = ("running" if alive else "interrupted") if cell["cell"] in running else "pending"
+        found.setdefault(cell["cell"], unfinished)
+    counts = Counter(found.values())
+    content = {
+        "directory": str(options.directory),
+        "state": progress.get("state") if alive or progress.get("state") == "finished" else "stopped",
+        "cells": dict(sorted(counts.items())),
+        "program": progress.get("program") if alive else None,
+        "step": progress.get("step") if alive else None,
+        "steps": rows.study["train"]["steps"],
+        "updated": progress.get("updated"),
+        "errors": {row["cell"]: row["error"]["message"].splitlines()[:1] for row in rows if row["error"]},
+    }
+    print(json.dumps(content, indent=1, ensure_ascii=False) if options.json else _status_text(content))
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    """`ablate report`: all reports again, from the rows."""
+    from ablate.run import report as write
+
+    _say_results(write(options.directory), options.directory)
+    return 0
+
+
+def tricks(options: argparse.Namespace) -> int:
+    """`ablate tricks`: the catalogue, generated from the tables."""
+    from ablate.catalogue import all_axes, one_axis, one_choice
+
+    axis, _, name = (options.name or "").partition(".")
+    print(all_axes() if not axis else one_choice(axis, name) if name else one_axis(axis))
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """`ablate check`: 0 if every program passes, else 1."""
+    from ablate.checking import check_plan
+
+    found = check_plan(_plan(options))
+    table = Table("arm", "first loss", "log C", "accuracy on 64", "gradients", "compiles", "verdict")
+    for item in found:
+        table.add_row(*item.cells())
+    Console(soft_wrap=True).print(table)
+    return int(not all(item.passes for item in found))
+
+
+def probe(options: argparse.Namespace) -> int:
+    """`ablate probe`: mean and sd of activations and gradients by layer, as table and figure."""
+    from ablate.probing import probe_plan, write_probe
+
+    plan_ = _plan(options)
+    layers = probe_plan(plan_)
+    table = Table("arm", "layer", "activation mean", "activation sd", "gradient mean", "gradient sd")
+    for layer in layers:
+        table.add_row(*layer.cells())
+    Console(soft_wrap=True).print(table)
+    directory = options.workdir or Path("results") / plan_.name
+    for path in write_probe(directory, layers):
+        print(path)
+    return 0
+
+
+def _plan(options: argparse.Namespace) -> Any:
+    """Everything before the first compile: config, devices, plan."""
+    from ablate.study.loading import load_config, question_of
+    from ablate.study.resolving import resolve
+
+    spec = resolve(load_config(options.config, options.overrides))
+    prepare_jax()
+    from ablate.planning import make_plan
+
+    name = Path(options.config if os.path.exists(options.config) else options.config.split(":")[0]).stem
+    return make_plan(
+        spec,
+        name=name,
+        question=question_of(options.config),
+        command=options.command_line,
+        strategy=getattr(options, "strategy", None),
+    )
+
+
+def prepare_jax() -> None:
+    """One virtual device per core on CPU, and compiled programs kept between runs. Before JAX starts, so here."""
+    import jax
+
+    from ablate.data import cache_root
+
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "host_platform_device_count" not in flags and "JAX_NUM_CPU_DEVICES" not in os.environ:
+        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+    jax.config.update("jax_compilation_cache_dir", str(cache_root() / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _say_results(rows: Any, directory: Path) -> None:
+    from ablate.report.document import answers, status_line
+    from ablate.report.tables import tabulate
+
+    tables = tabulate(rows.study, list(rows))
+    print(status_line(tables))
+    for answer in answers(tables):
+        print(f"  {answer.arm}: {answer.text}")
+    print(f"{directory / 'report.md'}  {directory / 'report.html'}  {directory / 'summary.csv'}")
+
+
+def _arm_table(content: dict[str, Any]) -> Table:
+    table = Table("arm", "differs in", "program")
+    owner = {cell["arm"]: cell["program"] for cell in content["cells"]}
+    for arm in content["arms"]:
+        table.add_row(_safe(arm["name"]), _safe(", ".join(arm["changes"]) or "the baseline"), owner[arm["name"]])
+    return table
+
+
+def _program_table(content: dict[str, Any], cost: dict[str, Any]) -> Table:
+    table = Table("program", "arms", "cells", "lanes", "waves", "strategy", "because", "parameters", "about")
+    for item in content["programs"]:
+        table.add_row(
+            item["id"],
+            str(len(item["arms"])),
+            str(len(item["cells"])),
+            str(item["lanes"]),
+            str(item["waves"]),
+            item["strategy"],
+            item["why"],
+            f"{item['parameters']:,}",
+            _duration(cost["programs"][item["id"]]),
+        )
+    return table
+
+
+def _status_text(content: dict[str, Any]) -> str:
+    counts = ", ".join(f"{count} {name}" for name, count in content["cells"].items())
+    lines = [f"{content['directory']}: {content['state']}; {counts}"]
+    if content["program"]:
+        lines.append(f"program {content['program']}, step {content['step']} of {content['steps']}")
+    if content["updated"]:
+        lines.append(f"last heard of at {content['updated']}")
+    lines += [f"{cell}: {' '.join(message)}" for cell, message in content["errors"].items()]
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _safe(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _alive(pid: Any) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (OSError, TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,147 @@
+"""Any image classification set of tensorflow-datasets, read without TensorFlow and decoded once.
+
+Preparing a set needs TensorFlow (`pip install 'ablate[tfds]'`); reading a prepared one does not. Decoding runs at
+some thousand images per second, so the decoded arrays are kept in the user's cache and mapped into memory.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ablate.data.dataset import Dataset
+
+
+class DataError(ValueError):
+    """A data set that cannot be used, with one line that says what to do."""
+
+
+def tfds_dataset(name: str, size: int = 0, split: str = "train", test_split: str = "test") -> Dataset:
+    """An image classification set by its TFDS name, prepared as ArrayRecord.
+
+    Args:
+        name: TFDS name, for example fashion_mnist or cifar10:3.0.2.
+        size: edge length in pixels that every image is resized to; 0 keeps images that have one size already.
+        split: the split that seeds divide into training and validation.
+        test_split: the split that is read once, at the end.
+
+    Returns:
+        A `Dataset`.
+
+    Raises:
+        DataError: not prepared, unknown, not image classification, or images of several sizes with `size` 0.
+
+    References:
+        TensorFlow Datasets. https://www.tensorflow.org/datasets
+    """
+    builder = _builder(name)
+    cache = _cache_folder(builder, size)
+    images, labels = _arrays(builder, split, cache, size)
+    test_images, test_labels = _arrays(builder, test_split, cache, size)
+    classes = builder.info.features["label"].num_classes
+    return Dataset(
+        name=name,
+        images=images,
+        labels=labels,
+        test_images=test_images,
+        test_labels=test_labels,
+        classes=classes,
+        description=f"{builder.info.full_name} of tensorflow-datasets",
+    )
+
+
+def _builder(name: str) -> Any:
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder(name, file_format="array_record")
+    except tfds.core.DatasetNotFoundError as error:
+        raise DataError(
+            f"data.name: {name!r} is neither a data set of ablate (digits) nor one that tensorflow-datasets knows"
+        ) from error
+    if not builder.data_path.exists():
+        _prepare(builder, name)
+    if not {"image", "label"} <= set(builder.info.features or ()):
+        raise DataError(f"data.name: {name!r} has no image and label features; ablate trains image classifiers")
+    return builder
+
+
+def _prepare(builder: Any, name: str) -> None:
+    import importlib.util
+
+    if importlib.util.find_spec("tensorflow") is None:
+        raise DataError(
+            f"data.name: {name!r} is not prepared in {builder.data_path} (as array_record); set TFDS_DATA_DIR to the "
+            "folder that has it, or pip install 'ablate[tfds]' to prepare it here"
+        )
+    try:
+        builder.download_and_prepare(file_format="array_record")
+    except Exception as error:  # network, disk, checksum: the user needs the reason in one line
+        raise DataError(f"data.name: preparing {name!r} failed: {type(error).__name__}: {error}") from error
+
+
+def cache_root() -> Path:
+    """Where decoded arrays and compiled programs are kept between runs."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ablate"
+
+
+def _cache_folder(builder: Any, size: int) -> Path:
+    return cache_root() / "arrays" / builder.info.full_name.replace("/", "-") / (f"{size}px" if size else "as-is")
+
+
+def _arrays(builder: Any, split: str, cache: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
+    if split not in builder.info.splits:
+        known = ", ".join(builder.info.splits)
+        raise DataError(
+            f"data: {builder.name!r} has no split {split!r}; it has {known}; set data.split, data.test_split"
+        )
+    count = builder.info.splits[split].num_examples
+    images, labels = _cached(cache, split, count)
+    if images is None or labels is None:
+        images, labels = _decode(builder, split, size)
+        _keep(cache, split, images, labels)
+    return images, labels
+
+
+def _cached(cache: Path, split: str, count: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+    try:
+        images = np.load(cache / f"{split}-images.npy", mmap_mode="r")
+        labels = np.load(cache / f"{split}-labels.npy")
+    except (OSError, ValueError):
+        return None, None
+    return (images, labels) if len(images) == len(labels) == count else (None, None)
+
+
+def _decode(builder: Any, split: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+    source = builder.as_data_source(split=split)
+    images, labels, shapes = [], [], set()
+    for example in source:
+        image = np.asarray(example["image"], np.uint8)
+        image = _resized(image, size) if size else image
+        images.append(image)
+        shapes.add(image.shape)
+        labels.append(int(example["label"]))
+    if len(shapes) > 1:
+        raise DataError(f"data.size: images of {builder.name!r} have {len(shapes)} sizes; set data.size, e.g. 64")
+    return np.stack(images), np.asarray(labels, np.int32)
+
+
+def _resized(image: np.ndarray, size: int) -> np.ndarray:
+    from PIL import Image
+
+    grey = image.shape[-1] == 1
+    picture = Image.fromarray(image[..., 0] if grey else image).resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(picture, np.uint8).reshape(size, size, image.shape[-1])
+
+
+def _keep(cache: Path, split: str, images: np.ndarray, labels: np.ndarray) -> None:
+    """A cache that cannot be written only costs time at the next start."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        for kind, array in (("images", images), ("labels", labels)):
+            temporary = cache / f".{split}-{kind}.{os.getpid()}.npy"
+            np.save(temporary, array)
+            os.replace(temporary, cache / f"{split}-{kind}.npy")
+    except OSError:
+        pass

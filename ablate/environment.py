@@ -1,0 +1,42 @@
+"""What a run happened on: recorded beside the results, never part of what decides re-use."""
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from typing import Any
+
+PACKAGES = ("ablate", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "clu", "numpy", "scipy")
+VARIABLES = ("XLA_FLAGS", "JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
+
+
+def environment() -> dict[str, Any]:
+    """Versions, devices, git state; allow-listed variables only, so that no secret is written down."""
+    import jax
+
+    return {
+        "versions": {name: _version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "git_commit": _git("rev-parse", "HEAD"),
+        "git_dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git(*arguments: str) -> str | None:
+    """Of the directory the command was given in: that is where the experiment lives."""
+    try:
+        found = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() or None if found.returncode == 0 else None

@@ -1,0 +1,267 @@
+"""The plan of a study: everything that is known before anything is trained."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from ablate.data import DataError, Dataset, Sampling
+from ablate.study.cells import Cell, cells_of, jsonable
+from ablate.study.design import Arm, arms_of
+from ablate.study.problems import ConfigError, unknown
+from ablate.study.programs import Lane, Program, Slot, programs_of
+from ablate.study.resolving import Spec
+from ablate.train.keys import split_of
+from ablate.train.lanes import advance_one
+from ablate.train.loop import LaneJob
+from ablate.train.parts import Compiled
+from ablate.train.step import Classification, State
+from ablate.train.strategy import STRATEGIES, Strategy, Wave, choose, waves
+from ablate.tricks.scale import ImageStats
+
+SEED_VARIES = ("initial weights", "batch order", "augmentation", "dropout", "the train/validation split", "label noise")
+
+
+@dataclasses.dataclass(frozen=True)
+class ProgramPlan:
+    """A program with the way it will run."""
+
+    program: Program
+    task: Classification
+    strategy: Strategy
+    why: str
+    waves: tuple[Wave, ...]
+    parameters: int
+    state_bytes: int
+
+    @property
+    def width(self) -> int:
+        """Lanes of every wave, padding included."""
+        return self.waves[0].width
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A study, ready to run on `devices`."""
+
+    name: str
+    question: str
+    command: str
+    spec: Spec
+    arms: tuple[Arm, ...]
+    cells: tuple[Cell, ...]
+    programs: tuple[ProgramPlan, ...]
+    dataset: Dataset
+    sampling: Sampling
+    devices: tuple[jax.Device, ...]
+
+    @property
+    def eval_batch_size(self) -> int:
+        """One batch for the validation split where it fits, so that little is padded."""
+        train, validation = split_sizes(self.dataset, self.sampling)
+        del train
+        size = min(self.spec.train.eval_batch_size, validation or len(self.dataset.test_labels))
+        across = len(self.devices) if any(p.strategy.sharded for p in self.programs) else 1
+        return -(-size // across) * across
+
+
+def make_plan(spec: Spec, *, name: str, question: str = "", command: str = "", strategy: str | None = None) -> Plan:
+    """Arms, cells, programs and strategies of a study; compiles and trains nothing.
+
+    Raises:
+        ConfigError: with every problem that shows before the first compile.
+    """
+    arms = arms_of(spec)
+    dataset, sampling = _load(spec)
+    devices = tuple(jax.devices())
+    cells = cells_of(spec, arms, dataset.fingerprint())
+    found = [_plan_program(spec, dataset, program, devices, strategy) for program in programs_of(cells)]
+    problems = [problem for problem in found if isinstance(problem, str)]
+    if problems:
+        raise ConfigError(problems)
+    programs = tuple(plan for plan in found if isinstance(plan, ProgramPlan))
+    return Plan(name, question, command, spec, arms, cells, programs, dataset, sampling, devices)
+
+
+def split_sizes(dataset: Dataset, sampling: Sampling) -> tuple[int, int]:
+    """Training and validation images of every seed."""
+    split = split_of(0, dataset.labels, dataset.classes, sampling)
+    return len(split.train), len(split.validation)
+
+
+def _load(spec: Spec) -> tuple[Dataset, Sampling]:
+    names = {field.name for field in dataclasses.fields(Sampling)}
+    arguments = dict(spec.data.arguments)
+    sampling = Sampling(**{name: arguments.pop(name) for name in names})
+    problems = []
+    if sampling.noise_kind not in ("symmetric", "pair"):
+        problems.append(unknown("data.noise_kind", "value", sampling.noise_kind, ("symmetric", "pair")))
+    try:
+        own = spec.data.choice.make
+        dataset = own(spec.data.name, **arguments) if _takes_name(own) else own(**arguments)
+    except DataError as error:
+        raise ConfigError([*problems, str(error)]) from error
+    train, _ = split_sizes(dataset, sampling)
+    if spec.train.batch_size > train:
+        problems.append(f"train.batch_size: {spec.train.batch_size} is more than the {train} training images")
+    if problems:
+        raise ConfigError(problems)
+    return dataset, sampling
+
+
+def _takes_name(make: Any) -> bool:
+    from ablate.data import tfds_dataset
+
+    return make is tfds_dataset
+
+
+def compiled(slots: Mapping[str, tuple[Slot, ...]]) -> Compiled:
+    """Slots as training sees them: the choice and its static arguments."""
+    return {axis: tuple((slot.choice, dict(slot.static)) for slot in found) for axis, found in slots.items()}
+
+
+def made_of(lane: Lane) -> Compiled:
+    """The choices that make a lane's initial values."""
+    return compiled({slot.axis: (slot,) for slot in lane.init})
+
+
+def lane_job(lane: Lane, dataset: Dataset, sampling: Sampling) -> LaneJob:
+    """A cell as the training loop sees it."""
+    return LaneJob(
+        seed=lane.cell.draw,
+        hp=lane.hp,
+        made=made_of(lane),
+        made_key=lane.init,
+        init_hp=lane.init_hp,
+        split=_split(lane.cell.draw, dataset, sampling),
+    )
+
+
+_SPLITS: dict[Any, Any] = {}
+
+
+def _split(seed: int, dataset: Dataset, sampling: Sampling):
+    """Lanes of one seed share a split; it is drawn once."""
+    key = (seed, id(dataset), sampling)
+    if key not in _SPLITS:
+        _SPLITS[key] = split_of(seed, dataset.labels, dataset.classes, sampling)
+    return _SPLITS[key]
+
+
+def image_stats(dataset: Dataset) -> ImageStats:
+    """Channel mean and sd of the pool, in units of [0, 1] images."""
+    scaled = np.asarray(dataset.images, np.float64).reshape(-1, dataset.shape[-1]) / 255
+    return ImageStats(scaled.mean(0).astype(np.float32), scaled.std(0).astype(np.float32))
+
+
+def evaluations_of(spec: Spec) -> int:
+    """How often a run is evaluated: before the first step, every `eval_every` steps, after the last."""
+    return len(range(0, spec.train.steps, spec.train.eval_every)) + 1
+
+
+def _plan_program(
+    spec: Spec, dataset: Dataset, program: Program, devices: tuple[jax.Device, ...], strategy: str | None
+) -> ProgramPlan | str:
+    task = Classification(compiled(program.slots), dataset.classes, image_stats(dataset), evaluations_of(spec))
+    for lane in _distinct(program):
+        try:
+            state, text = _trace(task, lane, dataset, spec.train.batch_size)
+        except Exception as error:  # model and trick code: whatever it raises at tracing is a problem of the config
+            return f"arm {lane.cell.arm.name!r}: {type(error).__name__}: {_first_line(error)}"
+    found, why = choose(devices[0].platform, convolutions="conv_general_dilated" in text)
+    if strategy is not None and strategy != found.name:
+        found, why = STRATEGIES[strategy], "asked for"
+    if found.sharded and spec.train.batch_size % len(devices):
+        return f"train.batch_size: {spec.train.batch_size} cannot be split over {len(devices)} devices (strategy data)"
+    spread = waves(len(program.lanes), len(devices), found, spec.train.lanes)
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    return ProgramPlan(program, task, found, why, spread, parameters, size)
+
+
+def _distinct(program: Program) -> list[Lane]:
+    """One lane for each way of making initial values: they are traced, to find problems early."""
+    return list({lane.init: lane for lane in reversed(program.lanes)}.values())
+
+
+def _trace(task: Classification, lane: Lane, dataset: Dataset, batch_size: int) -> tuple[State, str]:
+    """Shapes of the state, and the step as text, without compiling anything."""
+    hp, init_hp = jax.tree.map(np.float32, (lane.hp, lane.init_hp))
+    images = np.zeros((batch_size, *dataset.shape), np.uint8)
+    init = functools.partial(task.init, made_of(lane))
+    state = jax.eval_shape(init, np.uint32(0), init_hp, hp, images)
+    index = np.zeros((1, batch_size), np.int32)
+    step = jax.make_jaxpr(advance_one(task))(state, images, np.uint32(0), hp, np.float32(1), index, index, np.int32(1))
+    return state, str(step)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0]
+
+
+def study_json(plan: Plan) -> dict[str, Any]:
+    """The content of study.json."""
+    spec, (train, validation) = plan.spec, split_sizes(plan.dataset, plan.sampling)
+    owner = {lane.cell.name: p.program.id for p in plan.programs for lane in p.program.lanes}
+    return {
+        "format": 1,
+        "name": plan.name,
+        "question": plan.question,
+        "command": plan.command,
+        "config": jsonable(spec.plain),
+        "design": spec.design,
+        "baseline": plan.arms[0].name,
+        "arms": [_arm_json(arm) for arm in plan.arms],
+        "seeds": list(spec.seeds),
+        "paired": spec.paired,
+        "metric": {
+            "name": spec.report.metric,
+            "higher_is_better": spec.report.higher_is_better,
+            "margin": spec.report.margin,
+        },
+        "alpha": spec.report.alpha,
+        "data": {
+            "name": spec.data.name,
+            "arguments": jsonable(spec.data.arguments),
+            "classes": plan.dataset.classes,
+            "shape": list(plan.dataset.shape),
+            "train": train,
+            "validation": validation,
+            "test": len(plan.dataset.test_labels),
+            "description": plan.dataset.description,
+        },
+        "train": {name: getattr(spec.train, name) for name in ("steps", "batch_size", "eval_every", "lanes")},
+        "seed_varies": list(SEED_VARIES),
+        "cells": [
+            {"cell": cell.name, "arm": cell.arm.name, "seed": cell.seed, "program": owner[cell.name]}
+            for cell in plan.cells
+        ],
+        "programs": [_program_json(plan, item) for item in plan.programs],
+        "fingerprint": plan.cells[0].identity["source"],
+    }
+
+
+def _arm_json(arm: Arm) -> dict[str, Any]:
+    return {
+        "name": arm.name,
+        "changes": {axis: jsonable(chosen.plain()) for axis, chosen in arm.changes.items()},
+        "recipe": {axis: jsonable(chosen.plain()) for axis, chosen in arm.recipe.items()},
+    }
+
+
+def _program_json(plan: Plan, item: ProgramPlan) -> dict[str, Any]:
+    return {
+        "id": item.program.id,
+        "arms": list(item.program.arms),
+        "cells": [lane.cell.name for lane in item.program.lanes],
+        "lanes": item.width,
+        "waves": len(item.waves),
+        "devices": len(plan.devices),
+        "strategy": item.strategy.name,
+        "why": item.why,
+        "parameters": item.parameters,
+        "structure": {axis: [slot.label() for slot in slots] for axis, slots in item.program.slots.items()},
+    }

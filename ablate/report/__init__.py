@@ -1,0 +1,36 @@
+"""Rows -> Markdown, CSV, LaTeX, HTML, JSON and figures. Every file is a pure function of study.json and the rows.
+
+`tables` joins and summarises, `document` and `caveats` put it into words, and one module per format lays it out and
+escapes it; `writing` is the only place that touches the disk.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ablate.report.writing import write_atomically
+
+
+def write_report(
+    directory: Path,
+    study: Mapping[str, Any],
+    rows: Iterable[Mapping[str, Any]],
+    environment: Mapping[str, Any],
+    progress: Mapping[str, Any] | None = None,
+) -> list[Path]:
+    """Writes all reports of a study, whatever part of it is done.
+
+    Args:
+        directory: the run's directory.
+        study: the content of study.json.
+        rows: the rows there are, in any order.
+        environment: the content of environment.json.
+        progress: the content of progress.json, None where there is none.
+
+    Returns:
+        The files written, tables first.
+    """
+    from ablate.report.contents import contents
+
+    files = contents(study, rows, environment, progress)
+    return [write_atomically(Path(directory) / name, content) for name, content in files.items()]

@@ -1,0 +1,116 @@
+"""cells.csv and summary.csv: tidy, without nan, and harmless when a spreadsheet opens them.
+
+The columns in `TIMING` stand last: they differ from run to run; everything else is equal to the byte when a study is
+killed and run again.
+"""
+
+import csv
+import dataclasses
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ablate.report.tables import METRICS, Cell, Summary, Tables
+
+TIMING = ("steps_per_second", "train_seconds", "compile_seconds")
+CELL_COLUMNS = (
+    "cell",
+    "arm",
+    "seed",
+    "status",
+    *METRICS,
+    "diverged_step",
+    "stopped_step",
+    "parameters",
+    "steps",
+    "examples",
+    "program",
+    "lanes",
+    "devices",
+    "strategy",
+    *TIMING,
+)
+CONTRAST_COLUMNS = {
+    "delta": "mean",
+    "delta_low": "low",
+    "delta_high": "high",
+    **{name: name for name in ("p", "p_holm", "p_bh", "p_exact", "verdict", "test", "p_tost", "p_tost_holm", "mde")},
+    **{name: name for name in ("rho", "pairing_gain", "drop_one_low", "drop_one_high", "p_wilcoxon", "p_sign")},
+}
+SUMMARY_COLUMNS = (
+    "arm",
+    "n",
+    "diverged",
+    "failed",
+    "mean",
+    "sd",
+    "ci_low",
+    "ci_high",
+    *CONTRAST_COLUMNS,
+    "parameters",
+    "program",
+    "lanes",
+    "steps_per_second",
+)
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def cells_csv(tables: Tables) -> str:
+    """cells.csv: one line per cell of the study, in its order."""
+    return delimited(CELL_COLUMNS, [cell_record(cell) for cell in tables.cells])
+
+
+def summary_csv(tables: Tables) -> str:
+    """summary.csv: one line per arm, in the order of the study."""
+    return delimited(SUMMARY_COLUMNS, [summary_record(arm) for arm in tables.arms])
+
+
+def cell_record(cell: Cell) -> dict[str, Any]:
+    """Column to value of one cell."""
+    record = {name: getattr(cell, name) for name in ("cell", "arm", "seed", "status", "diverged_step", "stopped_step")}
+    record |= {name: cell.metrics.get(name) for name in METRICS}
+    record |= {name: cell.costs.get(name) for name in CELL_COLUMNS if name not in record}
+    record["program"] = cell.program
+    return record
+
+
+def summary_record(arm: Summary) -> dict[str, Any]:
+    """Column to value of one arm."""
+    same = ("arm", "n", "diverged", "failed", "mean", "sd", "parameters", "program", "lanes", "steps_per_second")
+    record = {name: getattr(arm, name) for name in same}
+    return record | {"ci_low": arm.low, "ci_high": arm.high} | contrast_record(arm)
+
+
+def contrast_record(arm: Summary) -> dict[str, Any]:
+    """The columns of an arm against the baseline; all empty for the baseline."""
+    if arm.contrast is None:
+        return dict.fromkeys(CONTRAST_COLUMNS) | {"verdict": "baseline"}
+    low, high = arm.contrast.drop_one or (None, None)
+    known = dataclasses.asdict(arm.contrast) | {"drop_one_low": low, "drop_one_high": high, "verdict": arm.verdict}
+    return {column: known[name] for column, name in CONTRAST_COLUMNS.items()}
+
+
+def delimited(columns: Sequence[str], records: Iterable[Mapping[str, Any]]) -> str:
+    """Records as CSV text with a header and Unix line ends."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([field(record[name]) for name in columns] for record in records)
+    return buffer.getvalue()
+
+
+def field(value: Any) -> str:
+    """One value as text.
+
+    >>> field(None), field(0.1 + 0.2), field(6), field("=1+1"), field(["cpu:0", "cpu:1"])
+    ('', '0.3', '6', "'=1+1", 'cpu:0 cpu:1')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return format(value, ".9g") if math.isfinite(value) else ""
+    if isinstance(value, list | tuple):
+        return field(" ".join(str(item) for item in value))
+    text = str(value)
+    return f"'{text}" if text.startswith(DANGEROUS) and isinstance(value, str) else text

@@ -1,0 +1,106 @@
+"""The forest plot of deltas and the plot of quality against cost, as figures for print."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ablate.report.canvas import GREY, INK, VERDICT_COLOURS, VERDICT_MARKERS, new_figure, note
+from ablate.report.costs import cost_points, frontier
+from ablate.report.ranking import effect_text, ranked, reach
+from ablate.report.scales import padded, spread_out
+from ablate.report.tables import Summary, Tables
+from ablate.report.wording import DASH, plain, shortened
+
+
+def draw_forest(tables: Tables) -> Figure:
+    """Every arm's delta with its interval and one dot per seed; the best on top, the numbers at the right."""
+    arms = ranked(tables)
+    figure = new_figure(7.2, 0.9 + 0.29 * max(2, len(arms)))
+    axis = figure.subplots()
+    axis.axvline(0, color=INK, linewidth=0.8)
+    draw_margin(axis, tables)
+    for place, arm in enumerate(arms):
+        draw_effect(axis, arm, place, tables)
+    axis.set_yticks(range(len(arms)), [shortened(plain(arm.arm), 34) for arm in arms], fontsize=7.5)
+    axis.set_ylim(len(arms) - 0.4, -0.6)
+    axis.set_xlim(*reach(tables))
+    axis.grid(axis="y", visible=False)
+    axis.tick_params(axis="y", length=0)
+    name_ends(axis, tables)
+    if not arms:
+        note(axis, "nothing to compare")
+    return figure
+
+
+def name_ends(axis: Axes, tables: Tables) -> None:
+    """The axis label, with the better and the worse end named."""
+    base = shortened(plain(tables.baseline.arm), 30)
+    axis.set_xlabel(f"{tables.unit.metric}, arm minus {base} ({tables.unit.difference})")
+    left, right = ("worse", "better") if tables.better > 0 else ("better", "worse")
+    style = {"transform": axis.transAxes, "fontsize": 6.8, "color": "#666666", "va": "bottom"}
+    axis.text(0.0, 1.005, f"← {left}", ha="left", **style)
+    axis.text(1.0, 1.005, f"{right} →", ha="right", **style)
+
+
+def draw_margin(axis: Axes, tables: Tables) -> None:
+    """The declared margin as a pale stripe."""
+    margin = tables.study["metric"]["margin"]
+    if margin is not None:
+        wide = margin * tables.unit.scale
+        axis.axvspan(-wide, wide, color="#009E73", alpha=0.10, linewidth=0)
+
+
+def draw_effect(axis: Axes, arm: Summary, place: int, tables: Tables) -> None:
+    """One line of the forest."""
+    contrast, scale = arm.contrast, tables.unit.scale
+    text = f"{arm.diverged} of {arm.cells} diverged" if arm.diverged else DASH
+    dots = [scale * delta for delta in arm.deltas.values()]
+    colour = VERDICT_COLOURS.get(arm.verdict, GREY)
+    axis.plot(dots, [place + 0.24] * len(dots), ".", color=colour, markersize=3.6, alpha=0.55, markeredgewidth=0)
+    if contrast and contrast.mean is not None:
+        marker = VERDICT_MARKERS.get(arm.verdict, "o")
+        face = "white" if arm.verdict == "inconclusive" else colour
+        if contrast.low is not None and contrast.high is not None:
+            axis.plot([scale * contrast.low, scale * contrast.high], [place] * 2, color=colour, linewidth=1.8)
+        axis.plot([scale * contrast.mean], [place], marker, color=colour, markerfacecolor=face, markersize=5)
+        text = effect_text(arm, tables)
+    axis.annotate(
+        text, (1, place), xycoords=("axes fraction", "data"), xytext=(6, 0), textcoords="offset points",
+        va="center", fontsize=6.8, color=INK, annotation_clip=False,
+    )  # fmt: skip
+
+
+def draw_cost(tables: Tables) -> Figure:
+    """Quality against time per step and cell; arms on the frontier are named in bold, the baseline is a star."""
+    figure = new_figure(6.2, 3.8)
+    axis = figure.subplots()
+    points = cost_points(tables)
+    front = frontier([(x, tables.better * y) for _, x, y in points])
+    if points:
+        draw_points(axis, points, front, tables)
+    else:
+        note(axis, "no timings yet")
+    axis.set_xlabel("training time per step and cell, as a multiple of the baseline's")
+    axis.set_ylabel(f"{tables.unit.metric} ({tables.unit.suffix})" if tables.unit.suffix else tables.unit.metric)
+    return figure
+
+
+def draw_points(axis: Axes, points: list[tuple[Summary, float, float]], front: set[int], tables: Tables) -> None:
+    """Every arm with its interval and a label that no other label covers."""
+    across, up = padded([x for _, x, _ in points], 0.15), padded([y for _, _, y in points], 0.15)
+    labels = spread_out([up(y) for _, _, y in points], [across(x) for _, x, _ in points])
+    for i, (arm, x, y) in enumerate(points):
+        colour = INK if arm.baseline else VERDICT_COLOURS.get(arm.verdict, GREY)
+        marker = "*" if arm.baseline else VERDICT_MARKERS.get(arm.verdict, "o")
+        if arm.low is not None and arm.high is not None:
+            axis.plot(
+                [x, x], [tables.unit.scale * arm.low, tables.unit.scale * arm.high], color=colour, lw=0.7, alpha=0.4
+            )
+        axis.plot([x], [y], marker, color=colour, ms=9 if arm.baseline else 5, zorder=4 if arm.baseline else 3)
+        axis.annotate(
+            shortened(plain(arm.arm), 24), (x, y), xytext=(across(x) / 100 + 0.025, labels[i] / 100),
+            textcoords="axes fraction", fontsize=6.8, va="center", color=INK if i in front else "#666666",
+            fontweight="bold" if i in front else "normal",
+            arrowprops={"arrowstyle": "-", "color": "#bbbbbb", "lw": 0.5, "shrinkA": 0, "shrinkB": 2, "relpos": (0, 0.5)},
+        )  # fmt: skip
+    axis.set_xlim(across.low, across.high)
+    axis.set_ylim(up.low, up.high)

@@ -1,0 +1,184 @@
+"""Factorial designs: from arms and cells to effects, interactions, shares and aliases. Pure; numbers by `ablate.stats`."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ablate.report.tables import Tables
+from ablate.report.wording import plain
+from ablate.stats.attribution import Company, Shapley, company, shapley
+from ablate.stats.designs import alias_table
+from ablate.stats.factorial import Effect, effects, shares
+
+DESIGNS = ("factorial", "fractional")
+
+
+@dataclasses.dataclass(frozen=True)
+class Factor:
+    """An axis that the design varies: the labels of its levels, the baseline's first."""
+
+    axis: str
+    levels: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Term:
+    """A main effect (one name) or an interaction (two), in the metric's unit as stored."""
+
+    names: tuple[str, ...]
+    effect: Effect
+
+
+@dataclasses.dataclass(frozen=True)
+class Factorial:
+    """What a factorial study says beyond its arms.
+
+    Attributes:
+        factors: the axes varied.
+        terms: main effects, then interactions.
+        shares: axes of a term to its partial eta squared.
+        shapley: axis to its part of the total gain; empty without the full grid of two-level axes.
+        company: axis to the trick alone against the trick among all others; empty where those arms are missing.
+        aliases: term to the terms it cannot be told from, with weights; empty for a full grid.
+        assumed: whether interactions had to be assumed away to estimate main effects.
+    """
+
+    factors: tuple[Factor, ...]
+    terms: tuple[Term, ...]
+    shares: Mapping[tuple[str, ...], float | None]
+    shapley: Mapping[str, Shapley]
+    company: Mapping[str, Company]
+    aliases: Mapping[tuple[str, ...], Mapping[tuple[str, ...], float]]
+    assumed: bool
+
+
+def analyse(tables: Tables) -> Factorial | None:
+    """The factorial analysis, or None for other designs and where there are no cells to analyse yet."""
+    if tables.study["design"] not in DESIGNS:
+        return None
+    factors = factors_of(tables.study)
+    codes = codes_of(tables.study, factors)
+    levels, response, seeds = observed(tables, codes)
+    if len(factors) < 2 or len(np.unique(levels, axis=0)) < 2:
+        return None
+    found, assumed = estimate(levels, response, seeds, 1 - tables.study["alpha"])
+    two_level = all(len(factor.levels) == 2 for factor in factors)
+    axes = [factor.axis for factor in factors]
+    return Factorial(
+        factors=factors,
+        terms=tuple(Term(names_of(effect, factors), effect) for effect in found),
+        shares=shares_of(axes, levels, response, seeds, interactions=not assumed),
+        shapley=shapley_of(axes, levels, response, seeds) if two_level else {},
+        company=company_of(axes, tables, codes) if two_level else {},
+        aliases=aliases_of(axes, np.array(list(codes.values()))) if two_level else {},
+        assumed=assumed,
+    )
+
+
+def factors_of(study: Mapping[str, Any]) -> tuple[Factor, ...]:
+    """The axes whose choice differs between arms."""
+    recipes = [arm["recipe"] for arm in study["arms"]]
+    base = next(arm["recipe"] for arm in study["arms"] if arm["name"] == study["baseline"])
+    found = []
+    for axis in base:
+        choices = distinct([base[axis], *(recipe[axis] for recipe in recipes)])
+        if len(choices) > 1:
+            found.append(Factor(axis, tuple(labels(choices))))
+    return tuple(found)
+
+
+def distinct(choices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Choices without repeats, in order."""
+    return [choice for i, choice in enumerate(choices) if choice not in choices[:i]]
+
+
+def labels(choices: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of choices; where one name stands for several, with the arguments that differ."""
+    names = [choice["name"] for choice in choices]
+    return [
+        plain(name if names.count(name) == 1 else f"{name}({arguments_text(choice)})")
+        for name, choice in zip(names, choices, strict=True)
+    ]
+
+
+def arguments_text(choice: Mapping[str, Any]) -> str:
+    """The arguments of a choice, `rate=0.2, scale=3`."""
+    return ", ".join(f"{key}={value}" for key, value in choice.items() if key != "name")
+
+
+def codes_of(study: Mapping[str, Any], factors: Sequence[Factor]) -> dict[str, tuple[int, ...]]:
+    """Arm to the level of each factor, 0 being the baseline's."""
+    base = next(arm["recipe"] for arm in study["arms"] if arm["name"] == study["baseline"])
+    orders = {f.axis: distinct([base[f.axis], *(arm["recipe"][f.axis] for arm in study["arms"])]) for f in factors}
+    return {arm["name"]: tuple(orders[f.axis].index(arm["recipe"][f.axis]) for f in factors) for arm in study["arms"]}
+
+
+def observed(tables: Tables, codes: Mapping[str, tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Levels, metric and seed of every cell with a finite result; one block where seeds are not shared."""
+    found = [(codes[arm.arm], value, seed) for arm in tables.arms for seed, value in arm.values.items()]
+    width = len(next(iter(codes.values())))
+    levels = np.array([code for code, _, _ in found], dtype=int).reshape(-1, width)
+    response = np.array([value for _, value, _ in found], dtype=float)
+    seeds = np.array([seed if tables.study["paired"] else 0 for _, _, seed in found], dtype=int)
+    return levels, response, seeds
+
+
+def estimate(levels: np.ndarray, response: np.ndarray, seeds: np.ndarray, confidence: float) -> tuple[list, bool]:
+    """Effects with interactions where the design allows, otherwise main effects under the assumption of none."""
+    found = effects(levels, response, seeds, confidence=confidence)
+    if any(effect.estimate is not None for effect in found if len(effect.factors) == 1):
+        return found, False
+    return effects(levels, response, seeds, interactions=False, confidence=confidence), True
+
+
+def names_of(effect: Effect, factors: Sequence[Factor]) -> tuple[str, ...]:
+    """`axis=choice` of each factor of a term."""
+    return tuple(
+        f"{plain(factors[factor].axis)}={factors[factor].levels[level]}"
+        for factor, level in zip(effect.factors, effect.levels, strict=True)
+    )
+
+
+def shares_of(axes: Sequence[str], levels, response, seeds, *, interactions: bool) -> dict:
+    """Axes of a term to its partial eta squared."""
+    found = shares(levels, response, seeds, interactions=interactions)
+    return {tuple(plain(axes[i]) for i in share.factors): share.partial_eta_squared for share in found}
+
+
+def shapley_of(axes: Sequence[str], levels, response, seeds) -> dict[str, Shapley]:
+    """Axis to its Shapley value; empty where no seed has the full grid, or where seeds are not shared."""
+    keys = [(*row, seed) for row, seed in zip(levels.tolist(), seeds.tolist(), strict=True)]
+    found = shapley(levels, response, seeds) if len(set(keys)) == len(keys) else None
+    return dict(zip(map(plain, axes), found or (), strict=False))
+
+
+def company_of(axes: Sequence[str], tables: Tables, codes: Mapping[str, tuple[int, ...]]) -> dict[str, Company]:
+    """Axis to the trick alone against the trick among all others, over the seeds that the four arms share."""
+    values = {codes[arm.arm]: arm.values for arm in tables.arms}
+    k, found = len(axes), {}
+    for i, axis in enumerate(axes):
+        alone = tuple(int(j == i) for j in range(k))
+        corners = [alone, (0,) * k, (1,) * k, tuple(1 - x for x in alone)]
+        if k < 2 or not tables.study["paired"] or not all(corner in values for corner in corners):
+            continue
+        single, none, everything, rest = (values[corner] for corner in corners)
+        common = [seed for seed in single if seed in none and seed in everything and seed in rest]
+        if common:
+            found[plain(axis)] = company(
+                np.array([single[seed] - none[seed] for seed in common]),
+                np.array([everything[seed] - rest[seed] for seed in common]),
+                higher_is_better=tables.better > 0,
+                alpha=tables.study["alpha"],
+            )
+    return found
+
+
+def aliases_of(axes: Sequence[str], matrix: np.ndarray) -> dict[tuple[str, ...], dict[tuple[str, ...], float]]:
+    """Term to the terms it cannot be told from; only terms that have any."""
+    return {
+        tuple(plain(axes[i]) for i in term): {tuple(plain(axes[j]) for j in other): w for other, w in others.items()}
+        for term, others in alias_table(matrix).items()
+        if others
+    }

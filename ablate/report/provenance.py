@@ -1,0 +1,93 @@
+"""Where the numbers come from: programs, versions, command."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ablate.report.grids import Grid, grid
+from ablate.report.wording import DASH, count, listed, plain, plural, short
+
+
+def programs_note(study: Mapping[str, Any], progress: Mapping[str, Any] | None) -> str:
+    """How many programs there were and how many compiles they took."""
+    programs = study["programs"]
+    shared = f"{plural(len(study['arms']), 'arm')} in {plural(len(programs), 'program')}"
+    why = "Arms that differ only in numbers share a program: the numbers are its inputs."
+    if not progress or progress.get("compiles") is None:
+        return f"{shared}. {why}"
+    seconds = progress.get("compile_seconds")
+    took = f" in {short(seconds)} s" if seconds else ""
+    return f"{shared}; {plural(progress['compiles'], 'compile')}{took}. {why}"
+
+
+def program_grid(study: Mapping[str, Any]) -> Grid:
+    """One line per program: who shares it, what is compiled in, how and why it runs so."""
+    programs = study["programs"]
+    differing = differing_axes([program.get("structure") or {} for program in programs])
+    header = ("program", "arms", "cells", "compiled in", "lanes", "devices", "strategy", "why")
+    rows = tuple(
+        (
+            plain(program["id"]),
+            listed([plain(arm) for arm in program["arms"]], 99),
+            str(len(program["cells"])),
+            structure_text(program.get("structure") or {}, differing),
+            plain(program["lanes"]),
+            plain(program["devices"]),
+            plain(program["strategy"]),
+            plain(program["why"]),
+        )
+        for program in programs
+    )
+    return Grid(header, rows, tuple(name in ("cells", "lanes", "devices") for name in header))
+
+
+def differing_axes(structures: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The axes in which programs differ; all of them for a single program."""
+    axes = list(dict.fromkeys(axis for structure in structures for axis in structure))
+    if len(structures) < 2:
+        return axes
+    return [axis for axis in axes if len({str(structure.get(axis)) for structure in structures}) > 1]
+
+
+def structure_text(structure: Mapping[str, Any], axes: Sequence[str]) -> str:
+    """The choices compiled in on some axes."""
+    parts = []
+    for axis in axes:
+        chosen = structure.get(axis)
+        names = [chosen] if isinstance(chosen, str) else list(chosen or ())
+        parts += [f"{plain(axis)}: {', '.join(plain(name) for name in names)}"] if names else []
+    return "; ".join(parts) or DASH
+
+
+def provenance(
+    study: Mapping[str, Any], environment: Mapping[str, Any], progress: Mapping[str, Any] | None
+) -> tuple[tuple[str, str], ...]:
+    """Label and value: what it takes to repeat the study."""
+    data, train, progress = study["data"], study["train"], progress or {}
+    sizes = ", ".join(f"{count(data.get(part))} {part}" for part in ("train", "validation", "test"))
+    training = [
+        f"{name.replace('_', ' ')} {train[name]}"
+        for name in ("steps", "batch_size", "eval_every", "lanes")
+        if name in train
+    ]
+    versions = [f"{name} {version}" for name, version in sorted((environment.get("versions") or {}).items())]
+    commit = environment.get("git_commit")
+    seconds = progress.get("train_seconds")
+    entries = {
+        "command": study.get("command"),
+        "design": f"{study['design'].replace('_', ' ')}, seeds {', '.join(str(seed) for seed in study['seeds'])}",
+        "data": f"{data['name']}: {sizes} examples. {data.get('description') or ''}",
+        "training": ", ".join(training),
+        "devices": ", ".join(str(device) for device in environment.get("devices") or ()),
+        "versions": ", ".join(versions),
+        "python": environment.get("python"),
+        "platform": environment.get("platform"),
+        "XLA flags": environment.get("xla_flags"),
+        "git commit": f"{commit}{' with uncommitted changes' if environment.get('git_dirty') else ''}"
+        if commit
+        else None,
+        "training time": f"{short(seconds)} s in {plural(progress.get('sessions') or 1, 'session')}"
+        if seconds
+        else None,
+        "fingerprint": study.get("fingerprint"),
+    }
+    return tuple((label, plain(value)) for label, value in entries.items() if value)

@@ -1,0 +1,39 @@
+"""The order of the answers, and what one line of a forest plot says and spans. Pure."""
+
+from ablate.report.tables import Summary, Tables
+from ablate.report.wording import DASH, interval, p_clause
+
+RANK = {"better": 0, "worse": 1, "equivalent": 2, "inconclusive": 3}
+
+
+def ranked(tables: Tables) -> list[Summary]:
+    """The tricks in the order of the answers: by verdict, the largest gain first."""
+
+    def place(arm: Summary) -> tuple[int, float]:
+        delta = arm.contrast.mean if arm.contrast else None
+        return RANK.get(arm.verdict, len(RANK)), -tables.better * delta if delta is not None else 0.0
+
+    return sorted(tables.tricks, key=place)
+
+
+def effect_text(arm: Summary, tables: Tables) -> str:
+    """Delta, interval, corrected p and verdict of one arm."""
+    found, unit = arm.contrast, tables.unit
+    if found is None:
+        return DASH
+    around = interval(unit.delta(found.low), unit.delta(found.high))
+    around = f" [{around}]" if around != DASH else ""
+    tested = f"  {p_clause(found.p_holm)}" if found.p_holm is not None else ""
+    return f"{unit.delta(found.mean)}{around}{tested}  {arm.verdict}"
+
+
+def reach(tables: Tables) -> tuple[float, float]:
+    """Ends of the forest's axis as shown: every estimate, and of intervals and seeds what leaves the rest legible."""
+    found = [arm.contrast for arm in tables.tricks if arm.contrast]
+    means = [abs(one.mean) for one in found if one.mean is not None]
+    ends = [abs(x) for one in found for x in (one.low, one.high) if x is not None]
+    dots = [abs(delta) for arm in tables.tricks for delta in arm.deltas.values()]
+    everything = sorted(means + ends + dots) or [1.0]
+    middle = everything[len(everything) // 2] or everything[-1]
+    widest = max(min(everything[-1], 12 * middle), max(means, default=0.0)) or 1.0
+    return -1.06 * tables.unit.scale * widest, 1.06 * tables.unit.scale * widest

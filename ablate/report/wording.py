@@ -1,0 +1,146 @@
+"""Numbers as text: units, digits, p-values. No number becomes text anywhere else, so nan and None never show."""
+
+import dataclasses
+import math
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+DASH = "–"
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+    """How one metric is shown.
+
+    Args:
+        metric: its name with spaces, say "test accuracy".
+        scale: shown value per stored value: 100 for accuracies, which are stored as fractions.
+        suffix: behind a level ("%" or "nats").
+        difference: behind a difference ("points" or "nats").
+        digits: decimals of a shown value.
+    """
+
+    metric: str
+    scale: float
+    suffix: str
+    difference: str
+    digits: int = 2
+
+    def level(self, value: float | None) -> str:
+        """A shown level without its suffix."""
+        return number(value, self.digits, self.scale)
+
+    def delta(self, value: float | None) -> str:
+        """A shown difference with its sign."""
+        return number(value, self.digits, self.scale, signed=True)
+
+    def size(self, value: float | None) -> str:
+        """A shown difference without its sign."""
+        return number(None if value is None else abs(value), self.digits, self.scale)
+
+
+def unit_of(metric: str, spreads: Iterable[float | None] = ()) -> Unit:
+    """The unit of a metric; its digits show the middle spread (as stored) with two significant figures.
+
+    >>> unit_of("test_accuracy", [0.004]).delta(0.0191)
+    '+1.91'
+    """
+    accuracy = metric.endswith("accuracy")
+    scale = 100.0 if accuracy else 1.0
+    known = sorted(s * scale for s in spreads if s is not None and math.isfinite(s) and s > 0)
+    middle = known[len(known) // 2] if known else (0.5 if accuracy else 0.05)
+    digits = min(4, max(1, 1 - math.floor(math.log10(middle))))
+    suffix, difference = ("%", "points") if accuracy else ("nats", "nats") if metric.endswith("loss") else ("", "")
+    return Unit(metric.replace("_", " "), scale, suffix, difference, digits)
+
+
+def number(value: float | None, digits: int = 2, scale: float = 1.0, *, signed: bool = False) -> str:
+    """A number with fixed decimals and a true minus sign; a dash where there is none.
+
+    >>> number(-0.0191, 2, 100), number(None), number(0.00001, 1)
+    ('−1.91', '–', '0.0')
+    """
+    if value is None or not math.isfinite(value):
+        return DASH
+    rounded = round(value * scale, digits) + 0.0
+    text = f"{rounded:+.{digits}f}" if signed and rounded else f"{rounded:.{digits}f}"
+    return text.replace("-", MINUS)
+
+
+def probability(p: float | None) -> str:
+    """A p-value in the way journals print it: no leading zero, never zero.
+
+    >>> probability(0.00042), probability(0.031), probability(0.5), probability(1e-9), probability(1.0)
+    ('.0004', '.031', '.50', '<.0001', '1')
+    """
+    if p is None or not math.isfinite(p):
+        return DASH
+    if p < 0.0001:
+        return "<.0001"
+    digits = 2 if p >= 0.0995 else 3 if p >= 0.00995 else 4
+    text = f"{p:.{digits}f}"
+    return "1" if float(text) >= 1 else text.removeprefix("0")
+
+
+def p_clause(p: float | None, name: str = "p") -> str:
+    """`p .0004` or `p < .0001`, for a sentence."""
+    text = probability(p)
+    return f"{name} < {text[1:]}" if text.startswith("<") else f"{name} {text}"
+
+
+def interval(low: str, high: str) -> str:
+    """Two formatted bounds as one table entry."""
+    return DASH if DASH in (low, high) else f"{low} to {high}"
+
+
+def count(value: float | None) -> str:
+    """An integer with thin groups: 109 386; a dash where there is none."""
+    return DASH if value is None or not math.isfinite(value) else f"{round(value):,}".replace(",", "\N{NO-BREAK SPACE}")
+
+
+def short(value: float | None, digits: int = 3) -> str:
+    """About `digits` significant figures without an exponent: speeds and durations."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else 0
+    return f"{round(value, decimals):.{min(decimals, 6)}f}".replace("-", MINUS)
+
+
+def plain(text: object) -> str:
+    """Text from outside on one line: white space collapsed, control and direction characters dropped.
+
+    >>> plain("a\\n  b\\x07\\u202ec")
+    'a bc'
+    """
+    visible = (" " if c.isspace() else c for c in str(text) if c.isspace() or unicodedata.category(c)[0] != "C")
+    return " ".join("".join(visible).split())
+
+
+def listed(items: Sequence[str], limit: int = 8) -> str:
+    """Items as an English list.
+
+    >>> listed(["a", "b", "c"]), listed(["a"]), listed(list("abcdef"), limit=3)
+    ('a, b and c', 'a', 'a, b, c and 3 more')
+    """
+    if len(items) > limit:
+        return f"{', '.join(items[:limit])} and {len(items) - limit} more"
+    return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
+
+
+def plural(n: int, word: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "seed"), plural(6, "seed")
+    ('1 seed', '6 seeds')
+    """
+    return f"{n} {word}" if n == 1 else f"{n} {word}s"
+
+
+def shortened(text: str, limit: int) -> str:
+    """Text cut to a width, with an ellipsis.
+
+    >>> shortened("label smoothing", 8)
+    'label s…'
+    """
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

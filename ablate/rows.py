@@ -1,0 +1,70 @@
+"""Rows of a finished or running study, as Python users load them."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ablate.store import Row, Store, read_json
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """The stored cells of a study, in the study's order; iterate, index, or take `to_pandas()`."""
+
+    directory: Path
+    study: dict[str, Any]
+    rows: tuple[Row, ...]
+    environment: dict[str, Any]
+    progress: dict[str, Any] | None
+
+    @classmethod
+    def load(cls, directory: Path) -> "Rows":
+        """Reads a run directory; never imports or runs a config.
+
+        Raises:
+            FileNotFoundError: the directory has no study.
+        """
+        study = read_json(directory / "study.json")
+        if not isinstance(study, dict):
+            raise FileNotFoundError(f"{directory} has no study.json; give a directory that `ablate run` wrote")
+        found = Store(directory).read([cell["cell"] for cell in study["cells"]])
+        rows = tuple(found[cell["cell"]] for cell in study["cells"] if cell["cell"] in found)
+        environment = read_json(directory / "environment.json") or {}
+        return cls(directory, study, rows, environment, read_json(directory / "progress.json"))
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, k: int) -> Row:
+        return self.rows[k]
+
+    def to_pandas(self) -> Any:
+        """One line per cell: arm, seed, status, metrics and costs, as a pandas DataFrame.
+
+        Raises:
+            ModuleNotFoundError: pandas is not installed.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {key: row[key] for key in ("cell", "arm", "seed", "status")} | row["metrics"] | row["costs"]
+                for row in self.rows
+            ]
+        )
+
+
+def load(workdir: Any) -> Rows:
+    """The rows of a run directory, as `ablate run` left them.
+
+    Args:
+        workdir: the directory.
+
+    Raises:
+        FileNotFoundError: the directory has no study.
+    """
+    return Rows.load(Path(workdir))

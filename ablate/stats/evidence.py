@@ -1,0 +1,170 @@
+"""What the cells of one arm say against the baseline, before looking at any other arm.
+
+Paired and unshared seeds give the same record, so that the verdict is written once.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+from ablate.stats.exact import sign_flip, sign_test, smallest_p, wilcoxon
+from ablate.stats.paired import Pairing, drop_one, paired_t, pairing
+from ablate.stats.unpaired import rank_sum, relabel, welch
+
+
+class Location(NamedTuple):
+    """The mean delta of the finite cells: standard error, degrees of freedom, t interval and p; None as in `PairedT`.
+
+    `sd` is scaled such that error = sd / sqrt(n); `floor` is the smallest two-sided p an exact test could give.
+    """
+
+    n: int
+    mean: float | None
+    sd: float | None
+    error: float | None
+    df: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    floor: float
+
+
+class Evidence(NamedTuple):
+    """One arm against the baseline, alone: `p` is that of `test`, and `lean` its direction, 1 for a better arm."""
+
+    location: Location
+    test: str | None
+    p: float | None
+    lean: int
+    p_exact: float | None
+    p_wilcoxon: float | None
+    p_sign: float | None
+    drop_one: tuple[float, float] | None
+    pairing: Pairing
+
+
+def paired_evidence(
+    arm: Mapping[int, float], baseline: Mapping[int, float], *, higher_is_better: bool, alpha: float = 0.05
+) -> Evidence:
+    """Compare over the seeds that both sides have: by the paired t test, or the sign test where any cell diverged.
+
+    Args:
+        arm: seed to final metric, in any unit; a value that is not finite means diverged.
+        baseline: the same for the baseline.
+        higher_is_better: direction of the metric.
+        alpha: the interval has confidence 1 - alpha.
+
+    Returns:
+        The record; its deltas are arm - baseline over the pairs with two finite values.
+
+    Example:
+        >>> result = paired_evidence({0: 1.2, 1: 2.1}, {0: 1.0, 1: 2.0, 2: 3.0}, higher_is_better=True)
+        >>> result.location.n, round(result.location.mean, 3), result.test, result.lean
+        (2, 0.15, 'paired t', 1)
+    """
+    seeds = sorted(arm.keys() & baseline.keys())
+    a, b = as_array(arm[s] for s in seeds), as_array(baseline[s] for s in seeds)
+    both = np.isfinite(a) & np.isfinite(b)
+    deltas = a[both] - b[both]
+    location = _paired_location(deltas, alpha)
+    good_a, good_b = _goodness(a, higher_is_better), _goodness(b, higher_is_better)
+    order = (good_a > good_b).astype(float) - (good_a < good_b)
+    p_sign = sign_test(order) if len(seeds) > 1 else None
+    diverged = not both.all()
+    mean = _goodness(deltas, higher_is_better).sum()
+    return Evidence(
+        location,
+        *_chosen(location, "sign" if diverged else None, "paired t", "sign flip", p_sign),
+        lean=int(np.sign(order.sum() if diverged else mean)),
+        p_exact=None if diverged or deltas.size < 2 else sign_flip(deltas),
+        p_wilcoxon=None if diverged or deltas.size < 2 else wilcoxon(deltas),
+        p_sign=p_sign,
+        drop_one=drop_one(deltas),
+        pairing=pairing(a[both], b[both]),
+    )
+
+
+def unpaired_evidence(
+    arm: Mapping[int, float], baseline: Mapping[int, float], *, higher_is_better: bool, alpha: float = 0.05
+) -> Evidence:
+    """Compare runs that share no seeds: by Welch's t test, or the rank sum where any cell diverged.
+
+    Args:
+        arm: seed to final metric, in any unit; a value that is not finite means diverged.
+        baseline: the same for the baseline.
+        higher_is_better: direction of the metric.
+        alpha: the interval has confidence 1 - alpha.
+
+    Returns:
+        The record; `p_exact` is the permutation test of the means, `p_wilcoxon` the rank sum, n the smaller side.
+
+    Example:
+        >>> result = unpaired_evidence({0: 3.0, 1: 4.0, 2: 5.0}, {3: 1.0, 4: 2.0, 5: 3.0}, higher_is_better=False)
+        >>> result.test, round(result.p, 4), result.lean
+        ('Welch t', 0.0705, -1)
+    """
+    a, b = as_array(arm.values()), as_array(baseline.values())
+    diverged = not (np.isfinite(a).all() and np.isfinite(b).all())
+    location = _welch_location(a[np.isfinite(a)], b[np.isfinite(b)], alpha)
+    good_a, good_b = _goodness(a, higher_is_better), _goodness(b, higher_is_better)
+    p_ranks = rank_sum(good_a, good_b)
+    sides = stats.rankdata(np.concatenate([good_a, good_b])) if diverged else np.concatenate([good_a, good_b])
+    gap = sides[: a.size].mean() - sides[a.size :].mean() if a.size and b.size else 0.0
+    return Evidence(
+        location,
+        *_chosen(location, "rank sum" if diverged else None, "Welch t", "relabelling", p_ranks),
+        lean=int(np.sign(gap)),
+        p_exact=None if diverged else relabel(a, b),
+        p_wilcoxon=p_ranks,
+        p_sign=None,
+        drop_one=None,
+        pairing=Pairing(None, None),
+    )
+
+
+def as_array(metrics: Iterable[float]) -> Float[np.ndarray, "cells"]:
+    """Collect metrics as a float64 vector.
+
+    Args:
+        metrics: numbers, infinities or nan.
+
+    Returns:
+        The same, in order.
+
+    Example:
+        >>> as_array([1, 2]).tolist()
+        [1.0, 2.0]
+    """
+    return np.fromiter(metrics, dtype=np.float64)
+
+
+def _goodness(metrics: Float[np.ndarray, "cells"], higher_is_better: bool) -> Float[np.ndarray, "cells"]:
+    """Turn the sign so that more is better, with diverged as the worst there is."""
+    turned = metrics if higher_is_better else -metrics
+    return np.where(np.isfinite(metrics), turned, -np.inf)
+
+
+def _paired_location(deltas: Float[np.ndarray, "pairs"], alpha: float) -> Location:
+    test = paired_t(deltas, 1 - alpha)
+    error, df = (None, None) if test.sd is None else (test.sd / math.sqrt(test.n), float(test.n - 1))
+    return Location(test.n, test.mean, test.sd, error, df, test.low, test.high, test.p, smallest_p(test.n))
+
+
+def _welch_location(a: Float[np.ndarray, "runs_a"], b: Float[np.ndarray, "runs_b"], alpha: float) -> Location:
+    test = welch(a, b, 1 - alpha)
+    n = min(test.n_a, test.n_b)
+    sd = None if test.error is None else test.error * math.sqrt(n)
+    floor = min(1.0, 2 / math.comb(test.n_a + test.n_b, test.n_a))
+    return Location(n, test.mean, sd, test.error, test.df, test.low, test.high, test.p, floor)
+
+
+def _chosen(
+    location: Location, ranked: str | None, usual: str, spreadless: str, p_ranked: float | None
+) -> tuple[str | None, float | None]:
+    """Return the test that the verdict rests on, and its p."""
+    name, p = (ranked, p_ranked) if ranked else (spreadless if location.sd == 0 else usual, location.p)
+    return (name, p) if p is not None else (None, None)

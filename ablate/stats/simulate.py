@@ -1,0 +1,213 @@
+"""Do the rules keep their promises: simulated studies in which the truth is known, vectorised over studies.
+
+A simulated metric is a seed's part, shared by all arms, plus a cell's own: the baseline's noise is in every delta, so
+arms correlate as they do in a study. Everything is in units of the standard deviation of one cell.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from ablate.stats.draws import Noise, draw_cells, draw_deltas, flip_p, holm_rejects, normal, t_p
+from ablate.stats.exact import EXACT_UP_TO
+from ablate.stats.verdict import VERDICTS, compare
+
+NUMBERS_AT_ONCE = 2_000_000
+
+
+class Rate(NamedTuple):
+    """How often something happened, with the exact 95 % interval of a binomial probability."""
+
+    hits: int
+    repeats: int
+    rate: float
+    low: float
+    high: float
+
+
+def rate(hits: int, repeats: int) -> Rate:
+    """Give hits / repeats with its Clopper-Pearson interval.
+
+    Args:
+        hits: 0 to repeats.
+        repeats: 1 or more.
+
+    Returns:
+        The rate and its 95 % limits.
+
+    Example:
+        >>> [round(x, 3) for x in rate(5, 100)[2:]]
+        [0.05, 0.016, 0.113]
+
+    References:
+        Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
+        Biometrika 1934, https://doi.org/10.1093/biomet/26.4.404
+    """
+    low = float(stats.beta.ppf(0.025, hits, repeats - hits + 1)) if hits else 0.0
+    high = float(stats.beta.ppf(0.975, hits + 1, repeats - hits)) if hits < repeats else 1.0
+    return Rate(hits, repeats, hits / repeats, low, high)
+
+
+def simulate_family_wise(
+    n: int,
+    arms: int,
+    repeats: int,
+    rng: np.random.Generator,
+    *,
+    alpha: float = 0.05,
+    test: str = "paired t",
+    shared: float = 0.5,
+    helping: int = 0,
+    effect: float = 0.0,
+    noise: Noise = normal,
+) -> Rate:
+    """Count studies in which any arm without an effect is called better or worse, by Holm over all arms.
+
+    Args:
+        n: seeds per arm, 2 or more.
+        arms: arms besides the baseline.
+        repeats: studies.
+        rng: source of all draws.
+        alpha: family-wise level.
+        test: "paired t", or "sign flip" for the exact test (to n = 16).
+        shared: part of a cell's variance that belongs to its seed, 0 to below 1.
+        helping: how many of the arms have a real effect.
+        effect: that effect, in standard deviations of a cell.
+        noise: draws of mean 0 and variance 1.
+
+    Returns:
+        Rate of studies with a false verdict; the promise is at most alpha.
+
+    Raises:
+        ValueError: if the test is unknown or the exact one asked for more than 16 seeds.
+
+    Example:
+        >>> found = simulate_family_wise(n=6, arms=3, repeats=2000, rng=np.random.default_rng(0))
+        >>> found.low < 0.05
+        True
+
+    References:
+        Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 1979,
+        https://www.jstor.org/stable/4615733
+    """
+    tests = {"paired t": t_p, "sign flip": flip_p}
+    if test not in tests or (test == "sign flip" and n > EXACT_UP_TO):
+        raise ValueError(
+            f"expected 'paired t', or 'sign flip' with at most {EXACT_UP_TO} seeds, got {test!r}, {n} seeds"
+        )
+    effects = np.where(np.arange(arms) < helping, effect, 0.0)
+    hits = 0
+    for size in _chunks(repeats, (arms + 1) * n * (1 if test == "paired t" else 2 ** (n - 1))):
+        deltas = draw_deltas(size, arms, n, rng, shared=shared, noise=noise) + effects[:, None]
+        hits += int((holm_rejects(tests[test](deltas), alpha) & (effects == 0)).any(axis=1).sum())
+    return rate(hits, repeats)
+
+
+def simulate_coverage(
+    n: int, repeats: int, rng: np.random.Generator, *, confidence: float = 0.95, arms: int = 1, noise: Noise = normal
+) -> Rate:
+    """Count studies whose Bonferroni-t intervals hold the true deltas of all arms at once (one arm: the t interval).
+
+    Args:
+        n: seeds per arm, 2 or more.
+        repeats: studies.
+        rng: source of all draws.
+        confidence: promised, between 0 and 1.
+        arms: intervals that must hold together.
+        noise: draws of mean 0 and variance 1.
+
+    Returns:
+        Rate of studies covered.
+
+    Example:
+        >>> found = simulate_coverage(5, 2000, np.random.default_rng(0))
+        >>> found.low < 0.95 < found.high
+        True
+    """
+    # An interval holds zero exactly where its test does not reject.
+    level = (1 - confidence) / arms
+    hits = 0
+    for size in _chunks(repeats, (arms + 1) * n):
+        hits += int((t_p(draw_deltas(size, arms, n, rng, noise=noise)) >= level).all(axis=1).sum())
+    return rate(hits, repeats)
+
+
+def simulate_power(
+    effect: float, sd: float, n: int, repeats: int, rng: np.random.Generator, *, alpha: float = 0.05
+) -> Rate:
+    """Count studies that find a true effect: paired t, p <= alpha, normal deltas.
+
+    Args:
+        effect: true mean delta.
+        sd: standard deviation of the deltas, in the same unit.
+        n: seeds, 2 or more.
+        repeats: studies.
+        rng: source of all draws.
+        alpha: level of the test.
+
+    Returns:
+        Rate of studies that find it.
+
+    Example:
+        >>> simulate_power(3.0, 1.0, 6, 1000, np.random.default_rng(0)).rate > 0.99
+        True
+    """
+    hits = sum(int((t_p(effect + sd * rng.standard_normal((size, n))) <= alpha).sum()) for size in _chunks(repeats, n))
+    return rate(hits, repeats)
+
+
+def simulate_verdicts(
+    n: int,
+    arms: int,
+    repeats: int,
+    rng: np.random.Generator,
+    *,
+    effect: float = 0.0,
+    margin: float | None = None,
+    diverges: float = 0.0,
+    shared: float = 0.5,
+    paired: bool = True,
+    alpha: float = 0.05,
+) -> dict[str, Rate]:
+    """Run `verdict.compare` itself on simulated studies, and count those that give each verdict to any arm.
+
+    Args:
+        n: seeds per arm.
+        arms: arms besides the baseline.
+        repeats: studies; about a millisecond each and arm.
+        rng: source of all draws.
+        effect: true delta of every arm, in standard deviations of a cell.
+        margin: of equivalence, in the same unit.
+        diverges: probability that a cell diverges, the same in every arm and the baseline.
+        shared: part of a cell's variance that belongs to its seed.
+        paired: as in `compare`.
+        alpha: family-wise level.
+
+    Returns:
+        Verdict to rate, and under "fact" the rate of studies with a verdict by divergence alone.
+
+    Example:
+        >>> found = simulate_verdicts(6, 1, 50, np.random.default_rng(0), effect=5.0)
+        >>> found["better"].rate
+        1.0
+    """
+    hits: dict[str, int] = dict.fromkeys((*VERDICTS, "fact"), 0)
+    for _ in range(repeats):
+        cells = draw_cells(1, arms, n, rng, shared=shared, noise=normal)[0]
+        cells[1:] += effect
+        cells[rng.random(cells.shape) < diverges] = np.nan
+        study = {str(i): dict(enumerate(row.tolist())) for i, row in enumerate(cells)}
+        found = compare(study, "0", higher_is_better=True, alpha=alpha, margin=margin, paired=paired).values()
+        for name in {c.verdict for c in found if not c.fact} | ({"fact"} if any(c.fact for c in found) else set()):
+            hits[name] += 1
+    return {name: rate(count, repeats) for name, count in hits.items()}
+
+
+def _chunks(repeats: int, numbers: int) -> Iterator[int]:
+    """Split the repeats so that one part, of `numbers` floats per repeat, fits into memory."""
+    most = max(1, NUMBERS_AT_ONCE // numbers)
+    yield from [most] * (repeats // most)
+    if repeats % most:
+        yield repeats % most

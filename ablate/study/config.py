@@ -1,0 +1,76 @@
+"""The config: every key with its meaning, in one place.
+
+Together with `loading` the only place that sees `ml_collections`; `resolving` turns the config into plain data.
+"""
+
+from typing import Any
+
+from ml_collections import ConfigDict, config_dict
+
+from ablate.tricks import AXES
+
+DESIGNS = ("one_at_a_time", "leave_one_out", "cumulative", "factorial", "arms")
+NO_IDENTITY = {"scale": "unit", "init": "lecun", "bias": "zeros", "activation": "relu", "head": "linear"}
+
+
+def choice(name: str, **arguments: Any) -> ConfigDict:
+    """A choice by name, or by import path (`my_pkg.norms:ScaleNorm`), with its arguments.
+
+    >>> choice("group", groups=4).to_dict()
+    {'name': 'group', 'groups': 4}
+    """
+    return ConfigDict({"name": name, **arguments}, sort_keys=False)
+
+
+def base_config() -> ConfigDict:
+    """A locked config with every key at its default; an experiment edits what it needs.
+
+    Returns:
+        A `ConfigDict` whose keys keep their order: in a cumulative design, `vary` is the order of adding.
+    """
+    cfg = ConfigDict(sort_keys=False)
+    # The network, by name or import path: mlp(widths), resnet(depth, width).
+    cfg.model = choice("mlp")
+    # The data set: digits, or any name that tensorflow-datasets knows. Beside its own arguments it takes
+    # validation (share of the training images), label_noise and noise_kind, per_class (0: all images).
+    cfg.data = choice("digits")
+    # The baseline: one choice per axis. `ablate tricks` lists axes, choices and arguments.
+    cfg.recipe = _sorted_as_written({name: choice(_absent(name)) for name in AXES})
+    cfg.recipe.optimizer = choice("sgd", learning_rate=0.1)
+    # What to try: a tuple of choices per axis, or of models. A bare name stands for the choice with its defaults.
+    cfg.vary = _sorted_as_written({name: () for name in ("model", *AXES)})
+    # How to combine them: one_at_a_time, leave_one_out, cumulative, factorial, or the arms written below.
+    cfg.design = "one_at_a_time"
+    # For design "arms": {"my arm": {"norm": choice("batch"), ...}}; axes left out are the baseline's.
+    cfg.arms = _sorted_as_written({})
+    # Number of seeds (0, 1, ...), or a tuple of them. With fewer than 6 no exact paired test can reach p < .05.
+    cfg.seeds = 6
+    # False: every arm draws seeds of its own, and arms are compared by Welch's test. For A/A studies.
+    cfg.paired = True
+    cfg.train = _sorted_as_written(
+        {
+            "steps": 500,
+            "batch_size": 128,
+            "eval_every": 50,  # steps between evaluations on the validation split
+            "eval_batch_size": 500,
+            "lanes": 0,  # cells per device that advance together; 0 chooses
+            "checkpoint_seconds": 60.0,  # time between checkpoints of a running program
+        }
+    )
+    cfg.report = _sorted_as_written(
+        {
+            "metric": "test_accuracy",  # the one metric that verdicts are about: test_accuracy or test_loss
+            "alpha": 0.05,  # family-wise error rate of the verdicts
+            "margin": config_dict.placeholder(float),  # largest difference that counts as none, in the metric's unit
+        }
+    )
+    cfg.lock()
+    return cfg
+
+
+def _sorted_as_written(content: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(content, sort_keys=False)
+
+
+def _absent(axis: str) -> str:
+    return AXES[axis].identity or NO_IDENTITY[axis]

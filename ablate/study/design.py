@@ -1,0 +1,135 @@
+"""Designs: from a baseline and the choices to try to the arms of a study.
+
+A design is a function `(recipe, vary, arms) -> tuple of Arm`; the first arm is the baseline of every comparison.
+To add one, write the function and put it into `DESIGNS`.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Mapping
+
+from ablate.study.choices import Chosen
+from ablate.study.problems import ConfigError
+from ablate.study.resolving import Spec
+
+Recipe = Mapping[str, Chosen]
+Vary = Mapping[str, tuple[Chosen, ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """A recipe compared in the study; `changes` are its choices that differ from the baseline arm's."""
+
+    name: str
+    recipe: Recipe
+    changes: Recipe
+
+
+def arms_of(spec: Spec) -> tuple[Arm, ...]:
+    """The arms of a study in report order, the baseline first.
+
+    Raises:
+        ConfigError: the design has nothing to compare, or two arms are the same recipe.
+    """
+    problems = list(_problems(spec))
+    if problems:
+        raise ConfigError(problems)
+    arms = DESIGNS[spec.design](spec.recipe, spec.vary, spec.arms)
+    problems = [] if not spec.paired else list(_twins(arms))
+    if problems:
+        raise ConfigError(problems)
+    return arms
+
+
+def one_at_a_time(recipe: Recipe, vary: Vary, arms: Mapping[str, Recipe]) -> tuple[Arm, ...]:
+    """The baseline, then every choice alone on top of it: what does each trick add?"""
+    del arms
+    alone = [_arm(recipe, {axis: chosen}) for axis, choices in vary.items() for chosen in choices]
+    return (Arm("baseline", recipe, {}), *alone)
+
+
+def leave_one_out(recipe: Recipe, vary: Vary, arms: Mapping[str, Recipe]) -> tuple[Arm, ...]:
+    """All tricks together, then all but one: what is missed when a trick is taken away?"""
+    del arms
+    full = {**recipe, **{axis: choices[0] for axis, choices in vary.items()}}
+    without = [
+        Arm(f"without {axis}={choices[0].label()}", {**full, axis: recipe[axis]}, {axis: recipe[axis]})
+        for axis, choices in vary.items()
+    ]
+    return (Arm("all", full, {}), *without)
+
+
+def cumulative(recipe: Recipe, vary: Vary, arms: Mapping[str, Recipe]) -> tuple[Arm, ...]:
+    """The baseline, then one trick after the other on top of those before, in the order of `vary`."""
+    del arms
+    grown = [Arm("baseline", recipe, {})]
+    for axis, choices in vary.items():
+        changes = {**grown[-1].changes, axis: choices[0]}
+        grown.append(Arm(f"+ {axis}={choices[0].label()}", {**recipe, **changes}, changes))
+    return tuple(grown)
+
+
+def factorial(recipe: Recipe, vary: Vary, arms: Mapping[str, Recipe]) -> tuple[Arm, ...]:
+    """Every combination of the baseline's choice and the choices to try: do tricks add up or interact?"""
+    del arms
+    levels = [[(axis, None), *((axis, chosen) for chosen in choices)] for axis, choices in vary.items()]
+    found = []
+    for combination in itertools.product(*levels):
+        changes = {axis: chosen for axis, chosen in combination if chosen is not None}
+        found.append(_arm(recipe, changes) if changes else Arm("baseline", recipe, {}))
+    return tuple(found)
+
+
+def written_arms(recipe: Recipe, vary: Vary, arms: Mapping[str, Recipe]) -> tuple[Arm, ...]:
+    """The arms as the config writes them, behind the baseline."""
+    del vary
+    return (
+        Arm("baseline", recipe, {}),
+        *(Arm(name, {**recipe, **changes}, dict(changes)) for name, changes in arms.items()),
+    )
+
+
+DESIGNS: dict[str, Callable[[Recipe, Vary, Mapping[str, Recipe]], tuple[Arm, ...]]] = {
+    "one_at_a_time": one_at_a_time,
+    "leave_one_out": leave_one_out,
+    "cumulative": cumulative,
+    "factorial": factorial,
+    "arms": written_arms,
+}
+
+
+def _arm(recipe: Recipe, changes: Recipe) -> Arm:
+    name = " + ".join(f"{axis}={chosen.label()}" for axis, chosen in changes.items())
+    return Arm(name, {**recipe, **changes}, dict(changes))
+
+
+def _problems(spec: Spec):
+    if spec.design == "arms":
+        if not spec.arms:
+            yield "arms: empty; write at least one arm, for example cfg.arms = {'my arm': {'norm': choice('batch')}}"
+        yield from (f"arms.{name}: the name belongs to cfg.recipe" for name in spec.arms if name == "baseline")
+        return
+    if spec.arms:
+        yield f"arms: only design 'arms' reads them, and the design is {spec.design!r}"
+    if not spec.vary:
+        yield "vary: empty; name at least one choice to try, for example cfg.vary.norm = (choice('batch'),)"
+    if spec.design in ("leave_one_out", "cumulative"):
+        yield from (
+            f"vary.{axis}: design {spec.design!r} takes one choice per axis, got {len(choices)}"
+            for axis, choices in spec.vary.items()
+            if len(choices) > 1
+        )
+
+
+def _twins(arms: tuple[Arm, ...]):
+    seen: dict[str, str] = {}
+    for arm in arms:
+        key = repr({axis: chosen.plain() for axis, chosen in arm.recipe.items()})
+        if key in seen:
+            yield (
+                f"arms: {arm.name!r} and {seen[key]!r} are the same recipe; change one of them "
+                "(cfg.paired = False allows it, for A/A studies)"
+            )
+        seen[key] = arm.name
+    names = [arm.name for arm in arms]
+    yield from (f"arms: the name {name!r} is there twice" for name in sorted({n for n in names if names.count(n) > 1}))

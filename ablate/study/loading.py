@@ -1,0 +1,127 @@
+"""From the command line to a config: the file, its argument, and the overrides, in the conventions of config_flags."""
+
+import ast
+import inspect
+import os
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+from ml_collections.config_flags import config_path
+
+from ablate.study.problems import ConfigError, unknown
+
+
+def load_config(path: str, overrides: Sequence[tuple[str, str]] = ()) -> ConfigDict:
+    """Loads `file.py` or `file.py:argument` and applies `(key, text)` overrides; the result is locked.
+
+    Args:
+        path: the config file, with an argument for its `get_config` behind a colon.
+        overrides: dotted keys and the text of their values, read as Python literals where they are.
+
+    Raises:
+        ConfigError: the file cannot be read or run, or a key does not exist; all of them at once.
+    """
+    cfg = _from_file(path)
+    problems: list[str] = []
+    with cfg.unlocked(), cfg.ignore_type():
+        for key, text in _names_first(overrides):
+            problem = _override(cfg, key, _literal(text))
+            problems += [problem] if problem else []
+    if problems:
+        raise ConfigError(problems)
+    return cfg.lock()
+
+
+def question_of(path: str) -> str:
+    """The first paragraph of the config file's docstring: the question that the study asks."""
+    tree = ast.parse(Path(_file_of(path)).read_text(encoding="utf-8"))
+    return inspect.cleandoc(ast.get_docstring(tree) or "").split("\n\n")[0].replace("\n", " ")
+
+
+def _file_of(path: str) -> str:
+    return path if os.path.exists(path) else path.split(":", 1)[0]
+
+
+def _from_file(path: str) -> ConfigDict:
+    file = _file_of(path)
+    if not os.path.isfile(file):
+        raise ConfigError([f"--config: no such file: {file}; give the path of an experiment, for example {_example()}"])
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", flag_values=values, lock_config=False, sys_argv=["ablate"])
+    try:
+        values(["ablate", f"--config={path}"])
+        cfg = values["config"].value
+    except Exception as error:  # a config is code: whatever it raises is the user's to read, in one line
+        raise ConfigError([f"--config={path}: {_last_words(error)}"]) from error
+    if not isinstance(cfg, ConfigDict):
+        raise ConfigError([f"--config={path}: get_config() gave a {type(cfg).__name__}; return a ConfigDict"])
+    return cfg
+
+
+def _example() -> str:
+    found = sorted(Path("experiments").glob("*.py"))
+    return str(found[0]) if found else "experiments/digits.py"
+
+
+def _last_words(error: BaseException) -> str:
+    """config_flags packs the traceback of a config into a message; its last line says what went wrong."""
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    own = traceback.format_exception_only(error)[-1].strip()
+    return lines[-1] if lines else own
+
+
+def _names_first(overrides: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A new name clears the arguments of the old choice, so it must come before the arguments given with it."""
+    return sorted(overrides, key=lambda item: not item[0].endswith(".name"))
+
+
+def _literal(text: str) -> Any:
+    if text in ("inf", "-inf"):
+        return float(text)
+    try:
+        return ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(text, text))
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _override(cfg: ConfigDict, key: str, value: Any) -> str | None:
+    """Sets one key; gives the problem if that is not possible."""
+    parent_key, _, leaf = key.rpartition(".")
+    try:
+        parent = config_path.get_value(parent_key, cfg) if parent_key else cfg
+    except (AttributeError, KeyError, IndexError, ValueError):
+        return _first_unknown(cfg, key)
+    known = leaf.split("[")[0]
+    if not isinstance(parent, ConfigDict) or (known not in parent and "name" not in parent and parent_key != "arms"):
+        return _first_unknown(cfg, key)
+    if leaf == "name":
+        for old in [name for name in parent if name != "name"]:
+            del parent[old]
+    current = parent.get(leaf)
+    if isinstance(current, ConfigDict) and "name" in current and isinstance(value, str):
+        value = ConfigDict({"name": value}, sort_keys=False)
+    try:
+        config_path.set_value(key, cfg, value, accept_new_attributes=True)
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+        return f"{key}: {_last_words(error)}"
+    return None
+
+
+def _first_unknown(cfg: ConfigDict, key: str) -> str:
+    here: Any = cfg
+    done: list[str] = []
+    for part in key.split("."):
+        name = part.split("[")[0]
+        if not isinstance(here, ConfigDict) or name not in here:
+            allowed = list(here) if isinstance(here, ConfigDict) else []
+            return unknown(".".join([*done, part]), "key", name, allowed)
+        try:
+            here = config_path.get_value(part, here)
+        except (IndexError, TypeError, ValueError, KeyError):
+            return f"{key}: no such element; it has {len(here[name])}"
+        done.append(part)
+    return f"{key}: cannot be set"

@@ -1,0 +1,163 @@
+"""Programs: cells that one compiled training step can serve.
+
+What shapes a program: the model, the data set's shape, the batch size, and per axis the *slots*: the choices compiled
+into it. What does not: numbers, which are inputs; initial values, which are made before the first step; and choices
+that can vanish, since a cell without label smoothing runs in a program with label smoothing at smoothing 0.
+
+Grouping is greedy and in the order of the cells, so it is the same on every machine:
+a cell joins the first program with which every axis agrees, or starts a new one.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ablate.study.cells import Cell, digest, jsonable
+from ablate.study.choices import Chosen, axis_of
+from ablate.tricks.axis import Axis, Choice
+
+
+@dataclasses.dataclass(frozen=True)
+class Slot:
+    """A choice as it is compiled in: its code and the arguments that shape it."""
+
+    axis: str
+    name: str
+    static: tuple[tuple[str, Any], ...]
+    choice: Choice = dataclasses.field(compare=False)
+
+    def label(self) -> str:
+        """`group(groups=4)`: the name and the arguments that shape the program."""
+        inner = ", ".join(f"{key}={value}" for key, value in self.static)
+        return f"{self.name}({inner})" if inner else self.name
+
+
+Numbers = Mapping[str, tuple[Mapping[str, float], ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Lane:
+    """A cell inside a program: the numbers for each slot, and the way its initial values are made."""
+
+    cell: Cell
+    hp: Numbers
+    init: tuple[Slot, ...]
+    init_hp: Numbers
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """Cells with the same static part; `slots` maps each axis to the choices compiled in, in order."""
+
+    id: str
+    slots: Mapping[str, tuple[Slot, ...]]
+    lanes: tuple[Lane, ...]
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Names of the arms that share the program."""
+        return tuple(dict.fromkeys(lane.cell.arm.name for lane in self.lanes))
+
+
+def programs_of(cells: tuple[Cell, ...]) -> tuple[Program, ...]:
+    """Groups cells into as few programs as agree on everything that shapes the code."""
+    groups: list[tuple[dict[str, tuple[Slot, ...]], list[Cell]]] = []
+    for cell in cells:
+        for slots, members in groups:
+            joined = _join(slots, cell)
+            if joined is not None:
+                slots.update(joined)
+                members.append(cell)
+                break
+        else:
+            groups.append((_own_slots(cell), [cell]))
+    return tuple(_program(slots, members) for slots, members in groups)
+
+
+def _program(slots: Mapping[str, tuple[Slot, ...]], cells: list[Cell]) -> Program:
+    described = {axis: [slot.label() for slot in found] for axis, found in slots.items()}
+    return Program(digest(jsonable(described))[:8], dict(slots), tuple(_lane(slots, cell) for cell in cells))
+
+
+def _in_step(axis: str) -> bool:
+    return axis_of(axis).in_step
+
+
+def _own_slots(cell: Cell) -> dict[str, tuple[Slot, ...]]:
+    return {axis: (_slot(chosen),) for axis, chosen in cell.arm.recipe.items() if _in_step(axis)}
+
+
+def _slot(chosen: Chosen) -> Slot:
+    arguments = axis_of(chosen.axis).arguments(chosen.choice)
+    static = tuple((name, value) for name, value in chosen.arguments.items() if not arguments[name].traced)
+    return Slot(chosen.axis, chosen.name, static, chosen.choice)
+
+
+def _join(slots: Mapping[str, tuple[Slot, ...]], cell: Cell) -> dict[str, tuple[Slot, ...]] | None:
+    """The slots of a program that serves the cell too, or None if some axis does not agree."""
+    joined: dict[str, tuple[Slot, ...]] = {}
+    for name, chosen in cell.arm.recipe.items():
+        if _in_step(name):
+            merged = _merge(axis_of(name), slots[name], _slot(chosen))
+            if merged is None:
+                return None
+            joined[name] = merged
+    return joined
+
+
+def _merge(axis: Axis, slots: tuple[Slot, ...], own: Slot) -> tuple[Slot, ...] | None:
+    if own in slots:
+        return slots
+    together = (*slots, own)
+    if not all(_vanishes(axis, slot) for slot in together):
+        return None
+    merged = _without_identity(axis, together)
+    return merged if len(merged) == 1 or axis.composes else None
+
+
+def _vanishes(axis: Axis, slot: Slot) -> bool:
+    return slot.name == axis.identity or (slot.choice.merges and bool(slot.choice.off))
+
+
+def _without_identity(axis: Axis, slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
+    """Drops the identity if the first other slot can stand in for it, that is, knows all its numbers."""
+    others = tuple(slot for slot in slots if slot.name != axis.identity)
+    identity = next((slot for slot in slots if slot.name == axis.identity), None)
+    if identity is None or not others:
+        return slots
+    return others if _traced(axis, identity) <= _traced(axis, others[0]) else slots
+
+
+def _traced(axis: Axis, slot: Slot) -> set[str]:
+    return {name for name, argument in axis.arguments(slot.choice).items() if argument.traced}
+
+
+def _lane(slots: Mapping[str, tuple[Slot, ...]], cell: Cell) -> Lane:
+    recipe = cell.arm.recipe
+    hp = {axis: _numbers_on(found, recipe[axis]) for axis, found in slots.items()}
+    outside = {axis: _slot(chosen) for axis, chosen in recipe.items() if not _in_step(axis)}
+    init_hp = {axis: _numbers_on((slot,), recipe[axis]) for axis, slot in outside.items()}
+    return Lane(cell, hp, tuple(outside.values()), init_hp)
+
+
+def _numbers_on(slots: tuple[Slot, ...], chosen: Chosen) -> tuple[dict[str, float], ...]:
+    """The numbers of every slot of an axis for one cell: its own where it chose the slot, else the off values.
+
+    A cell that chose the identity where no slot is the identity keeps its numbers (a learning rate, a warm-up) in
+    the first slot, which vanishes otherwise.
+    """
+    own = _slot(chosen)
+    numbers = []
+    for k, slot in enumerate(slots):
+        traced = _traced(axis_of(slot.axis), slot)
+        keeps = slot == own or (own not in slots and k == 0)
+        off = {} if slot == own else {**_defaults(slot), **slot.choice.off}
+        kept = {name: value for name, value in chosen.arguments.items() if name in traced} if keeps else {}
+        numbers.append({name: float(value) for name, value in {**off, **kept}.items() if name in traced})
+    return tuple(numbers)
+
+
+def _defaults(slot: Slot) -> dict[str, Any]:
+    """Numbers of a slot that a cell does not use; where the signature has no default any number will do, at off."""
+    arguments = axis_of(slot.axis).arguments(slot.choice)
+    return {name: 1.0 if argument.required else argument.default for name, argument in arguments.items()}

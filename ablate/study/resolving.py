@@ -1,0 +1,191 @@
+"""ConfigDict -> Spec: plain, complete, checked. All problems of a config come out of here at once."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from ablate.study.choices import DATA, MODEL, Chosen, axis_of, check_choice
+from ablate.study.config import DESIGNS, base_config
+from ablate.study.problems import ConfigError, unknown
+from ablate.tricks import AXES
+
+METRICS = {"test_accuracy": True, "test_loss": False}  # name -> higher is better
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """The numbers of `cfg.train`."""
+
+    steps: int
+    batch_size: int
+    eval_every: int
+    eval_batch_size: int
+    lanes: int
+    checkpoint_seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Reporting:
+    """The numbers of `cfg.report`; `margin` is in the metric's unit, None where none is declared."""
+
+    metric: str
+    higher_is_better: bool
+    alpha: float
+    margin: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """A config without `ml_collections`: every choice looked up, every number checked."""
+
+    recipe: Mapping[str, Chosen]
+    vary: Mapping[str, tuple[Chosen, ...]]
+    data: Chosen
+    design: str
+    arms: Mapping[str, Mapping[str, Chosen]]
+    seeds: tuple[int, ...]
+    paired: bool
+    train: Training
+    report: Reporting
+    plain: Mapping[str, Any]
+
+
+def resolve(cfg: ConfigDict) -> Spec:
+    """Checks a config and gives it as plain data.
+
+    Raises:
+        ConfigError: with one line for every problem found.
+    """
+    problems: list[str] = []
+    content = _plain(cfg)
+    _same_keys(content, _plain(base_config()), "", problems)
+    if problems:
+        raise ConfigError(problems)
+    recipe = _recipe(content, problems)
+    spec = Spec(
+        recipe={axis: chosen for axis, chosen in recipe.items() if chosen is not None},
+        vary=_vary(content["vary"], recipe, problems),
+        data=check_choice(DATA, content["data"], "data", problems),  # type: ignore[arg-type]  # None only with a problem
+        design=_one_of(content["design"], DESIGNS, "design", problems),
+        arms=_arms(content["arms"], recipe, problems),
+        seeds=_seeds(content["seeds"], problems),
+        paired=bool(content["paired"]),
+        train=_training(content["train"], problems),
+        report=_reporting(content["report"], problems),
+        plain=content,
+    )
+    if problems:
+        raise ConfigError(problems)
+    return spec
+
+
+def _same_keys(cfg: Mapping[str, Any], default: Mapping[str, Any], key: str, problems: list[str]) -> None:
+    """Below `model`, `data`, `arms` and single choices the keys are arguments, checked elsewhere."""
+    for name in cfg:
+        here = f"{key}{name}"
+        if name not in default:
+            problems.append(unknown(here, "key", name, default))
+        elif name in ("recipe", "vary", "train", "report") and not key:
+            if isinstance(cfg[name], Mapping):
+                _same_keys(cfg[name], default[name], f"{here}.", problems)
+            else:
+                problems.append(f"{here}: expected a group of keys, got {cfg[name]!r}")
+    problems += [f"{key}{name}: missing; start from base_config()" for name in default if name not in cfg]
+
+
+def _recipe(cfg: Mapping[str, Any], problems: list[str]) -> dict[str, Chosen | None]:
+    recipe = {"model": check_choice(MODEL, cfg["model"], "model", problems)}
+    for name, axis in AXES.items():
+        recipe[name] = check_choice(axis, cfg["recipe"][name], f"recipe.{name}", problems)
+    return recipe
+
+
+def _vary(
+    vary: Mapping[str, Any], recipe: Mapping[str, Chosen | None], problems: list[str]
+) -> dict[str, tuple[Chosen, ...]]:
+    found: dict[str, tuple[Chosen, ...]] = {}
+    for axis in vary:
+        values = vary[axis]
+        if not isinstance(values, tuple | list):
+            problems.append(f"vary.{axis}: expected a tuple of choices, got {values!r}; write (choice(...),)")
+            continue
+        checked = [
+            check_choice(axis_of(axis), value, f"vary.{axis}[{i}]", problems, recipe[axis])
+            for i, value in enumerate(values)
+        ]
+        if checked:
+            found[axis] = tuple(chosen for chosen in checked if chosen is not None)
+    return found
+
+
+def _arms(arms: Any, recipe: Mapping[str, Chosen | None], problems: list[str]) -> dict[str, dict[str, Chosen]]:
+    found: dict[str, dict[str, Chosen]] = {}
+    if not isinstance(arms, Mapping):
+        problems.append(f"arms: expected names with their choices, got {arms!r}")
+        return found
+    for name in arms:
+        found[name] = {}
+        if not isinstance(arms[name], Mapping):
+            problems.append(f"arms.{name}: expected axes with their choices, got {arms[name]!r}")
+            continue
+        for axis in arms[name]:
+            if axis not in recipe:
+                problems.append(unknown(f"arms.{name}.{axis}", "axis", axis, recipe))
+                continue
+            value = arms[name][axis]
+            chosen = check_choice(axis_of(axis), value, f"arms.{name}.{axis}", problems, recipe[axis])
+            if chosen is not None:
+                found[name][axis] = chosen
+    return found
+
+
+def _one_of(value: Any, allowed: tuple[str, ...], key: str, problems: list[str]) -> str:
+    if value not in allowed:
+        problems.append(unknown(key, "value", value, allowed))
+    return str(value)
+
+
+def _seeds(value: Any, problems: list[str]) -> tuple[int, ...]:
+    if isinstance(value, bool) or not isinstance(value, int | tuple | list):
+        problems.append(f"seeds: expected a count or a tuple of integers, got {value!r}")
+        return ()
+    seeds = tuple(range(value)) if isinstance(value, int) else tuple(value)
+    if not all(isinstance(seed, int) and 0 <= seed < 2**32 for seed in seeds):
+        problems.append(f"seeds: every seed must be an integer from 0 to 2^32-1, got {value!r}")
+    elif len(set(seeds)) < len(seeds):
+        problems.append(f"seeds: every seed must be there once, got {value!r}")
+    elif not seeds:
+        problems.append(f"seeds: at least one is needed, got {value!r}")
+    return seeds
+
+
+def _training(train: Mapping[str, Any], problems: list[str]) -> Training:
+    for name in ("steps", "batch_size", "eval_every", "eval_batch_size", "lanes"):
+        least = 0 if name == "lanes" else 1
+        if isinstance(train[name], bool) or not isinstance(train[name], int) or train[name] < least:
+            problems.append(f"train.{name}: expected an integer of {least} or more, got {train[name]!r}")
+    seconds = train["checkpoint_seconds"]
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
+        problems.append(f"train.checkpoint_seconds: expected a number of 0 or more, got {seconds!r}")
+    return Training(**train)
+
+
+def _reporting(report: Mapping[str, Any], problems: list[str]) -> Reporting:
+    _one_of(report["metric"], tuple(METRICS), "report.metric", problems)
+    if not isinstance(report["alpha"], float) or not 0 < report["alpha"] < 1:
+        problems.append(f"report.alpha: must lie between 0 and 1, got {report['alpha']!r}")
+    margin = report["margin"]
+    if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float) or not margin > 0):
+        problems.append(f"report.margin: must be above 0 or None, got {margin!r}")
+    return Reporting(report["metric"], METRICS.get(report["metric"], True), report["alpha"], margin)
+
+
+def _plain(value: Any) -> Any:
+    """The config as plain dictionaries and tuples, in the order in which it was written."""
+    if isinstance(value, ConfigDict | Mapping):
+        return {str(key): _plain(value[key]) for key in value}
+    if isinstance(value, tuple | list):
+        return tuple(_plain(item) for item in value)
+    return value

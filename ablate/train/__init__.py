@@ -1,0 +1,1 @@
+"""Training: parts, the step, lanes on devices, the loop, checkpoints."""

@@ -1,0 +1,60 @@
+"""Checkpoints of a running wave, kept by Orbax: written whole or not at all, only the newest kept."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from ablate.train.loop import Moment
+
+
+class Checkpoints:
+    """The checkpoints of one wave in `folder`."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder.absolute()
+        options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False, create=True)
+        self._manager = ocp.CheckpointManager(self._folder, options=options)
+
+    def save(self, moment: Moment, members: int) -> None:
+        """Writes a moment without its padding lanes; the one before is removed once this one is complete."""
+        order = moment.step * 2 + moment.evaluated  # grows from moment to moment
+        self._manager.save(order, args=ocp.args.StandardSave(_as_tree(moment, members)), force=True)
+        self._manager.wait_until_finished()
+
+    def latest(self, like: Moment, members: int) -> Moment | None:
+        """The newest complete moment, or None; `like` gives shapes and types, and lanes to fill up with."""
+        newest = self._manager.latest_step()
+        if newest is None:
+            return None
+        found = self._manager.restore(newest, args=ocp.args.StandardRestore(_as_tree(like, members)))
+        width = len(like.state.step)
+        leaves = [_padded(leaf, width, 0) for leaf in found["state"]]
+        curves = {name: _padded(curve, width, 1) for name, curve in found["curves"].items()}
+        state = jax.tree.unflatten(jax.tree.structure(like.state), leaves)
+        return Moment(int(found["step"]), int(found["evaluated"]), state, curves)
+
+    def remove(self) -> None:
+        """Nothing of a finished wave is kept."""
+        self._manager.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _as_tree(moment: Moment, members: int) -> dict[str, Any]:
+    """Plain containers only: a state's leaves in order, which Orbax stores under their numbers."""
+    return {
+        "step": np.int64(moment.step),
+        "evaluated": np.int64(moment.evaluated),
+        "state": [np.asarray(leaf)[:members] for leaf in jax.tree.leaves(moment.state)],
+        "curves": {name: curve[:, :members] for name, curve in moment.curves.items()},
+    }
+
+
+def _padded(array: Any, width: int, axis: int) -> np.ndarray:
+    """Filled up with copies of the last lane, as an unbroken run has it."""
+    array = np.asarray(array)
+    last = np.take(array, [-1], axis)
+    return np.concatenate([array, *[last] * (width - array.shape[axis])], axis)

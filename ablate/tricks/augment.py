@@ -1,0 +1,113 @@
+"""Axis `augment`: random changes of a training batch, drawn per example from one key."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, Num
+
+from ablate.tricks.axis import Axis, Choice
+
+Images = Num[Array, "batch height width channels"]
+Targets = Float[Array, "batch classes"]
+
+
+def no_augment(key: Key[Array, ""], images: Images, targets: Targets) -> tuple[Images, Targets]:
+    """The batch as it is.
+
+        f(x, p) = (x, p)
+
+    Args:
+        key: not read.
+        images: [batch, height, width, channels], any number type.
+        targets: distributions over the classes, [batch, classes].
+
+    Returns:
+        The same images and targets.
+
+    Example:
+        >>> images, targets = jnp.ones((2, 4, 4, 1)), jnp.eye(2)
+        >>> no_augment(jax.random.key(0), images, targets)[0] is images
+        True
+
+    References:
+        Shorten, Khoshgoftaar. A Survey on Image Data Augmentation for Deep Learning. 2019.
+        https://doi.org/10.1186/s40537-019-0197-0
+    """
+    return images, targets
+
+
+def flip(key: Key[Array, ""], images: Images, targets: Targets) -> tuple[Images, Targets]:
+    """Mirrors each image left to right with probability 1/2.
+
+        f(x)[i, j] = x[i, w-1-j]  where  b = 1,    b ~ Bernoulli(1/2) per example
+
+    Args:
+        key: a JAX key; the same key gives the same flips.
+        images: [batch, height, width, channels], any number type.
+        targets: distributions over the classes, [batch, classes].
+
+    Returns:
+        Images of the same shape and type, and the targets as they are.
+
+    Example:
+        >>> images = jnp.arange(8.0).reshape(4, 1, 2, 1)
+        >>> flip(jax.random.key(0), images, jnp.eye(4))[0].shape
+        (4, 1, 2, 1)
+
+    References:
+        Krizhevsky, Sutskever, Hinton. ImageNet Classification with Deep Convolutional Neural Networks. 2012.
+        https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks
+    """
+    mirrored = jax.random.bernoulli(key, 0.5, images.shape[:1])
+    return jnp.where(mirrored[:, None, None, None], images[:, :, ::-1, :], images), targets
+
+
+def random_crop(key: Key[Array, ""], images: Images, targets: Targets, padding: int = 4) -> tuple[Images, Targets]:
+    """Pads each image with zeros and cuts a window of the old size at a random place.
+
+        f(x) = pad(x, P)[i:i+h, j:j+w],    i, j ~ U{0, ..., 2P} per example
+
+    After a scale that centres the images the zeros are the mean colour.
+
+    Args:
+        key: a JAX key; the same key gives the same windows.
+        images: [batch, height, width, channels], any number type.
+        targets: distributions over the classes, [batch, classes].
+        padding: rows and columns of zeros P on each side, in pixels, at least 0; at 0 nothing changes.
+
+    Returns:
+        Images of the same shape and type, and the targets as they are.
+
+    Raises:
+        ValueError: for a negative padding.
+
+    Example:
+        >>> images = jnp.ones((4, 8, 8, 3))
+        >>> random_crop(jax.random.key(0), images, jnp.eye(4), padding=2)[0].shape
+        (4, 8, 8, 3)
+
+    References:
+        He, Zhang, Ren, Sun. Deep Residual Learning for Image Recognition. 2015. https://arxiv.org/abs/1512.03385
+    """
+    if padding < 0:
+        raise ValueError(f"padding={padding} must be at least 0")
+    widths = ((0, 0), (padding, padding), (padding, padding), (0, 0))
+    corners = jax.random.randint(key, (images.shape[0], 2), 0, 2 * padding + 1)
+
+    def window(padded: Array, corner: Array) -> Array:
+        return jax.lax.dynamic_slice(padded, (corner[0], corner[1], 0), images.shape[1:])
+
+    return jax.vmap(window)(jnp.pad(images, widths), corners), targets
+
+
+AXIS = Axis(
+    name="augment",
+    seam="(key, images, targets) -> (images, targets)",
+    data=("key", "images", "targets"),
+    identity="none",
+    composes=True,
+    choices={
+        "none": Choice(no_augment),
+        "flip": Choice(flip),
+        "random_crop": Choice(random_crop),
+    },
+)

@@ -1,0 +1,236 @@
+"""Axis `norm`: what stands between a linear layer and its activation.
+
+Flax's layers under one calling form, `module(x, train=...)`, with features last. All but batch norm treat every example
+alone, over all its positions, so that group norm is layer norm with one group and instance norm with as many
+groups as channels. Scale and shift are per channel everywhere and start at 1 and 0.
+"""
+
+import flax.linen as nn
+from jaxtyping import Array, Float
+
+from ablate.tricks.axis import Axis, Choice, Scalar
+
+Features = Float[Array, "batch *positions channels"]
+
+
+class NoNorm(nn.Module):
+    """No norm.
+
+        f(x) = x
+
+    Returns:
+        From `module(x, train=...)`: the same x.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> NoNorm().apply({}, jnp.ones((1, 2)), train=True).tolist()
+        [[1.0, 1.0]]
+
+    References:
+        Zhang, Dauphin, Ma. Fixup Initialization: Residual Learning Without Normalization. 2019.
+        https://arxiv.org/abs/1901.09321
+    """
+
+    def __call__(self, x: Features, *, train: bool) -> Features:
+        """Gives x back."""
+        return x
+
+
+class BatchNorm(nn.Module):
+    """Standardises each channel over the mini-batch; evaluation uses running means.
+
+        f(x) = scale * (x - mean_b(x)) / sqrt(var_b(x) + epsilon) + shift
+        running <- momentum * running + (1 - momentum) * batch        (mean, and variance with divisor n)
+
+    The running means are the collection "batch_stats", which training must make mutable.
+
+    Args:
+        momentum: weight of the old running mean, 0 to 1.
+        epsilon: added to the variance, above 0, in units of x squared.
+
+    Returns:
+        From `module(x, train=...)`: an array of the shape of x, [batch, ..., channels].
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> module, x = BatchNorm(), jnp.array([[1.0], [3.0]])
+        >>> variables = module.init(jax.random.key(0), x, train=True)
+        >>> y, updated = module.apply(variables, x, train=True, mutable="batch_stats")
+        >>> y.round(2).tolist(), round(float(updated["batch_stats"]["mean"][0]), 3)
+        ([[-1.0], [1.0]], 0.2)
+
+    References:
+        Ioffe, Szegedy. Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate
+        Shift. 2015. https://arxiv.org/abs/1502.03167
+    """
+
+    momentum: Scalar = 0.9
+    epsilon: Scalar = 1e-5
+
+    def setup(self) -> None:
+        """Puts flax's parameters straight under this module's name."""
+        self.inner = nn.BatchNorm(momentum=self.momentum, epsilon=self.epsilon)
+        nn.share_scope(self, self.inner)
+
+    def __call__(self, x: Features, *, train: bool) -> Features:
+        """Normalises with the batch's own statistics while training, with the running ones otherwise."""
+        return self.inner(x, use_running_average=not train)
+
+
+class GroupNorm(nn.Module):
+    """Standardises groups of channels within each example.
+
+        f(x) = scale * (x - mean_g(x)) / sqrt(var_g(x) + epsilon) + shift
+
+    Args:
+        groups: number of groups, at least 1; must divide the number of channels.
+        epsilon: added to the variance, above 0, in units of x squared.
+
+    Returns:
+        From `module(x, train=...)`: an array of the shape of x, [batch, ..., channels].
+
+    Raises:
+        ValueError: where `groups` does not divide the channels.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> y, _ = GroupNorm(groups=2).init_with_output(jax.random.key(0), jnp.arange(4.0)[None], train=True)
+        >>> y.round(2).tolist()
+        [[-1.0, 1.0, -1.0, 1.0]]
+
+    References:
+        Wu, He. Group Normalization. 2018. https://arxiv.org/abs/1803.08494
+    """
+
+    groups: int = 8
+    epsilon: Scalar = 1e-5
+
+    def setup(self) -> None:
+        """Puts flax's parameters straight under this module's name."""
+        self.inner = nn.GroupNorm(num_groups=self.groups, epsilon=self.epsilon)
+        nn.share_scope(self, self.inner)
+
+    def __call__(self, x: Features, *, train: bool) -> Features:
+        """Normalises each example; training and evaluation are the same."""
+        if self.groups < 1 or x.shape[-1] % self.groups:
+            raise ValueError(f"group norm: groups={self.groups} does not divide the layer's {x.shape[-1]} channels")
+        return self.inner(x)
+
+
+class LayerNorm(nn.Module):
+    """Standardises each example over all its positions and channels: group norm with one group.
+
+        f(x) = scale * (x - mean(x)) / sqrt(var(x) + epsilon) + shift
+
+    Args:
+        epsilon: added to the variance, above 0, in units of x squared.
+
+    Returns:
+        From `module(x, train=...)`: an array of the shape of x, [batch, ..., channels].
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> y, _ = LayerNorm().init_with_output(jax.random.key(0), jnp.array([[1.0, 3.0]]), train=True)
+        >>> y.round(2).tolist()
+        [[-1.0, 1.0]]
+
+    References:
+        Ba, Kiros, Hinton. Layer Normalization. 2016. https://arxiv.org/abs/1607.06450
+    """
+
+    epsilon: Scalar = 1e-5
+
+    def setup(self) -> None:
+        """Puts flax's parameters straight under this module's name."""
+        self.inner = nn.GroupNorm(num_groups=1, epsilon=self.epsilon)
+        nn.share_scope(self, self.inner)
+
+    def __call__(self, x: Features, *, train: bool) -> Features:
+        """Normalises each example; training and evaluation are the same."""
+        return self.inner(x)
+
+
+class InstanceNorm(nn.Module):
+    """Standardises each channel of each example over its positions: group norm with a group per channel.
+
+        f(x) = scale * (x - mean_c(x)) / sqrt(var_c(x) + epsilon) + shift
+
+    Args:
+        epsilon: added to the variance, above 0, in units of x squared.
+
+    Returns:
+        From `module(x, train=...)`: an array of the shape of x, [batch, ..., channels].
+
+    Raises:
+        ValueError: for x without positions, [batch, channels], where every variance would be 0.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> x = jnp.array([1.0, 3.0]).reshape(1, 2, 1, 1)
+        >>> y, _ = InstanceNorm().init_with_output(jax.random.key(0), x, train=True)
+        >>> y.ravel().round(2).tolist()
+        [-1.0, 1.0]
+
+    References:
+        Ulyanov, Vedaldi, Lempitsky. Instance Normalization: The Missing Ingredient for Fast Stylization. 2016.
+        https://arxiv.org/abs/1607.08022
+    """
+
+    epsilon: Scalar = 1e-5
+
+    def setup(self) -> None:
+        """Puts flax's parameters straight under this module's name."""
+        self.inner = nn.GroupNorm(num_groups=None, group_size=1, epsilon=self.epsilon)
+        nn.share_scope(self, self.inner)
+
+    def __call__(self, x: Features, *, train: bool) -> Features:
+        """Normalises each example; training and evaluation are the same."""
+        if x.ndim < 3:
+            raise ValueError(f"instance norm needs positions, [batch, ..., channels]; got the shape {x.shape}")
+        return self.inner(x)
+
+
+class RMSNorm(nn.Module):
+    """Divides each example by its root mean square over all positions and channels; no mean is taken off.
+
+        f(x) = scale * x / sqrt(mean(x^2) + epsilon)
+
+    Args:
+        epsilon: added to the mean square, above 0, in units of x squared.
+
+    Returns:
+        From `module(x, train=...)`: an array of the shape of x, [batch, ..., channels].
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> y, _ = RMSNorm().init_with_output(jax.random.key(0), jnp.array([[2.0, -2.0]]), train=True)
+        >>> y.round(2).tolist()
+        [[1.0, -1.0]]
+
+    References:
+        Zhang, Sennrich. Root Mean Square Layer Normalization. 2019. https://arxiv.org/abs/1910.07467
+    """
+
+    epsilon: Scalar = 1e-5
+
+    @nn.compact
+    def __call__(self, x: Features, *, train: bool) -> Features:
+        """Normalises each example; training and evaluation are the same."""
+        inner = nn.RMSNorm(epsilon=self.epsilon, reduction_axes=tuple(range(1, x.ndim)), feature_axes=-1)
+        nn.share_scope(self, inner)
+        return inner(x)
+
+
+AXIS = Axis(
+    name="norm",
+    seam="() -> module called as module(x, train=...)",
+    identity="none",
+    choices={
+        "none": Choice(NoNorm),
+        "batch": Choice(BatchNorm),
+        "group": Choice(GroupNorm),
+        "layer": Choice(LayerNorm),
+        "instance": Choice(InstanceNorm),
+        "rms": Choice(RMSNorm),
+    },
+)

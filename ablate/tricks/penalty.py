@@ -1,0 +1,118 @@
+"""Axis `penalty`: what is added to the objective for the parameters or the features themselves.
+
+For plain SGD an L2 penalty and coupled decay of the same weight give the same step; with momentum, clipping or Adam
+they part, since the penalty's gradient goes through all of those.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from ablate.tricks.axis import Axis, Choice, Scalar
+from ablate.tricks.masks import parameter_mask
+
+
+def no_penalty(params: PyTree, features: PyTree, labels: PyTree) -> Float[Array, ""]:
+    """Nothing is added.
+
+        R = 0
+
+    Args:
+        params: not read.
+        features: not read.
+        labels: not read.
+
+    Returns:
+        The scalar 0, float32.
+
+    Example:
+        >>> float(no_penalty({"kernel": jnp.ones((2, 2))}, None, None))
+        0.0
+
+    References:
+        Goodfellow, Bengio, Courville. Deep Learning, chapter 7. 2016. https://www.deeplearningbook.org
+    """
+    return jnp.zeros((), jnp.float32)
+
+
+def l1(
+    params: PyTree, features: PyTree, labels: PyTree, weight: Scalar = 1e-5, mask: str = "kernels"
+) -> Float[Array, ""]:
+    """Pulls every parameter towards 0 with the same force, which empties many of them.
+
+        R = weight * sum |w|
+
+    Args:
+        params: pytree of arrays.
+        features: not read.
+        labels: not read.
+        weight: loss per unit of |w|, at least 0; off at 0.
+        mask: "kernels" leaves biases and norms out, "all" takes every parameter.
+
+    Returns:
+        A scalar, at least 0.
+
+    Raises:
+        ValueError: for another mask.
+
+    Example:
+        >>> float(l1({"kernel": jnp.full((2, 2), -3.0), "bias": jnp.ones(2)}, None, None, weight=0.5))
+        6.0
+
+    References:
+        Tibshirani. Regression Shrinkage and Selection via the Lasso. 1996. https://www.jstor.org/stable/2346178
+    """
+    return weight * total(jnp.abs, params, mask)
+
+
+def l2(
+    params: PyTree, features: PyTree, labels: PyTree, weight: Scalar = 1e-4, mask: str = "kernels"
+) -> Float[Array, ""]:
+    """Pulls every parameter towards 0 in proportion to its size.
+
+        R = weight / 2 * sum w^2
+
+    Args:
+        params: pytree of arrays.
+        features: not read.
+        labels: not read.
+        weight: the gradient is `weight * w`, at least 0; off at 0.
+        mask: "kernels" leaves biases and norms out, "all" takes every parameter.
+
+    Returns:
+        A scalar, at least 0.
+
+    Raises:
+        ValueError: for another mask.
+
+    Example:
+        >>> float(l2({"kernel": jnp.full((2, 2), -3.0), "bias": jnp.ones(2)}, None, None, weight=0.5))
+        9.0
+
+    References:
+        Krogh, Hertz. A Simple Weight Decay Can Improve Generalization. 1991.
+        https://papers.nips.cc/paper/563-a-simple-weight-decay-can-improve-generalization
+    """
+    return weight * 0.5 * total(jnp.square, params, mask)
+
+
+def total(measure: Callable[[Array], Array], params: PyTree, mask: str) -> Float[Array, ""]:
+    """Sum of a measure over all parameters under the mask."""
+    chosen = parameter_mask(params, mask)
+    sums = jax.tree.map(lambda w, m: jnp.sum(measure(w)) if m else jnp.zeros((), jnp.float32), params, chosen)
+    return sum(jax.tree.leaves(sums), jnp.zeros((), jnp.float32))
+
+
+AXIS = Axis(
+    name="penalty",
+    seam="(params, features, labels) -> scalar",
+    data=("params", "features", "labels"),
+    identity="none",
+    choices={
+        "none": Choice(no_penalty),
+        "l1": Choice(l1, off={"weight": 0.0}),
+        "l2": Choice(l2, off={"weight": 0.0}),
+    },
+)

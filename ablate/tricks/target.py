@@ -1,0 +1,67 @@
+"""Axis `target`: what the loss is told to aim at, as a distribution over the classes."""
+
+import optax
+from jaxtyping import Array, Float
+
+from ablate.tricks.axis import Axis, Choice, Scalar
+
+Probs = Float[Array, "*batch classes"]
+
+
+def keep_target(probs: Probs) -> Probs:
+    """The labels as they are.
+
+        f(p) = p
+
+    Args:
+        probs: distributions over the classes, rows that sum to 1.
+
+    Returns:
+        The same array.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> keep_target(jnp.array([0.0, 1.0])).tolist()
+        [0.0, 1.0]
+
+    References:
+        Goodfellow, Bengio, Courville. Deep Learning, section 6.2. 2016. https://www.deeplearningbook.org
+    """
+    return probs
+
+
+def smooth_labels(probs: Probs, alpha: Scalar = 0.1) -> Probs:
+    """Gives a share of the target to all classes alike, so that no logit has to grow without end.
+
+        f(p) = (1 - alpha) * p + alpha / K
+
+    Args:
+        probs: distributions over the K classes, rows that sum to 1.
+        alpha: the share, 0 to 1; off at 0.
+
+    Returns:
+        Distributions of the same shape.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> smooth_labels(jnp.array([0.0, 1.0]), alpha=0.5).tolist()
+        [0.25, 0.75]
+
+    References:
+        Szegedy, Vanhoucke, Ioffe, Shlens, Wojna. Rethinking the Inception Architecture for Computer Vision. 2015.
+        https://arxiv.org/abs/1512.00567
+        Müller, Kornblith, Hinton. When Does Label Smoothing Help? 2019. https://arxiv.org/abs/1906.02629
+    """
+    return optax.smooth_labels(probs, alpha)
+
+
+AXIS = Axis(
+    name="target",
+    seam="(probs) -> probs",
+    data=("probs",),
+    identity="none",
+    choices={
+        "none": Choice(keep_target),
+        "smooth_labels": Choice(smooth_labels, off={"alpha": 0.0}),
+    },
+)

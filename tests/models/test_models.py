@@ -1,0 +1,180 @@
+import doctest
+import functools
+import importlib
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ablate.models import MODELS, Mlp, ResNet
+from ablate.tricks import AXES, Dropout, Linear, NoDropout, NoNorm, Relu, constant_bias, he, zeros
+from ablate.tricks.axis import signature_of
+
+IMAGES = jax.random.normal(jax.random.key(1), (4, 8, 8, 3))
+SMALL = {"mlp": {"widths": (16, 8)}, "resnet": {"depth": 8, "width": 8}}
+HANDED_IN = {"classes", "norm", "kernel_init", "bias_init", "activation", "dropout", "head"}
+
+
+def build(name, **changes):
+    parts = {
+        "norm": NoNorm,
+        "kernel_init": he(),
+        "bias_init": constant_bias(0.1),
+        "activation": Relu,
+        "dropout": NoDropout,
+        "head": Linear,
+    }
+    return MODELS[name](**(SMALL[name] | {"classes": 5} | parts | changes))
+
+
+@functools.cache
+def parameters(name, norm="none", dropout="none"):
+    made = build(name, norm=AXES["norm"].choices[norm].make, dropout=AXES["dropout"].choices[dropout].make)
+    variables = made.init(jax.random.key(0), IMAGES[:1], train=True)
+    leaves = jax.tree_util.tree_leaves_with_path(variables["params"])
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in leaves}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_a_config_may_set_has_a_default_and_what_is_handed_in_has_none(name):
+    arguments = signature_of(MODELS[name])
+    assert {key for key, argument in arguments.items() if argument.required} == HANDED_IN
+    assert not any(argument.traced for argument in arguments.values())
+    assert MODELS[name].convolutions is (name == "resnet")
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("norm", ["none", "batch", "group"])
+def test_logits_features_and_no_leftovers_of_initialisation(name, norm):
+    model = build(name, norm=AXES["norm"].choices[norm].make)
+    variables = model.init(jax.random.key(0), IMAGES, train=False)
+    assert set(variables) == {"params"} | ({"batch_stats"} if norm == "batch" else set())
+    logits, changed = model.apply(variables, IMAGES, train=True, mutable=["batch_stats", "features"])
+    (features,) = changed["features"]["last"]
+    kernel, bias = variables["params"]["head"]["kernel"], variables["params"]["head"]["bias"]
+    assert logits.shape == (4, 5) and logits.dtype == jnp.float32
+    np.testing.assert_allclose(logits, np.asarray(features) @ np.asarray(kernel) + np.asarray(bias), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    ("norm", "dropout"), [("batch", "none"), ("group", "spatial"), ("layer", "dropout"), ("none", "dropout")]
+)
+def test_the_same_seed_gives_the_same_parameters_whatever_stands_between_the_layers(name, norm, dropout):
+    plain, changed = parameters(name), parameters(name, norm, dropout)
+    assert set(plain) <= set(changed)
+    for path, leaf in plain.items():
+        np.testing.assert_array_equal(leaf, changed[path], err_msg=path)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_layers_draw_different_numbers_and_initializers_reach_all_of_them(name):
+    drawn = parameters(name)
+    kernels = [leaf.ravel()[:4].tolist() for path, leaf in drawn.items() if path.endswith("kernel")]
+    assert len({tuple(kernel) for kernel in kernels}) == len(kernels)
+    assert all((leaf == np.float32(0.1)).all() for path, leaf in drawn.items() if path.endswith("bias"))
+    empty = build(name, kernel_init=zeros()).init(jax.random.key(0), IMAGES, train=False)["params"]
+    assert not any(leaf.any() for leaf in jax.tree.leaves(empty) if leaf.ndim > 1)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_head_begun_at_zero_gives_log_c(name):
+    model = build(name, head=functools.partial(Linear, zero=True), bias_init=zeros())
+    logits, _ = model.init_with_output(jax.random.key(0), IMAGES, train=False)
+    np.testing.assert_allclose(-nn.log_softmax(logits), np.log(5), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_numbers_of_the_modules_are_inputs_of_one_program(name):
+    model = build(name)
+    variables, traces = model.init(jax.random.key(0), IMAGES, train=False), []
+
+    @jax.jit
+    def logits(rate):
+        traces.append(rate)
+        dropping = model.clone(dropout=functools.partial(Dropout, rate=rate))
+        return dropping.apply(variables, IMAGES, train=True, rngs={"dropout": jax.random.key(2)})
+
+    np.testing.assert_allclose(logits(jnp.float32(0)), model.apply(variables, IMAGES, train=False), atol=1e-5)
+    assert not np.allclose(logits(jnp.float32(0.5)), logits(jnp.float32(0)))
+    assert len(traces) == 1
+
+
+def test_mlp_against_numpy():
+    drawn, x = parameters("mlp"), np.asarray(IMAGES).reshape(4, -1)
+    for layer in ("layer_0", "layer_1"):
+        x = np.maximum(x @ drawn[f"{layer}/kernel"] + drawn[f"{layer}/bias"], 0)
+    expected = x @ drawn["head/kernel"] + drawn["head/bias"]
+    model = build("mlp")
+    logits = model.apply(model.init(jax.random.key(0), IMAGES, train=False), IMAGES, train=False)
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+    assert sum(leaf.size for leaf in drawn.values()) == 192 * 16 + 16 + 16 * 8 + 8 + 8 * 5 + 5
+
+
+def test_mlp_without_hidden_layers_is_linear():
+    model = build("mlp", widths=())
+    assert set(model.init(jax.random.key(0), IMAGES, train=False)["params"]) == {"head"}
+
+
+@pytest.mark.parametrize("depth", [8, 14, 20])
+def test_resnet_has_as_many_layers_as_it_says(depth):
+    shapes = jax.eval_shape(
+        functools.partial(build("resnet", depth=depth).init, train=False), jax.random.key(0), IMAGES
+    )["params"]
+    kernels = {
+        jax.tree_util.keystr(path, simple=True, separator="/"): leaf.shape
+        for path, leaf in jax.tree_util.tree_leaves_with_path(shapes)
+        if leaf.ndim > 1
+    }
+    shortcuts = [path for path in kernels if "shortcut" in path]
+    assert len(kernels) - len(shortcuts) == depth and len(shortcuts) == 2
+    assert kernels["stem/kernel"] == (3, 3, 3, 8)
+    assert kernels["stage_2_block_0/conv_0/kernel"] == (3, 3, 16, 32)
+    assert kernels["head/kernel"] == (32, 5)
+
+
+def test_resnet_halves_the_image_twice():
+    model = build("resnet")
+    _, seen = model.apply(
+        model.init(jax.random.key(0), IMAGES, train=False),
+        IMAGES,
+        train=False,
+        capture_intermediates=True,
+        mutable="intermediates",
+    )
+    shapes = [seen["intermediates"][f"stage_{stage}_block_0"]["__call__"][0].shape for stage in range(3)]
+    assert shapes == [(4, 8, 8, 8), (4, 4, 4, 16), (4, 2, 2, 32)]
+
+
+def test_resnet_block_adds_its_shortcut():
+    model = build("resnet", kernel_init=zeros(), bias_init=zeros())
+    variables = model.init(jax.random.key(0), IMAGES, train=False)
+    stem = jax.random.normal(jax.random.key(3), variables["params"]["stem"]["kernel"].shape)
+    variables["params"]["stem"]["kernel"] = stem
+    _, seen = model.apply(variables, IMAGES, train=False, capture_intermediates=True, mutable="intermediates")
+    before = nn.relu(seen["intermediates"]["stem"]["__call__"][0])
+    np.testing.assert_array_equal(seen["intermediates"]["stage_0_block_0"]["__call__"][0], before)
+
+
+@pytest.mark.parametrize("depth", [2, 7, 9, 18])
+def test_resnet_refuses_other_depths(depth):
+    with pytest.raises(ValueError, match=f"depth={depth} is not 6n\\+2"):
+        build("resnet", depth=depth)
+
+
+def test_group_norm_says_where_it_cannot_divide():
+    with pytest.raises(ValueError, match=r"groups=3 .* 8 channels"):
+        norm = functools.partial(AXES["norm"].choices["group"].make, groups=3)
+        build("resnet", norm=norm).init(jax.random.key(0), IMAGES, train=False)
+
+
+@pytest.mark.parametrize("name", ["mlp", "resnet"])
+def test_doctests_of_models(name):
+    results = doctest.testmod(importlib.import_module(f"ablate.models.{name}"))
+    assert results.attempted and not results.failed
+
+
+def test_the_classes_are_public():
+    assert MODELS == {"mlp": Mlp, "resnet": ResNet}

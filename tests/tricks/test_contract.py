@@ -1,0 +1,231 @@
+"""What every choice of every axis promises, checked on the whole table."""
+
+import doctest
+import functools
+import importlib
+import inspect
+import math
+import operator
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import ablate.tricks
+from ablate.tricks import AXES, ImageStats, signature_of, split_init
+
+KEY = jax.random.key(0)
+IMAGES = jax.random.randint(jax.random.key(1), (4, 6, 6, 8), 0, 256).astype(jnp.uint8)
+STATS = ImageStats(mean=jnp.linspace(0.3, 0.6, 8), sd=jnp.linspace(0.1, 0.3, 8))
+FEATURES = jax.random.normal(jax.random.key(2), (4, 6, 6, 8))
+LOGITS = 3.0 * jax.random.normal(jax.random.key(3), (4, 5))
+PROBS = jax.nn.one_hot(jnp.array([0, 4, 2, 2]), 5)
+PARAMS = {
+    "conv": {"kernel": jax.random.normal(jax.random.key(4), (3, 3, 2, 4)), "bias": jnp.arange(4.0)},
+    "head": {"kernel": jax.random.normal(jax.random.key(5), (4, 5)), "bias": jnp.ones(5)},
+}
+GRADS = jax.tree.map(lambda w: jnp.sin(3.0 * w) * 2.0, PARAMS)
+
+# What a config must give, since it has no default.
+REQUIRED = {
+    ("objective", "flood"): {"level": 0.5},
+    ("schedule", "exponential"): {"factor": 0.9, "every": 3.0},
+    ("schedule", "multistep"): {"boundaries": (2, 5)},
+    ("schedule", "sgdr"): {"cycle": 4.0},
+    ("layerwise", "multipliers"): {"pattern": "^head/", "factor": 0.5},
+}
+DIFFERENTIATED = ("norm", "activation", "dropout", "head", "target", "loss", "penalty", "objective")
+
+TABLE = [(axis, choice) for axis in AXES for choice in AXES[axis].choices]
+TRACED = [
+    (axis, choice, name)
+    for axis, choice in TABLE
+    for name, argument in AXES[axis].arguments(AXES[axis].choices[choice]).items()
+    if argument.traced
+]
+VANISHING = [(axis, choice) for axis, choice in TABLE if AXES[axis].choices[choice].off]
+
+
+def run_module(make, x):
+    module = make()
+    rngs = {"params": KEY, "dropout": KEY}
+    return module.apply(module.init(rngs, x, train=True), x, train=True, mutable="batch_stats", rngs=rngs)[0]
+
+
+def run_gradient(wrap, x):
+    def loss(params, batch, key):
+        return 0.5 * optax.tree.norm(optax.tree.sub(params, batch), squared=True), {"seen": key}
+
+    (value, _), grads = wrap(jax.value_and_grad(loss, has_aux=True))(PARAMS, GRADS, KEY)
+    return value, grads
+
+
+def run_transform(transform, x):
+    """Two updates, so that a state counts too."""
+    first, state = transform.update(GRADS, transform.init(PARAMS), PARAMS)
+    second, _ = transform.update(PARAMS, state, optax.apply_updates(PARAMS, first))
+    return first, second
+
+
+# How the step calls a bound choice; x is what is differentiated where the axis is on the way to the loss.
+SEAMS = {
+    "scale": (lambda f, x: f(IMAGES, STATS), IMAGES),
+    "augment": (lambda f, x: f(KEY, FEATURES, PROBS), FEATURES),
+    "init": (lambda f, x: split_init(f()).kernel(KEY, (3, 3, 4, 8), jnp.float32), FEATURES),
+    "bias": (lambda f, x: f()(KEY, (8,), jnp.float32), FEATURES),
+    "norm": (run_module, FEATURES),
+    "activation": (lambda f, x: f().apply({}, x), FEATURES),
+    "dropout": (run_module, FEATURES),
+    "head": (lambda f, x: f(classes=3).init_with_output(KEY, x)[0], LOGITS),
+    "target": (lambda f, x: f(x), PROBS),
+    "loss": (lambda f, x: f(x, PROBS), LOGITS),
+    "penalty": (lambda f, x: f({"kernel": x, "bias": x[0]}, {}, jnp.array([0, 4, 2, 2])), LOGITS),
+    "objective": (lambda f, x: f(jnp.mean(jnp.square(x))), LOGITS),
+    "gradient": (run_gradient, LOGITS),
+    "clip": (lambda f, x: run_transform(f(), x), LOGITS),
+    "decay": (lambda f, x: run_transform(f(optax.sgd(0.1), 0.1), x), LOGITS),
+    "optimizer": (lambda f, x: run_transform(f(), x), LOGITS),
+    "schedule": (lambda f, x: jnp.stack([f(t, 12) for t in (0, 1, 5, 11)]), LOGITS),
+    "layerwise": (lambda f, x: [f("conv/kernel", 0), f("head/kernel", jnp.int32(3))], LOGITS),
+    "average": (lambda f, x: f(GRADS, PARAMS, jnp.int32(7)), LOGITS),
+    "stop": (lambda f, x: f(jnp.array([1.0, jnp.nan])), LOGITS),
+}
+
+
+def arguments_of(axis, choice):
+    """Required arguments and defaults, split into traced and static."""
+    given = REQUIRED.get((axis, choice), {}) | ({"learning_rate": 0.1} if axis == "optimizer" else {})
+    known = AXES[axis].arguments(AXES[axis].choices[choice])
+    values = {name: given.get(name, argument.default) for name, argument in known.items()}
+    traced = {name: float(value) for name, value in values.items() if known[name].traced}
+    return traced, {name: value for name, value in values.items() if not known[name].traced}
+
+
+def runner(axis, choice):
+    """From traced numbers, and the data that is differentiated, to what the step gets."""
+    run, data = SEAMS[axis]
+    static = arguments_of(axis, choice)[1]
+    make = AXES[axis].choices[choice].make
+    return lambda hp, x=data: run(functools.partial(make, **static, **hp), x)
+
+
+def other(value):
+    """A second value of a number that is legal wherever the first is."""
+    return 1.5 if math.isinf(value) else 0.25 if value == 0 else 0.5 * value
+
+
+def as_float32(hp):
+    return {name: jnp.float32(value) for name, value in hp.items()}
+
+
+def assert_trees_equal(one, two):
+    assert jax.tree.structure(one) == jax.tree.structure(two)
+    jax.tree.map(np.testing.assert_array_equal, one, two)
+
+
+def assert_trees_close(one, two):
+    assert jax.tree.structure(one) == jax.tree.structure(two)
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), one, two)
+
+
+def test_the_table_has_the_axes_in_the_order_of_the_code():
+    expected = (
+        "scale augment init bias norm activation dropout head target loss penalty objective gradient clip decay "
+        "optimizer schedule layerwise average stop"
+    )
+    assert list(AXES) == expected.split()
+    assert all(name == axis.name for name, axis in AXES.items())
+    assert all(axis.identity is None or axis.identity in axis.choices for axis in AXES.values())
+
+
+@pytest.mark.parametrize(("axis", "choice"), TABLE)
+def test_signature_begins_with_the_data_and_off_names_traced_numbers(axis, choice):
+    entry, table = AXES[axis].choices[choice], AXES[axis]
+    assert tuple(signature_of(entry.make))[: len(table.data)] == table.data
+    assert all(table.arguments(entry)[name].traced for name in entry.off)
+    assert not entry.off or table.identity is not None
+
+
+@pytest.mark.parametrize(("axis", "choice"), TABLE)
+def test_public_under_its_own_name(axis, choice):
+    make = AXES[axis].choices[choice].make
+    assert getattr(ablate.tricks, make.__name__) is make
+    assert make.__name__ in ablate.tricks.__all__
+    assert make.__name__ not in AXES
+
+
+@pytest.mark.parametrize(("axis", "choice"), TABLE)
+def test_defaults_give_finite_values_of_the_axis_s_shape_and_dtype(axis, choice):
+    out = runner(axis, choice)(arguments_of(axis, choice)[0])
+    assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(out))
+    reference = AXES[axis].identity or next(iter(AXES[axis].choices))
+    expected = jax.eval_shape(runner(axis, reference), arguments_of(axis, reference)[0])
+    assert jax.tree.structure(out) == jax.tree.structure(expected)
+    jax.tree.map(lambda a, b: pytest.fail(f"{a} {b}") if (a.shape, a.dtype) != (b.shape, b.dtype) else 0, out, expected)
+
+
+@pytest.mark.parametrize(("axis", "choice", "name"), TRACED)
+def test_one_compile_and_vmap_equals_a_loop(axis, choice, name):
+    run, (hp, _), traces = runner(axis, choice), arguments_of(axis, choice), []
+
+    def counted(number):
+        traces.append(number)
+        return run(as_float32(hp) | {name: number})
+
+    numbers = jnp.float32([hp[name], other(hp[name])])
+    compiled = jax.jit(counted)
+    looped = [compiled(number) for number in numbers]
+    assert len(traces) == 1
+    together = jax.jit(jax.vmap(counted))(numbers)
+    for lane, alone in enumerate(looped):
+        assert_trees_close(alone, jax.tree.map(operator.itemgetter(lane), together))
+
+
+@pytest.mark.parametrize(("axis", "choice"), VANISHING)
+@pytest.mark.parametrize("traced", [True, False])
+def test_at_off_equals_the_identity_exactly(axis, choice, traced):
+    identity, hp = AXES[axis].identity, arguments_of(axis, choice)[0] | AXES[axis].choices[choice].off
+    expected = arguments_of(axis, identity)[0]
+    if traced:
+        assert_trees_equal(
+            jax.jit(runner(axis, choice))(as_float32(hp)), jax.jit(runner(axis, identity))(as_float32(expected))
+        )
+    else:
+        assert_trees_equal(runner(axis, choice)(hp), runner(axis, identity)(expected))
+
+
+@pytest.mark.parametrize(("axis", "choice"), [(a, c) for a, c in TABLE if a in DIFFERENTIATED])
+def test_gradients_are_finite_at_ordinary_and_at_zero_data(axis, choice):
+    run, (hp, _), data = runner(axis, choice), arguments_of(axis, choice), SEAMS[axis][1]
+    gradient = jax.jit(jax.grad(lambda x, hp: jnp.sum(run(hp, x))))
+    for numbers in (hp, hp | AXES[axis].choices[choice].off):
+        for x in (data, jnp.zeros_like(data)):
+            assert bool(jnp.all(jnp.isfinite(gradient(x, as_float32(numbers)))))
+
+
+@pytest.mark.parametrize(("axis", "choice"), TABLE)
+def test_docstring_is_complete(axis, choice):
+    entry = AXES[axis].choices[choice]
+    doc = inspect.getdoc(entry.make)
+    summary, rest = doc.split("\n", 1)
+    formula = rest.split("Args:")[0].split("Returns:")[0]
+    assert summary.endswith((".", "?")) or ":" in summary
+    assert re.search(r"^ {4}\S", formula, re.MULTILINE), "no indented formula"
+    for section in ("Returns:", "Example:", "References:"):
+        assert f"\n{section}\n" in doc, f"no {section}"
+    assert ">>> " in doc.split("Example:")[1] and "https://" in doc.split("References:")[1]
+    for name in signature_of(entry.make):
+        described = re.search(rf"^ {{4}}{name}: (.+(?:\n {{8}}.+)*)", doc, re.MULTILINE)
+        assert described, f"{name} is not described"
+        if name in entry.off:
+            assert "off at" in described[1], f"{name} does not say where it is off"
+
+
+@pytest.mark.parametrize("name", ["axis", "masks", *AXES])
+def test_doctests(name):
+    module = importlib.import_module(f"ablate.tricks.{name}")
+    results = doctest.testmod(module)
+    assert results.attempted and not results.failed
