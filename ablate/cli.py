@@ -20,6 +20,7 @@ examples:
 exit codes: 0 all done; 1 finished, some cells failed; 2 usage or config; 3 the directory is in use;
 75 interrupted, run the same command again
 """
+STRATEGIES = ("scan", "vmap", "solo", "data")
 DONE, SOME_FAILED, USAGE, IN_USE, INTERRUPTED = 0, 1, 2, 3, 75
 
 
@@ -100,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--retry-failed", action="store_true", help="train failed cells again")
     two = _configured(commands, "plan", plan, "show arms, cells, programs and an estimate; train nothing")
-    two.add_argument("--strategy", choices=("scan", "vmap", "solo", "data"), help="plan for this strategy")
+    two.add_argument("--strategy", choices=STRATEGIES, help="plan for this strategy")
     two.add_argument("--json", action="store_true", help="one JSON object with lists arms, cells, programs")
     for name, command, text in (
         ("status", status, "what is done, running, failed, diverged, left; works while a run goes on"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -43,22 +44,7 @@ def plan(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({**content, "estimate": cost}, indent=1, ensure_ascii=False))
         return 0
-    console = Console(soft_wrap=True)
-    console.print(
-        f"{content['name']}: {len(content['arms'])} arms x {len(content['seeds'])} seeds = {len(content['cells'])} cells, "
-        f"{len(content['programs'])} programs, {content['train']['steps']} steps of {content['train']['batch_size']}, "
-        f"{len(plan_.devices)} {plan_.devices[0].platform} devices",
-        markup=False,
-        highlight=False,
-    )
-    console.print(_arm_table(content))
-    console.print(_program_table(content, cost))
-    console.print(
-        f"about {_duration(cost['seconds'])} and {cost['bytes'] / 2**20:.0f} MiB of state and activations at most; "
-        "a rough figure from counted operations, within a factor of 3",
-        markup=False,
-        highlight=False,
-    )
+    _print_plan(content, cost, f"{len(plan_.devices)} {plan_.devices[0].platform} devices")
     return 0
 
 
@@ -178,29 +164,25 @@ def _say_results(rows: Any, directory: Path) -> None:
     print(f"{directory / 'report.md'}  {directory / 'report.html'}  {directory / 'summary.csv'}")
 
 
-def _arm_table(content: dict[str, Any]) -> Table:
-    table = Table("arm", "differs in", "program")
-    owner = {cell["arm"]: cell["program"] for cell in content["cells"]}
-    for arm in content["arms"]:
-        table.add_row(_safe(arm["name"]), _safe(", ".join(arm["changes"]) or "the baseline"), owner[arm["name"]])
-    return table
-
-
-def _program_table(content: dict[str, Any], cost: dict[str, Any]) -> Table:
-    table = Table("program", "arms", "cells", "lanes", "waves", "strategy", "because", "parameters", "about")
+def _print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> None:
+    train = content["train"]
+    print(
+        f"{content['name']}: {len(content['arms'])} arms x {len(content['seeds'])} seeds = {len(content['cells'])} cells "
+        f"in {len(content['programs'])} programs; {train['steps']} steps of {train['batch_size']}; {devices}"
+    )
+    table = Table("program", "arms", "cells", "lanes", "waves", "strategy", "parameters", "about")
     for item in content["programs"]:
-        table.add_row(
-            item["id"],
-            str(len(item["arms"])),
-            str(len(item["cells"])),
-            str(item["lanes"]),
-            str(item["waves"]),
-            item["strategy"],
-            item["why"],
-            f"{item['parameters']:,}",
-            _duration(cost["programs"][item["id"]]),
-        )
-    return table
+        counts = [str(n) for n in (len(item["cells"]), item["lanes"], item["waves"])]
+        about = _duration(cost["programs"][item["id"]])
+        arms = escape("\n".join(item["arms"]))
+        table.add_row(item["id"], arms, *counts, item["strategy"], f"{item['parameters']:,}", about, end_section=True)
+    Console().print(table)
+    for why in dict.fromkeys(f"{item['strategy']}: {item['why']}" for item in content["programs"]):
+        print(why)
+    print(
+        f"about {_duration(cost['seconds'])}, at most {cost['bytes'] / 2**20:.0f} MiB at once: rough, counted from the "
+        "operations of one step, within a factor of 3"
+    )
 
 
 def _status_text(content: dict[str, Any]) -> str:
@@ -218,12 +200,6 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(seconds, 1):.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _safe(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
 
 
 def _alive(pid: Any) -> bool:

@@ -15,7 +15,7 @@ from ablate.study.problems import ConfigError, unknown
 from ablate.study.programs import Lane, Program, Slot, programs_of
 from ablate.study.resolving import Spec
 from ablate.train.keys import split_of
-from ablate.train.lanes import advance_one
+from ablate.train.lanes import Device, advance_one
 from ablate.train.loop import LaneJob
 from ablate.train.parts import Compiled
 from ablate.train.step import Classification, State
@@ -56,7 +56,7 @@ class Plan:
     programs: tuple[ProgramPlan, ...]
     dataset: Dataset
     sampling: Sampling
-    devices: tuple[jax.Device, ...]
+    devices: tuple[Device, ...]
 
     @property
     def eval_batch_size(self) -> int:
@@ -163,7 +163,7 @@ def evaluations_of(spec: Spec) -> int:
 
 
 def _plan_program(
-    spec: Spec, dataset: Dataset, program: Program, devices: tuple[jax.Device, ...], strategy: str | None
+    spec: Spec, dataset: Dataset, program: Program, devices: tuple[Device, ...], strategy: str | None
 ) -> ProgramPlan | str:
     task = Classification(compiled(program.slots), dataset.classes, image_stats(dataset), evaluations_of(spec))
     for lane in _distinct(program):

@@ -70,7 +70,8 @@ def _natural(name: str) -> list[tuple[int, int | str]]:
 
 def write_probe(directory: Path, layers: list[Layer]) -> list[Path]:
     """Writes probe.csv and figures/probe.svg and .png; gives their paths."""
-    from ablate.report.probe import draw_probe, render
+    from ablate.report.canvas import render
+    from ablate.report.probe import draw_probe
     from ablate.report.writing import write_atomically
 
     text = io.StringIO()

@@ -1,5 +1,7 @@
 """Handwritten digits that come with scikit-learn: real data without a download."""
 
+from typing import Any
+
 import numpy as np
 
 from ablate.data.dataset import Dataset
@@ -27,7 +29,7 @@ def digits(test: float = 0.25) -> Dataset:
     """
     from sklearn.datasets import load_digits
 
-    found = load_digits()
+    found: Any = load_digits()
     images = np.round(found.images * (255 / 16)).astype(np.uint8)[..., None]
     labels = found.target.astype(np.int32)
     held = _stratified(labels, test)

@@ -62,7 +62,8 @@ def _builder(name: str) -> Any:
         ) from error
     if not builder.data_path.exists():
         _prepare(builder, name)
-    if not {"image", "label"} <= set(builder.info.features or ()):
+    features: Any = builder.info.features or ()
+    if not {"image", "label"} <= set(features):
         raise DataError(f"data.name: {name!r} has no image and label features; ablate trains image classifiers")
     return builder
 

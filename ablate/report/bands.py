@@ -74,6 +74,11 @@ def bands_of(tables: Tables, curve: str, scale: float = 1.0) -> dict[str, Band]:
     return {arm.arm: band_of(arm.arm, tables.cells_of(arm.arm), curve, scale) for arm in tables.arms}
 
 
+def validation_curve(tables: Tables) -> str:
+    """The curve that belongs to the study's metric."""
+    return "val_accuracy" if tables.metric.endswith("accuracy") else "val_loss"
+
+
 def panels_of(tables: Tables) -> tuple[Panel, ...]:
     """One panel per axis that arms change, at most `PANEL_ARMS` arms in each; only the baseline: one panel."""
     groups: dict[str, list[str]] = {}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ablate.report.tables import Summary, Tables
-from ablate.report.wording import listed, plain, plural, probability
+from ablate.report.wording import listed, p_clause, plain, plural
 from ablate.stats.paired import smallest_p_sentence
 
 CLAIMS = ("better", "worse")
@@ -77,22 +77,21 @@ def diverged(tables: Tables) -> Iterator[str]:
 
 
 def disagreement(tables: Tables) -> Iterator[str]:
-    """The t verdict against the exact sign-flip test."""
+    """The verdict against the exact test."""
     alpha = tables.study["alpha"]
-    for arm in tables.tricks:
-        if arm.contrast is None or arm.contrast.p_exact is None:
-            continue
-        exact = probability(arm.contrast.p_exact)
-        if arm.verdict in CLAIMS and arm.contrast.p_exact > alpha:
+    tested = [(arm, arm.contrast.p_exact) for arm in tables.tricks if arm.contrast and arm.contrast.p_exact is not None]
+    for arm, p in tested:
+        if arm.verdict in CLAIMS and p > alpha:
             yield (
-                f"{arm.arm}: the t test says {arm.verdict}, but the exact test does not confirm it (p {exact}): the "
-                "claim leans on normality."
+                f"{arm.arm}: the t test says {arm.verdict}, but the exact test does not confirm it "
+                f"({p_clause(p)}): the claim leans on normality."
             )
-        elif arm.verdict == "inconclusive" and arm.contrast.p_exact <= alpha:
-            yield (
-                f"{arm.arm}: inconclusive after correction for {plural(len(tables.tricks), 'comparison')}, although "
-                f"the uncorrected exact test alone gives p {exact}."
-            )
+    quiet = [f"{arm.arm} ({p_clause(p)})" for arm, p in tested if arm.verdict == "inconclusive" and p <= alpha]
+    if quiet:
+        yield (
+            f"Inconclusive after correction for {plural(len(tables.tricks), 'comparison')}, although the exact test, "
+            f"which is not corrected, falls to {alpha:g} or below: {listed(quiet, 12)}."
+        )
 
 
 def one_seed_decides(tables: Tables) -> Iterator[str]:

@@ -9,6 +9,7 @@ from ablate.report.figures import PICTURES, draw
 from ablate.report.html import html
 from ablate.report.latex import latex
 from ablate.report.markdown import markdown
+from ablate.report.record import record
 from ablate.report.tables import tabulate
 
 
@@ -29,5 +30,6 @@ def contents(
         "report.md": markdown(document, captions),
         "report.html": html(tables, document),
         "report.tex": latex(document),
+        "report.json": record(tables, document),
         **figures,
     }

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ablate.report.tables import Summary, Tables
+from ablate.stats.times import pareto_front
 
 
 def cost_points(tables: Tables) -> list[tuple[Summary, float, float]]:
@@ -17,14 +20,7 @@ def seconds_per_step(arm: Summary) -> float | None:
     return 1 / (arm.steps_per_second * (arm.lanes or 1)) if arm.steps_per_second else None
 
 
-def frontier(points: Sequence[tuple[float, float]]) -> set[int]:
-    """Positions of the points (cost, quality) that no other point beats in both: less cost and more quality.
-
-    >>> sorted(frontier([(1.0, 0.5), (2.0, 0.9), (2.0, 0.4)]))
-    [0, 1]
-    """
-    return {
-        i
-        for i, (cost, quality) in enumerate(points)
-        if not any(c <= cost and q >= quality and (c, q) != (cost, quality) for c, q in points)
-    }
+def frontier(points: Sequence[tuple[float, float]], *, higher_is_better: bool) -> set[int]:
+    """Positions of the points (cost, quality) that no other point beats in both."""
+    cost, quality = (np.array(column, dtype=float) for column in zip(*points, strict=True))
+    return set(np.flatnonzero(pareto_front(quality, cost, higher_is_better=higher_is_better)).tolist())

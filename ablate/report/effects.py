@@ -74,9 +74,8 @@ def draw_cost(tables: Tables) -> Figure:
     figure = new_figure(6.2, 3.8)
     axis = figure.subplots()
     points = cost_points(tables)
-    front = frontier([(x, tables.better * y) for _, x, y in points])
     if points:
-        draw_points(axis, points, front, tables)
+        draw_points(axis, points, tables)
     else:
         note(axis, "no timings yet")
     axis.set_xlabel("training time per step and cell, as a multiple of the baseline's")
@@ -84,8 +83,9 @@ def draw_cost(tables: Tables) -> Figure:
     return figure
 
 
-def draw_points(axis: Axes, points: list[tuple[Summary, float, float]], front: set[int], tables: Tables) -> None:
+def draw_points(axis: Axes, points: list[tuple[Summary, float, float]], tables: Tables) -> None:
     """Every arm with its interval and a label that no other label covers."""
+    front = frontier([(x, y) for _, x, y in points], higher_is_better=tables.better > 0)
     across, up = padded([x for _, x, _ in points], 0.15), padded([y for _, _, y in points], 0.15)
     labels = spread_out([up(y) for _, _, y in points], [across(x) for _, x, _ in points])
     for i, (arm, x, y) in enumerate(points):

@@ -66,8 +66,9 @@ def notes(found: Factorial, tables: Tables) -> tuple[str, ...]:
         lines.append("This fraction cannot tell main effects from interactions: they are assumed to be zero.")
     if found.shapley:
         lines.append(
-            "The Shapley value is what an axis adds on average over all orders of adding; the values sum to the gain of "
-            "all tricks together. Redundancy: it adds significantly less among the others than alone; synergy: more."
+            "The Shapley value is what an axis adds on average over all orders of adding; the values sum to the gain "
+            "of all tricks together. Redundancy: it adds significantly less among the others than alone; synergy: "
+            "more."
         )
     lost = sum(arm.diverged + arm.failed + arm.pending for arm in tables.arms)
     if lost:

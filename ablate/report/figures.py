@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
+from ablate.report.bands import validation_curve
 from ablate.report.canvas import render, style
 from ablate.report.curves import draw_curves, draw_learning_rates
 from ablate.report.effects import draw_cost, draw_forest
+from ablate.report.heat import draw_interactions, has_interactions
 from ablate.report.tables import Tables
 
 
@@ -18,6 +20,7 @@ class Picture:
     name: str
     caption: str
     draw: Callable[[Tables], Figure]
+    wanted: Callable[[Tables], bool] = lambda tables: True
 
 
 PICTURES = (
@@ -25,6 +28,13 @@ PICTURES = (
         "forest",
         "Differences from the baseline with their intervals; a dot is a seed, the pale stripe the declared margin.",
         draw_forest,
+    ),
+    Picture(
+        "interactions",
+        "Main effects (diagonal) and interactions: how much more two tricks give together than the sum of each; bold "
+        "where the interval excludes zero.",
+        draw_interactions,
+        has_interactions,
     ),
     Picture(
         "curves",
@@ -46,11 +56,6 @@ PICTURES = (
 )
 
 
-def validation_curve(tables: Tables) -> str:
-    """The curve that belongs to the study's metric."""
-    return "val_accuracy" if tables.metric.endswith("accuracy") else "val_loss"
-
-
 def draw(tables: Tables) -> dict[str, bytes]:
     """Every figure as SVG and PNG.
 
@@ -59,7 +64,7 @@ def draw(tables: Tables) -> dict[str, bytes]:
     """
     files: dict[str, bytes] = {}
     with style():
-        for picture in PICTURES:
+        for picture in (one for one in PICTURES if one.wanted(tables)):
             for kind in ("svg", "png"):
                 files[f"figures/{picture.name}.{kind}"] = render(picture.draw(tables), kind)
     return files

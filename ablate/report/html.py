@@ -8,11 +8,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from ablate.report.bands import validation_curve
 from ablate.report.document import Document
-from ablate.report.figures import validation_curve
 from ablate.report.ranking import RANK
 from ablate.report.tables import Tables
-from ablate.report.vector import curve_plots, forest, rate_plot, scatter
+from ablate.report.vector import curve_plots, forest, heat, rate_plot, scatter
 from ablate.report.wording import plain, unit_of
 
 SECTIONS = {
@@ -20,8 +20,10 @@ SECTIONS = {
     "differences": "Differences",
     "arms": "Arms",
     "caveats": "Caveats",
+    "factorial": "Interactions",
     "curves": "Curves",
     "cost": "Cost",
+    "speed": "Time to target",
     "failed": "Failed cells",
     "programs": "Programs",
     "provenance": "Provenance",
@@ -66,7 +68,8 @@ def digest(text: str) -> str:
 def context(tables: Tables, document: Document) -> dict[str, Any]:
     """What the template lays out."""
     unit = tables.unit
-    shown = {name: title for name, title in SECTIONS.items() if name != "failed" or document.failures}
+    absent = {"failed": not document.failures, "factorial": not document.factorial, "speed": not document.speed}
+    shown = {name: title for name, title in SECTIONS.items() if not absent.get(name)}
     curve = validation_curve(tables)
     spacing = "spaced by the logarithm of the error" if unit_of(curve).scale == 100.0 else "on a logarithmic scale"
     return {
@@ -77,6 +80,7 @@ def context(tables: Tables, document: Document) -> dict[str, Any]:
         "ends": ("worse", "better") if tables.better > 0 else ("better", "worse"),
         "forest": forest(tables),
         "forest_axis": f"{unit.metric}, arm minus baseline ({unit.difference})",
+        "heat": heat(tables),
         "validation": curve_plots(tables, curve),
         "validation_caption": (
             f"{unit_of(curve).metric.replace('val ', 'Validation ')} ({unit_of(curve).suffix}) by training step, "

@@ -1,4 +1,4 @@
-"""Factorial designs: from arms and cells to effects, interactions, shares and aliases. Pure; numbers by `ablate.stats`."""
+"""Factorial designs: from arms and cells to effects, interactions, shares and aliases. Pure."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -52,6 +52,16 @@ class Factorial:
     company: Mapping[str, Company]
     aliases: Mapping[tuple[str, ...], Mapping[tuple[str, ...], float]]
     assumed: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The choices that have a main effect, in order."""
+        return tuple(term.names[0] for term in self.terms if len(term.names) == 1)
+
+    def effect(self, a: str, b: str) -> Effect | None:
+        """The interaction of two choices, the main effect where they are one, None where neither exists."""
+        wanted = {a, b}
+        return next((term.effect for term in self.terms if set(term.names) == wanted), None)
 
 
 def analyse(tables: Tables) -> Factorial | None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from ablate.report.document import Document, Grid
+from ablate.report.document import Document
+from ablate.report.grids import Grid
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -36,8 +37,11 @@ SPECIAL = {
     "”": "''",
     "’": "'",
 }
-GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi . pi rho . sigma tau upsilon phi chi psi omega"
-COLUMNS = ("arm", "n", "mean", "sd", "delta", "delta interval", "p (Holm)", "p (sign flip)", "verdict", "diverged")
+GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi . pi rho . sigma tau upsilon phi chi "
+    "psi omega"
+)
+COLUMNS = ("arm", "n", "mean", "sd", "delta", "delta interval", "p (Holm)", "p (exact)", "verdict", "diverged")
 
 
 def latex(document: Document) -> str:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from ablate.report.document import Document, Grid
+from ablate.report.document import Document, Section
+from ablate.report.grids import Grid
 
 SPECIAL = re.compile(r"[\\`*|\[\]~#!{}]|(?<![^\W_])_|_(?![^\W_])")
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -32,6 +33,8 @@ def markdown(document: Document, pictures: Mapping[str, str]) -> str:
         bullets(map(escape, document.limits)),
         "## Caveats",
         bullets(map(escape, document.caveats)),
+        *section(document.factorial),
+        *section(document.speed),
         *failures(document),
         "## Programs",
         escape(document.programs_note),
@@ -40,6 +43,14 @@ def markdown(document: Document, pictures: Mapping[str, str]) -> str:
         bullets(f"{label}: {code(value)}" for label, value in document.provenance),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def section(part: Section | None) -> list[str]:
+    """A part that only some studies have."""
+    if part is None:
+        return []
+    lines = [bullets(map(escape, part.lines))] if part.lines else []
+    return [f"## {escape(part.title)}", *map(escape, part.notes), *map(grid, part.grids), *lines]
 
 
 def failures(document: Document) -> list[str]:
@@ -71,8 +82,9 @@ def escape(text: str) -> str:
     """
     text = re.sub(r"[&<>]", lambda found: ENTITIES[found[0]], text)
     text = SPECIAL.sub(lambda found: f"\\{found[0]}", text)
-    text = re.sub(r"^([-+=])", r"\\\1", text)
-    text = re.sub(r"^(\d+)([.)])", r"\1\\\2", text)
+    # Only what would begin a list or underline a heading.
+    text = re.sub(r"^([-+=])(?=[-=\s]|$)", r"\\\1", text)
+    text = re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", text)
     # A colon that is an entity cannot start a link by itself.
     return re.sub(r"(https?|ftp)://", r"\1&#58;//", text)
 

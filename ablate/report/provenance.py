@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablate.report.grids import Grid, grid
+from ablate.report.grids import Grid
 from ablate.report.wording import DASH, count, listed, plain, plural, short
 
 

@@ -24,7 +24,8 @@ def effect_text(arm: Summary, tables: Tables) -> str:
     around = interval(unit.delta(found.low), unit.delta(found.high))
     around = f" [{around}]" if around != DASH else ""
     tested = f"  {p_clause(found.p_holm)}" if found.p_holm is not None else ""
-    return f"{unit.delta(found.mean)}{around}{tested}  {arm.verdict}"
+    lost = f", {arm.diverged} of {arm.cells} diverged" if arm.diverged else ""
+    return f"{unit.delta(found.mean)}{around}{tested}  {arm.verdict}{lost}"
 
 
 def reach(tables: Tables) -> tuple[float, float]:

@@ -196,7 +196,7 @@ def summarise(
     name = arm["name"]
     mine = [cell for cell in cells if cell.arm == name]
     known = {seed: value for seed, value in values[name].items() if math.isfinite(value)}
-    spread = t_interval(np.array(list(known.values()))) if known else None
+    spread = t_interval(np.array(list(known.values())), 1 - study["alpha"]) if known else None
     return Summary(
         arm=name,
         changes=arm["changes"],

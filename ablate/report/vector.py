@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from ablate.report.bands import Band, Panel, bands_of, panels_of, shared_curve, window
 from ablate.report.costs import cost_points, frontier
+from ablate.report.interactions import analyse
 from ablate.report.ranking import effect_text, ranked, reach
 from ablate.report.scales import (
     PERCENT_TICKS,
@@ -23,6 +24,7 @@ from ablate.report.scales import (
 )
 from ablate.report.tables import Summary, Tables
 from ablate.report.wording import DASH, listed, plain, shortened, unit_of
+from ablate.stats.factorial import Effect
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +104,49 @@ class Scatter:
     points: tuple[Point, ...]
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class HeatCell:
+    """One effect of the interaction matrix: its text and a bar from the middle."""
+
+    text: str
+    look: str
+    clear: bool
+    x: float
+    width: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Heat:
+    """The interaction matrix: rows end on the diagonal."""
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[HeatCell | None, ...], ...]
+
+
+def heat(tables: Tables) -> Heat | None:
+    """The interaction matrix of a factorial study."""
+    found = analyse(tables)
+    if found is None:
+        return None
+    largest = max((abs(t.effect.estimate) for t in found.terms if t.effect.estimate is not None), default=0.0) or 1.0
+    rows = tuple(
+        tuple(heat_cell(found.effect(a, b), largest, tables) for b in found.names[: i + 1])
+        for i, a in enumerate(found.names)
+    )
+    return Heat(found.names, rows)
+
+
+def heat_cell(effect: Effect | None, largest: float, tables: Tables) -> HeatCell | None:
+    """One effect; None where the cells do not determine it."""
+    if effect is None or effect.estimate is None:
+        return None
+    width = round(50 * abs(effect.estimate) / largest, 2)
+    look = "better" if effect.estimate * tables.better > 0 else "worse"
+    clear = effect.low is not None and effect.high is not None and effect.low * effect.high > 0
+    x = 50.0 if effect.estimate > 0 else round(50 - width, 2)
+    return HeatCell(tables.unit.delta(effect.estimate), look, clear, x, width)
 
 
 def forest(tables: Tables) -> Forest:
@@ -224,7 +269,7 @@ def scatter(tables: Tables) -> Scatter | None:
         return None
     xs, ys = [x for _, x, _ in points], [y for _, _, y in points]
     across, up = padded(xs, 0.12), padded(ys, 0.12)
-    front = frontier([(x, tables.better * y) for _, x, y in points])
+    front = frontier([(x, y) for _, x, y in points], higher_is_better=tables.better > 0)
     labels = spread_out([100 - up(y) for y in ys], [across(x) for x in xs])
     return Scatter(
         tuple(point(arm, across(x), i in front, labels[i], up, tables) for i, (arm, x, _) in enumerate(points)),

@@ -131,7 +131,7 @@ def _permutation(a: np.ndarray, b: np.ndarray, seed: int) -> float | None:
     if min(a.size, b.size) < 2:
         return None
 
-    def gap(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+    def gap(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray | np.floating:
         # Rounded to a grid, since equal differences computed in another order differ in the last digits.
         distance = np.abs(x.mean(axis) - y.mean(axis))
         return np.round(distance / grid)

@@ -119,7 +119,7 @@ def tost(deltas: Float[np.ndarray, "pairs"], margin: float) -> float | None:
     test = paired_t(deltas)
     if test.mean is None or test.sd is None:
         return None
-    return _equivalence(test.mean, test.sd / math.sqrt(test.n), test.n - 1, 2.0 ** (1 - test.n), margin)
+    return _equivalence(test.mean, test.sd / math.sqrt(test.n), float(test.n - 1), 2.0 ** (1 - test.n), margin)
 
 
 def compare(

@@ -122,6 +122,6 @@ def _first_unknown(cfg: ConfigDict, key: str) -> str:
         try:
             here = config_path.get_value(part, here)
         except (IndexError, TypeError, ValueError, KeyError):
-            return f"{key}: no such element; it has {len(here[name])}"
+            return f"{key}: no such element of {'.'.join([*done, name])}"
         done.append(part)
     return f"{key}: cannot be set"

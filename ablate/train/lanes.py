@@ -20,6 +20,7 @@ from ablate.train.parts import Compiled
 from ablate.train.step import Classification, Metrics, State
 from ablate.train.strategy import Strategy
 
+Device = Any  # jax.Device is a variable, which annotations cannot name
 EVERYWHERE, LANES, EXAMPLES = "everywhere", "lanes", "examples"  # where an argument's axes go
 
 
@@ -58,7 +59,7 @@ class Lanes:
         images: pool and test images, one behind the other, uint8; put on every device once.
     """
 
-    def __init__(self, task: Classification, strategy: Strategy, devices: Sequence[jax.Device], images: np.ndarray):
+    def __init__(self, task: Classification, strategy: Strategy, devices: Sequence[Device], images: np.ndarray):
         self.task = task
         self.strategy = strategy
         self.devices = len(devices)

@@ -19,6 +19,7 @@ from ablate.train.lanes import LANES, Lanes, Reading
 from ablate.train.parts import Compiled, Numbers
 from ablate.train.step import Metrics, State
 
+EvalBatch = tuple[np.ndarray, np.ndarray, np.ndarray]  # positions, labels, weights: [lanes, batch]
 SYNCHRONISE_EVERY = 8  # dispatched steps: often enough to answer Ctrl-C, rarely enough to cost nothing
 
 
@@ -180,13 +181,13 @@ class Loop:
             curves[name][k] = np.where(lost, np.nan, np.asarray(values))
         return state, curves
 
-    def _measure(self, state: State, batches: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Metrics:
+    def _measure(self, state: State, batches: Sequence[EvalBatch]) -> Metrics:
         metrics = self._lanes.place(_no_metrics(self._job.width), LANES)
         for index, labels, weights in batches:
             metrics = self._lanes.evaluate(metrics, state, self._hp, index, labels, weights)
         return metrics
 
-    def _test(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def _test(self) -> list[EvalBatch]:
         data = self._job.dataset
         positions = len(data.labels) + np.arange(len(data.test_labels), dtype=np.int32)
         labels = np.concatenate([data.labels, data.test_labels])
@@ -198,7 +199,7 @@ def _no_metrics(width: int) -> Metrics:
     return Metrics(*(clu_metrics.Average(total=zero.copy(), count=zero.copy()) for _ in Metrics._fields))  # type: ignore
 
 
-def _batches(positions: list[np.ndarray], labels: np.ndarray, size: int) -> list[tuple[np.ndarray, ...]]:
+def _batches(positions: list[np.ndarray], labels: np.ndarray, size: int) -> list[EvalBatch]:
     """Evaluation batches [lanes, size] of positions, labels and weights; the last one filled up with weight 0."""
     stacked = np.stack(positions).astype(np.int32)
     found = []

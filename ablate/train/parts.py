@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import jax
 import optax
 from flax import linen as nn
 from jaxtyping import Array, Float
@@ -30,7 +31,7 @@ class Parts(NamedTuple):
     penalty: Bound
     objective: Bound
     gradient: Bound
-    optimizer: Callable[[Float[Array, ""]], optax.GradientTransformation]
+    optimizer: Bound
     schedule: Bound
     average: Bound
     stop: Bound
@@ -93,8 +94,6 @@ def _optimizer(
 
 
 def _scale_by_path(factor: Callable[[str], Any]) -> optax.GradientTransformation:
-    import jax
-
     def update(updates, state, params=None):
         del params
 
@@ -111,8 +110,6 @@ def _after_each_other(functions: list[Bound], value: Any) -> Any:
 
 
 def _augment(functions: list[Bound], key: Any, images: Any, targets: Any) -> Any:
-    import jax
-
     for k, function in enumerate(functions):
         images, targets = function(jax.random.fold_in(key, k), images, targets)
     return images, targets

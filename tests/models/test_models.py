@@ -12,7 +12,7 @@ from ablate.models import MODELS, Mlp, ResNet
 from ablate.tricks import AXES, Dropout, Linear, NoDropout, NoNorm, Relu, constant_bias, he, zeros
 from ablate.tricks.axis import signature_of
 
-IMAGES = jax.random.normal(jax.random.key(1), (4, 8, 8, 3))
+IMAGES = jax.random.normal(jax.random.key(1), (2, 8, 8, 3))
 SMALL = {"mlp": {"widths": (16, 8)}, "resnet": {"depth": 8, "width": 8}}
 HANDED_IN = {"classes", "norm", "kernel_init", "bias_init", "activation", "dropout", "head"}
 
@@ -46,7 +46,7 @@ def test_what_a_config_may_set_has_a_default_and_what_is_handed_in_has_none(name
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("norm", ["none", "batch", "group"])
+@pytest.mark.parametrize("norm", ["none", "batch"])
 def test_logits_features_and_no_leftovers_of_initialisation(name, norm):
     model = build(name, norm=AXES["norm"].choices[norm].make)
     variables = model.init(jax.random.key(0), IMAGES, train=False)
@@ -54,7 +54,7 @@ def test_logits_features_and_no_leftovers_of_initialisation(name, norm):
     logits, changed = model.apply(variables, IMAGES, train=True, mutable=["batch_stats", "features"])
     (features,) = changed["features"]["last"]
     kernel, bias = variables["params"]["head"]["kernel"], variables["params"]["head"]["bias"]
-    assert logits.shape == (4, 5) and logits.dtype == jnp.float32
+    assert logits.shape == (2, 5) and logits.dtype == jnp.float32
     np.testing.assert_allclose(logits, np.asarray(features) @ np.asarray(kernel) + np.asarray(bias), atol=1e-5)
 
 
@@ -103,7 +103,7 @@ def test_numbers_of_the_modules_are_inputs_of_one_program(name):
 
 
 def test_mlp_against_numpy():
-    drawn, x = parameters("mlp"), np.asarray(IMAGES).reshape(4, -1)
+    drawn, x = parameters("mlp"), np.asarray(IMAGES).reshape(2, -1)
     for layer in ("layer_0", "layer_1"):
         x = np.maximum(x @ drawn[f"{layer}/kernel"] + drawn[f"{layer}/bias"], 0)
     expected = x @ drawn["head/kernel"] + drawn["head/bias"]
@@ -145,7 +145,7 @@ def test_resnet_halves_the_image_twice():
         mutable="intermediates",
     )
     shapes = [seen["intermediates"][f"stage_{stage}_block_0"]["__call__"][0].shape for stage in range(3)]
-    assert shapes == [(4, 8, 8, 8), (4, 4, 4, 16), (4, 2, 2, 32)]
+    assert shapes == [(2, 8, 8, 8), (2, 4, 4, 16), (2, 2, 2, 32)]
 
 
 def test_resnet_block_adds_its_shortcut():

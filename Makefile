@@ -1,0 +1,36 @@
+# Everything runs in .venv, which the first call makes; later calls are quick.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+
+.PHONY: demo test test-browser lint format clean
+
+demo: .venv/installed
+	$(BIN)/ablate run --config=experiments/digits.py
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest -n 2
+
+test-browser: .venv/installed-dev
+	$(BIN)/python -m pytest tests/browser --override-ini addopts="-q --import-mode=importlib"
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build dist *.egg-info
+
+.venv/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/installed-dev: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ .venv/installed
