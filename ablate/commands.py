@@ -167,8 +167,8 @@ def _say_results(rows: Any, directory: Path) -> None:
 def _print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> None:
     train = content["train"]
     print(
-        f"{content['name']}: {len(content['arms'])} arms x {len(content['seeds'])} seeds = {len(content['cells'])} cells "
-        f"in {len(content['programs'])} programs; {train['steps']} steps of {train['batch_size']}; {devices}"
+        f"{content['name']}: {len(content['arms'])} arms x {len(content['seeds'])} seeds = {len(content['cells'])} "
+        f"cells in {len(content['programs'])} programs; {train['steps']} steps of {train['batch_size']}; {devices}"
     )
     table = Table("program", "arms", "cells", "lanes", "waves", "strategy", "parameters", "about")
     for item in content["programs"]:

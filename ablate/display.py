@@ -79,7 +79,9 @@ class Lines:
         now = time.monotonic()
         if now - self._last > LINE_SECONDS and self._new:
             left = (self._total - self._done) * (now - self._started) / self._new
-            self._say(f"{100 * self._done / self._total:.0f} % of all cell-steps, about {left:.0f} s left")
+            # The first steps come after a compile, which says nothing about the time left.
+            words = f", about {left:.0f} s left" if self._new > self._total / 50 else ""
+            self._say(f"{100 * self._done / self._total:.0f} % of all cell-steps{words}")
             self._last = now
 
     def end(self) -> None:

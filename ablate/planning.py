@@ -50,6 +50,7 @@ class Plan:
     name: str
     question: str
     command: str
+    asked: str | None  # the strategy that was asked for
     spec: Spec
     arms: tuple[Arm, ...]
     cells: tuple[Cell, ...]
@@ -76,14 +77,25 @@ def make_plan(spec: Spec, *, name: str, question: str = "", command: str = "", s
     """
     arms = arms_of(spec)
     dataset, sampling = _load(spec)
-    devices = tuple(jax.devices())
-    cells = cells_of(spec, arms, dataset.fingerprint())
-    found = [_plan_program(spec, dataset, program, devices, strategy) for program in programs_of(cells)]
+    empty = Plan(name, question, command, strategy, spec, arms, (), (), dataset, sampling, tuple(jax.devices()))
+    return replan(empty, arms)
+
+
+def replan(plan: Plan, arms: tuple[Arm, ...], spec: Spec | None = None) -> Plan:
+    """The same study with other arms, and other seeds where another `spec` says so.
+
+    Raises:
+        ConfigError: with every problem that shows when programs are traced.
+    """
+    spec = spec or plan.spec
+    cells = cells_of(spec, arms, plan.dataset.fingerprint())
+    stats = image_stats(plan.dataset)
+    found = [_plan_program(plan, spec, stats, program) for program in programs_of(cells)]
     problems = [problem for problem in found if isinstance(problem, str)]
     if problems:
         raise ConfigError(problems)
-    programs = tuple(plan for plan in found if isinstance(plan, ProgramPlan))
-    return Plan(name, question, command, spec, arms, cells, programs, dataset, sampling, devices)
+    programs = tuple(item for item in found if isinstance(item, ProgramPlan))
+    return dataclasses.replace(plan, spec=spec, arms=arms, cells=cells, programs=programs)
 
 
 def split_sizes(dataset: Dataset, sampling: Sampling) -> tuple[int, int]:
@@ -153,8 +165,12 @@ def _split(seed: int, dataset: Dataset, sampling: Sampling):
 
 def image_stats(dataset: Dataset) -> ImageStats:
     """Channel mean and sd of the pool, in units of [0, 1] images."""
-    scaled = np.asarray(dataset.images, np.float64).reshape(-1, dataset.shape[-1]) / 255
-    return ImageStats(scaled.mean(0).astype(np.float32), scaled.std(0).astype(np.float32))
+    # From counts of the 256 pixel values: exact, and without a copy of the images as floats.
+    values = np.arange(256) / 255
+    counts = [np.bincount(dataset.images[..., c].ravel(), minlength=256) for c in range(dataset.shape[-1])]
+    means = [float(count @ values / count.sum()) for count in counts]
+    sds = [float((count @ (values - mean) ** 2 / count.sum()) ** 0.5) for count, mean in zip(counts, means)]
+    return ImageStats(np.float32(means), np.float32(sds))  # type: ignore[arg-type]  # arrays of float32
 
 
 def evaluations_of(spec: Spec) -> int:
@@ -162,18 +178,17 @@ def evaluations_of(spec: Spec) -> int:
     return len(range(0, spec.train.steps, spec.train.eval_every)) + 1
 
 
-def _plan_program(
-    spec: Spec, dataset: Dataset, program: Program, devices: tuple[Device, ...], strategy: str | None
-) -> ProgramPlan | str:
-    task = Classification(compiled(program.slots), dataset.classes, image_stats(dataset), evaluations_of(spec))
+def _plan_program(plan: Plan, spec: Spec, stats: ImageStats, program: Program) -> ProgramPlan | str:
+    dataset, devices = plan.dataset, plan.devices
+    task = Classification(compiled(program.slots), dataset.classes, stats, evaluations_of(spec))
     for lane in _distinct(program):
         try:
             state, text = _trace(task, lane, dataset, spec.train.batch_size)
         except Exception as error:  # model and trick code: whatever it raises at tracing is a problem of the config
             return f"arm {lane.cell.arm.name!r}: {type(error).__name__}: {_first_line(error)}"
     found, why = choose(devices[0].platform, convolutions="conv_general_dilated" in text)
-    if strategy is not None and strategy != found.name:
-        found, why = STRATEGIES[strategy], "asked for"
+    if plan.asked not in (None, found.name):
+        found, why = STRATEGIES[plan.asked], "asked for"
     if found.sharded and spec.train.batch_size % len(devices):
         return f"train.batch_size: {spec.train.batch_size} cannot be split over {len(devices)} devices (strategy data)"
     spread = waves(len(program.lanes), len(devices), found, spec.train.lanes)

@@ -16,7 +16,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from ablate.environment import environment
-from ablate.planning import Plan, ProgramPlan, lane_job, make_plan, study_json
+from ablate.planning import Plan, ProgramPlan, lane_job, make_plan, replan, study_json
 from ablate.rows import Rows
 from ablate.store import FINAL, Row, Store, locked, read_json, write_json
 from ablate.study.cells import Cell, digest
@@ -26,6 +26,7 @@ from ablate.train.checkpoints import Checkpoints
 from ablate.train.lanes import Lanes
 from ablate.train.loop import Job, Loop, Moment, Result
 from ablate.train.strategy import waves
+from ablate.tuning import choose_arms, tuning_arms, tuning_spec
 
 HEARTBEAT_SECONDS = 2.0
 
@@ -86,7 +87,10 @@ def execute(plan: Plan, directory: Path, *, retry_failed: bool = False, display:
         store.clear_temporary()
         log = Log(directory)
         try:
-            write_json(directory / "study.json", study_json(plan))
+            record = None
+            if plan.spec.tune.grid:
+                plan, record = _tune(plan, directory / "tuning", log, stop, retry_failed, display or Silent())
+            write_json(directory / "study.json", study_json(plan) | {"tuning": record})
             write_json(directory / "environment.json", environment())
             _train_all(plan, store, log, stop, retry_failed, display or Silent())
         except BaseException:
@@ -105,6 +109,20 @@ def report(directory: Path) -> Rows:
     rows = Rows.load(directory)
     write_report(directory, rows.study, list(rows), rows.environment, rows.progress)
     return rows
+
+
+def _tune(
+    plan: Plan, directory: Path, log: "Log", stop: "Stop", retry_failed: bool, display: Display
+) -> tuple[Plan, dict[str, Any]]:
+    """Trains the tuning as a study of its own; gives the plan with the numbers that won."""
+    spec = tuning_spec(plan.spec)
+    tuning = replan(plan, tuning_arms(plan.spec, plan.arms), spec)
+    write_json(directory / "study.json", study_json(tuning))
+    store = Store(directory)
+    _train_all(tuning, store, log, stop, retry_failed, display)
+    rows = {(row["arm"], row["seed"]): row for row in store.read([cell.name for cell in tuning.cells]).values()}
+    tuned = choose_arms(plan.spec, plan.arms, rows, spec.seeds)
+    return replan(plan, tuned.arms), tuned.record
 
 
 def _train_all(plan: Plan, store: Store, log: "Log", stop: "Stop", retry_failed: bool, display: Display) -> None:

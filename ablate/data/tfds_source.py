@@ -53,7 +53,9 @@ def tfds_dataset(name: str, size: int = 0, split: str = "train", test_split: str
 
 def _builder(name: str) -> Any:
     import tensorflow_datasets as tfds
+    from absl import logging
 
+    logging.set_verbosity(logging.ERROR)  # or it advises on image decoders at every start
     try:
         builder = tfds.builder(name, file_format="array_record")
     except tfds.core.DatasetNotFoundError as error:

@@ -31,8 +31,8 @@ class Mlp(nn.Module, kw_only=True):
     Example:
         >>> import jax, jax.numpy as jnp
         >>> from ablate.tricks import Linear, NoDropout, NoNorm, Relu, constant_bias, he
-        >>> model = Mlp(widths=(16,), classes=10, norm=NoNorm, kernel_init=he(), bias_init=constant_bias(), activation=Relu,
-        ...             dropout=NoDropout, head=Linear)
+        >>> model = Mlp(widths=(16,), classes=10, norm=NoNorm, kernel_init=he(), bias_init=constant_bias(),
+        ...             activation=Relu, dropout=NoDropout, head=Linear)
         >>> variables = model.init(jax.random.key(0), jnp.ones((1, 8, 8, 1)), train=False)
         >>> model.apply(variables, jnp.ones((2, 8, 8, 1)), train=False).shape
         (2, 10)

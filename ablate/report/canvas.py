@@ -4,6 +4,7 @@ Figures are `Figure` objects without pyplot, so nothing here changes what a call
 """
 
 import contextlib
+import functools
 import io
 from collections.abc import Iterator
 
@@ -11,6 +12,9 @@ import matplotlib
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+
+from ablate.report.wording import plain, shortened
 
 # Okabe and Ito's palette, without its yellow, which does not show on white: https://jfly.uni-koeln.de/color/
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -66,6 +70,19 @@ def render(figure: Figure, kind: str) -> bytes:
     metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
     figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()
+
+
+@functools.cache
+def glyphs() -> frozenset[int]:
+    """The characters of the font that matplotlib brings along."""
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
+
+
+def label(text: str, limit: int = 200) -> str:
+    """Text from outside as a figure can show it: one line, cut to a width, a box for what the font lacks."""
+    shown = shortened("".join(c if ord(c) in glyphs() else "□" for c in plain(text)), limit)
+    # matplotlib leaves labels that begin with an underscore out of a legend.
+    return f"\N{THIN SPACE}{shown}" if shown.startswith("_") else shown
 
 
 def hide_unused(axes: list[Axes], used: int) -> None:

@@ -18,12 +18,14 @@ def contents(
     rows: Iterable[Mapping[str, Any]],
     environment: Mapping[str, Any],
     progress: Mapping[str, Any] | None,
+    *,
+    figures: bool = True,
 ) -> dict[str, str | bytes]:
-    """Every file of the report of one study."""
+    """Every file of the report of one study; drawing the figures takes most of the time."""
     tables = tabulate(study, rows)
     document = compose(tables, environment, progress)
-    figures = draw(tables)
-    captions = {f"figures/{p.name}.png": p.caption for p in PICTURES if f"figures/{p.name}.png" in figures}
+    drawn = draw(tables) if figures else {}
+    captions = {f"figures/{p.name}.png": p.caption for p in PICTURES if f"figures/{p.name}.png" in drawn}
     return {
         "cells.csv": cells_csv(tables),
         "summary.csv": summary_csv(tables),
@@ -31,5 +33,5 @@ def contents(
         "report.html": html(tables, document),
         "report.tex": latex(document),
         "report.json": record(tables, document),
-        **figures,
+        **drawn,
     }

@@ -24,3 +24,9 @@ def frontier(points: Sequence[tuple[float, float]], *, higher_is_better: bool) -
     """Positions of the points (cost, quality) that no other point beats in both."""
     cost, quality = (np.array(column, dtype=float) for column in zip(*points, strict=True))
     return set(np.flatnonzero(pareto_front(quality, cost, higher_is_better=higher_is_better)).tolist())
+
+
+def quality_range(points: Sequence[tuple[Summary, float, float]], scale: float) -> list[float]:
+    """Every mean and every end of an interval, as shown: what the vertical axis has to hold."""
+    ends = [scale * end for arm, _, _ in points for end in (arm.low, arm.high) if end is not None]
+    return [y for _, _, y in points] + ends

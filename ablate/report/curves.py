@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ablate.report.bands import Band, Panel, bands_of, panels_of, shared_curve, window
-from ablate.report.canvas import COLOURS, DASHES, GREY, MARKERS, hide_unused, new_figure, note
+from ablate.report.canvas import COLOURS, DASHES, GREY, MARKERS, hide_unused, label, new_figure, note
 from ablate.report.scales import PERCENT_TICKS, PERFECT, decade_ticks, ticks_between
 from ablate.report.tables import Tables
-from ablate.report.wording import Unit, listed, plain, shortened, unit_of
+from ablate.report.wording import Unit, listed, unit_of
 
 
 def draw_curves(tables: Tables, curve: str) -> Figure:
@@ -29,7 +29,7 @@ def draw_curves(tables: Tables, curve: str) -> Figure:
     for axis, panel in zip(axes, panels, strict=False):
         draw_panel(axis, panel, bands, base=tables.baseline.arm, rising=unit.scale == 100.0)
         set_scale(axis, unit, limits)
-        axis.set_title(shortened(panel.title, 34))
+        axis.set_title(label(panel.title, 34))
     hide_unused(axes, len(panels))
     label_figure(figure, tables, unit)
     return figure
@@ -40,7 +40,7 @@ def label_figure(figure: Figure, tables: Tables, unit: Unit) -> None:
     figure.supxlabel("training step", fontsize=8)
     suffix = f" ({unit.suffix}, spaced by log error)" if unit.scale == 100.0 else f" ({unit.suffix}, log scale)"
     figure.supylabel(f"{unit.metric.replace('val ', 'validation ')}{suffix}", fontsize=8)
-    key = f"grey: {shortened(plain(tables.baseline.arm), 40)}; bands: 95 % interval over seeds"
+    key = f"grey: {label(tables.baseline.arm, 40)}; bands: 95 % interval over seeds"
     figure.suptitle(key, fontsize=7, color="#555555", x=0.99, ha="right")
 
 
@@ -79,7 +79,7 @@ def grid_of(panels: int) -> tuple[Figure, list[Axes]]:
     figure = new_figure(width, 0.55 + (2.6 if panels == 1 else 1.75) * rows)
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for column in range(columns):
-        show_ticks_above_gaps(axes[:, column], panels - column, columns)
+        show_ticks_above_gaps(list(axes[:, column]), panels - column, columns)
     return figure, list(axes.flat)
 
 
@@ -104,11 +104,11 @@ def draw_panel(axis: Axes, panel: Panel, bands: Mapping[str, Band], base: str, *
 
 def draw_band(axis: Axes, band: Band, colour: str, dash: object, marker: str | None) -> None:
     """One arm; a cross on its mean where a seed diverged."""
-    label = None if marker is None else shortened(plain(band.arm), 26)
+    key = None if marker is None else label(band.arm, 26)
     every = max(1, len(band.steps) // 6)
     alpha = 0.25 if marker is None else 0.18
     axis.fill_between(band.steps, band.low, band.high, color=colour, alpha=alpha, linewidth=0)
-    axis.plot(band.steps, band.mean, color=colour, ls=dash, marker=marker, ms=3, markevery=every, label=label)
+    axis.plot(band.steps, band.mean, color=colour, ls=dash, marker=marker, ms=3, markevery=every, label=key)
     for step in band.diverged:
         before = [value for at, value in zip(band.steps, band.mean, strict=True) if at <= step]
         if before:
@@ -125,8 +125,8 @@ def draw_learning_rates(tables: Tables) -> Figure:
     for i, (arms, band) in enumerate(groups):
         style = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i % len(DASHES)]}
         every = (i % 3, max(1, len(band.steps) // 6))
-        label = shortened(listed(arms, 4), 84)
-        axis.plot(band.steps, band.mean, marker=MARKERS[i % 7], ms=3, markevery=every, label=label, **style)
+        key = label(listed(arms, 4), 84)
+        axis.plot(band.steps, band.mean, marker=MARKERS[i % 7], ms=3, markevery=every, label=key, **style)
     if groups:
         axis.set_ylim(bottom=0)
         axis.legend(fontsize=6.5, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.18), handlelength=3)

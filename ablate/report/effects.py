@@ -3,12 +3,12 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ablate.report.canvas import GREY, INK, VERDICT_COLOURS, VERDICT_MARKERS, new_figure, note
-from ablate.report.costs import cost_points, frontier
+from ablate.report.canvas import GREY, INK, VERDICT_COLOURS, VERDICT_MARKERS, label, new_figure, note
+from ablate.report.costs import cost_points, frontier, quality_range
 from ablate.report.ranking import effect_text, ranked, reach
 from ablate.report.scales import padded, spread_out
 from ablate.report.tables import Summary, Tables
-from ablate.report.wording import DASH, plain, shortened
+from ablate.report.wording import DASH
 
 
 def draw_forest(tables: Tables) -> Figure:
@@ -20,7 +20,7 @@ def draw_forest(tables: Tables) -> Figure:
     draw_margin(axis, tables)
     for place, arm in enumerate(arms):
         draw_effect(axis, arm, place, tables)
-    axis.set_yticks(range(len(arms)), [shortened(plain(arm.arm), 34) for arm in arms], fontsize=7.5)
+    axis.set_yticks(range(len(arms)), [label(arm.arm, 34) for arm in arms], fontsize=7.5)
     axis.set_ylim(len(arms) - 0.4, -0.6)
     axis.set_xlim(*reach(tables))
     axis.grid(axis="y", visible=False)
@@ -33,7 +33,7 @@ def draw_forest(tables: Tables) -> Figure:
 
 def name_ends(axis: Axes, tables: Tables) -> None:
     """The axis label, with the better and the worse end named."""
-    base = shortened(plain(tables.baseline.arm), 30)
+    base = label(tables.baseline.arm, 30)
     axis.set_xlabel(f"{tables.unit.metric}, arm minus {base} ({tables.unit.difference})")
     left, right = ("worse", "better") if tables.better > 0 else ("better", "worse")
     style = {"transform": axis.transAxes, "fontsize": 6.8, "color": "#666666", "va": "bottom"}
@@ -86,21 +86,38 @@ def draw_cost(tables: Tables) -> Figure:
 def draw_points(axis: Axes, points: list[tuple[Summary, float, float]], tables: Tables) -> None:
     """Every arm with its interval and a label that no other label covers."""
     front = frontier([(x, y) for _, x, y in points], higher_is_better=tables.better > 0)
-    across, up = padded([x for _, x, _ in points], 0.15), padded([y for _, _, y in points], 0.15)
+    across, up = padded([x for _, x, _ in points], 0.15), padded(quality_range(points, tables.unit.scale), 0.06)
     labels = spread_out([up(y) for _, _, y in points], [across(x) for _, x, _ in points])
     for i, (arm, x, y) in enumerate(points):
-        colour = INK if arm.baseline else VERDICT_COLOURS.get(arm.verdict, GREY)
-        marker = "*" if arm.baseline else VERDICT_MARKERS.get(arm.verdict, "o")
-        if arm.low is not None and arm.high is not None:
-            axis.plot(
-                [x, x], [tables.unit.scale * arm.low, tables.unit.scale * arm.high], color=colour, lw=0.7, alpha=0.4
-            )
-        axis.plot([x], [y], marker, color=colour, ms=9 if arm.baseline else 5, zorder=4 if arm.baseline else 3)
-        axis.annotate(
-            shortened(plain(arm.arm), 24), (x, y), xytext=(across(x) / 100 + 0.025, labels[i] / 100),
-            textcoords="axes fraction", fontsize=6.8, va="center", color=INK if i in front else "#666666",
-            fontweight="bold" if i in front else "normal",
-            arrowprops={"arrowstyle": "-", "color": "#bbbbbb", "lw": 0.5, "shrinkA": 0, "shrinkB": 2, "relpos": (0, 0.5)},
-        )  # fmt: skip
+        draw_point(axis, arm, (x, y), tables.unit.scale)
+        hang = (across(x) / 100 + 0.025, labels[i] / 100)
+        name_point(axis, label(arm.arm, 24), (x, y), hang, bold=i in front)
     axis.set_xlim(across.low, across.high)
     axis.set_ylim(up.low, up.high)
+
+
+def draw_point(axis: Axes, arm: Summary, place: tuple[float, float], scale: float) -> None:
+    """One arm with the interval of its mean; the baseline is a star."""
+    colour = INK if arm.baseline else VERDICT_COLOURS.get(arm.verdict, GREY)
+    if arm.low is not None and arm.high is not None:
+        axis.plot([place[0]] * 2, [scale * arm.low, scale * arm.high], color=colour, lw=0.7, alpha=0.4)
+    if arm.baseline:
+        axis.plot(*place, "*", color=colour, markersize=9, zorder=4)
+    else:
+        axis.plot(*place, VERDICT_MARKERS.get(arm.verdict, "o"), color=colour, markersize=5)
+
+
+def name_point(axis: Axes, text: str, place: tuple[float, float], hang: tuple[float, float], *, bold: bool) -> None:
+    """A label at `hang`, in parts of the axes, with a thin line to its point."""
+    line = {"arrowstyle": "-", "color": "#bbbbbb", "lw": 0.5, "shrinkA": 0, "shrinkB": 2, "relpos": (0, 0.5)}
+    axis.annotate(
+        text,
+        place,
+        xytext=hang,
+        textcoords="axes fraction",
+        va="center",
+        fontsize=6.8,
+        color=INK if bold else "#666666",
+        fontweight="bold" if bold else "normal",
+        arrowprops=line,
+    )

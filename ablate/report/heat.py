@@ -4,10 +4,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ablate.report.canvas import INK, new_figure, note
+from ablate.report.canvas import INK, label, new_figure, note
 from ablate.report.interactions import Factorial, analyse
 from ablate.report.tables import Tables
-from ablate.report.wording import Unit, shortened
+from ablate.report.wording import Unit
 
 COLOURS = "PuOr"  # Orange for negative, purple for positive: distinct for the colour-blind and in grey by number.
 
@@ -63,7 +63,7 @@ def write_cell(axis: Axes, place: tuple[int, int], tone: float, found: Factorial
 
 def label_axes(axis: Axes, names: tuple[str, ...]) -> None:
     """The choices at the left and, slanted, below."""
-    labels = [shortened(name, 26) for name in names]
+    labels = [label(name, 26) for name in names]
     axis.set_yticks(range(len(names)), labels)
     axis.set_xticks(range(len(names)), labels, rotation=25, ha="right", rotation_mode="anchor")
     axis.tick_params(length=0)

@@ -32,7 +32,7 @@ SECTIONS = {
 
 def html(tables: Tables, document: Document) -> str:
     """The page of one study."""
-    return templates().get_template("report.html.j2").render(**assets(), **context(tables, document))
+    return templates().get_template("report.html.j2").render(**assets(), **context(tables, document)) + "\n"
 
 
 @functools.cache

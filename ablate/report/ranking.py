@@ -1,5 +1,7 @@
 """The order of the answers, and what one line of a forest plot says and spans. Pure."""
 
+import math
+
 from ablate.report.tables import Summary, Tables
 from ablate.report.wording import DASH, interval, p_clause
 
@@ -29,12 +31,13 @@ def effect_text(arm: Summary, tables: Tables) -> str:
 
 
 def reach(tables: Tables) -> tuple[float, float]:
-    """Ends of the forest's axis as shown: every estimate, and of intervals and seeds what leaves the rest legible."""
+    """Ends of the forest's axis as shown: zero, every estimate, and of the rest what leaves them legible."""
     found = [arm.contrast for arm in tables.tricks if arm.contrast]
-    means = [abs(one.mean) for one in found if one.mean is not None]
-    ends = [abs(x) for one in found for x in (one.low, one.high) if x is not None]
-    dots = [abs(delta) for arm in tables.tricks for delta in arm.deltas.values()]
-    everything = sorted(means + ends + dots) or [1.0]
-    middle = everything[len(everything) // 2] or everything[-1]
-    widest = max(min(everything[-1], 12 * middle), max(means, default=0.0)) or 1.0
-    return -1.06 * tables.unit.scale * widest, 1.06 * tables.unit.scale * widest
+    means = [one.mean for one in found if one.mean is not None]
+    ends = [x for one in found for x in (one.low, one.high) if x is not None]
+    dots = [delta for arm in tables.tricks for delta in arm.deltas.values()]
+    sizes = sorted(abs(x) for x in means + ends + dots)
+    most = 12 * sizes[len(sizes) // 2] if sizes and sizes[len(sizes) // 2] else math.inf
+    low, high = (pick([0.0, *means, *(min(max(x, -most), most) for x in ends + dots)]) for pick in (min, max))
+    room = 0.06 * (high - low) or 1.0 / tables.unit.scale
+    return tables.unit.scale * (low - room), tables.unit.scale * (high + room)

@@ -31,7 +31,7 @@ class Cell:
     status: str
     metrics: Mapping[str, float | None]
     costs: Mapping[str, Any]
-    curves: Mapping[str, Sequence[float | None]]
+    curves: Mapping[str, Sequence[Any]]
     diverged_step: int | None
     stopped_step: int | None
     error: str | None

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from ablate.report.bands import Band, Panel, bands_of, panels_of, shared_curve, window
-from ablate.report.costs import cost_points, frontier
+from ablate.report.costs import cost_points, frontier, quality_range
 from ablate.report.interactions import analyse
 from ablate.report.ranking import effect_text, ranked, reach
 from ablate.report.scales import (
@@ -268,7 +268,7 @@ def scatter(tables: Tables) -> Scatter | None:
     if not points:
         return None
     xs, ys = [x for _, x, _ in points], [y for _, _, y in points]
-    across, up = padded(xs, 0.12), padded(ys, 0.12)
+    across, up = padded(xs, 0.12), padded(quality_range(points, tables.unit.scale), 0.06)
     front = frontier([(x, y) for _, x, y in points], higher_is_better=tables.better > 0)
     labels = spread_out([100 - up(y) for y in ys], [across(x) for x in xs])
     return Scatter(

@@ -125,7 +125,7 @@ def _grids(
             raise ValueError(f"seed {seed} holds the same cell twice")
         if mine.sum() == 1 << on.shape[1]:
             rows.append(response[mine][np.argsort(sets[mine])])
-    return np.array(rows)
+    return np.array(rows, dtype=np.float64).reshape(-1, 1 << on.shape[1])
 
 
 def _values(grids: Float[np.ndarray, "seeds sets"], trick: int, tricks: int) -> Float[np.ndarray, "seeds"]:

@@ -78,7 +78,9 @@ def iqm_interval(
     return Interval(mean, low if np.isfinite(low) else None, high if np.isfinite(high) else None)
 
 
-def probability_of_improvement(a: Scores, b: Scores) -> float | None:
+def probability_of_improvement(
+    a: Float[np.ndarray, "runs_a tasks"], b: Float[np.ndarray, "runs_b tasks"]
+) -> float | None:
     """Give the probability that a run of a beats a run of b, averaged over tasks: P(A > B) + P(A = B) / 2.
 
     Args:

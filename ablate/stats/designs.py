@@ -46,6 +46,9 @@ def full(factors: int) -> Int[np.ndarray, "runs factors"]:
     Example:
         >>> full(2).tolist()
         [[0, 0], [0, 1], [1, 0], [1, 1]]
+
+    References:
+        Box, Hunter and Hunter, "Statistics for experimenters", 2005, ISBN 978-0-471-71813-0
     """
     return np.arange(1 << factors)[:, None] >> np.arange(factors)[::-1] & 1
 
@@ -184,6 +187,10 @@ def word_lengths(base: int, generators: tuple[tuple[int, ...], ...]) -> tuple[in
     Example:
         >>> word_lengths(3, ((0, 1), (0, 2)))
         (3, 3, 4)
+
+    References:
+        Fries and Hunter, "Minimum aberration 2^(k-p) designs", Technometrics 1980,
+        https://doi.org/10.1080/00401706.1980.10486210
     """
     words = [0]
     for j, generator in enumerate(generators):

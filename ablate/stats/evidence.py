@@ -136,7 +136,7 @@ def as_array(metrics: Iterable[float]) -> Float[np.ndarray, "cells"]:
         The same, in order.
 
     Example:
-        >>> as_array([1, 2]).tolist()
+        >>> as_array([1.0, 2.0]).tolist()
         [1.0, 2.0]
     """
     return np.fromiter(metrics, dtype=np.float64)

@@ -67,6 +67,9 @@ def smallest_p(n: int) -> float:
     Example:
         >>> smallest_p(6)
         0.03125
+
+    References:
+        Fisher, "The design of experiments", 1935, on all sign patterns of paired differences
     """
     return min(1.0, 2.0 ** (1 - n))
 
@@ -87,6 +90,9 @@ def smallest_p_sentence(n: int, contrasts: int = 1, alpha: float = 0.05) -> str 
         'With 4 seeds the exact sign-flip test cannot give a p below 0.125,'
         >>> smallest_p_sentence(6) is None
         True
+
+    References:
+        Fisher, "The design of experiments", 1935, on all sign patterns of paired differences
     """
     floor = smallest_p(n)
     if contrasts * floor <= alpha:

@@ -56,6 +56,9 @@ def code(count: int) -> Float[np.ndarray, "levels columns"]:
     Example:
         >>> code(2).tolist()
         [[1.0], [-1.0]]
+
+    References:
+        Searle, "Linear models", 1971, ISBN 978-0-471-18499-7
     """
     return np.vstack([np.eye(count - 1), -np.ones((1, count - 1))])
 
@@ -95,6 +98,9 @@ def contrast(levels: Int[np.ndarray, "cells factors"], term: Term, at: Term) -> 
     Example:
         >>> contrast(np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), (0, 1), (1, 1)).tolist()
         [4.0]
+
+    References:
+        Searle, "Linear models", 1971, ISBN 978-0-471-18499-7
     """
     weights = np.ones((1, 1))
     for factor, position in zip(term, at, strict=True):
@@ -134,6 +140,9 @@ def fit(matrix: Float[np.ndarray, "cells columns"], response: Float[np.ndarray, 
         >>> result = fit(np.ones((3, 1)), np.array([1.0, 2.0, 3.0]))
         >>> round(float(result.coefficients[0]), 6), round(result.residual, 6), result.df
         (2.0, 2.0, 2)
+
+    References:
+        Searle, "Linear models", 1971, ISBN 978-0-471-18499-7
     """
     inverse = np.linalg.pinv(matrix.T @ matrix, rcond=DEPENDENT, hermitian=True)
     coefficients = inverse @ (matrix.T @ response)
@@ -157,6 +166,9 @@ def estimable(matrix: Float[np.ndarray, "cells columns"], weights: Float[np.ndar
         >>> twice = np.array([[1.0, 1.0], [2.0, 2.0]])
         >>> estimable(twice, np.array([1.0, 1.0])), estimable(twice, np.array([1.0, 0.0]))
         (True, False)
+
+    References:
+        Searle, "Linear models", 1971, ISBN 978-0-471-18499-7
     """
     seen = weights @ np.linalg.pinv(matrix) @ matrix
     return bool(np.allclose(seen, weights, rtol=0, atol=DEPENDENT * np.abs(weights).max()))

@@ -89,7 +89,7 @@ def simultaneous_confidence(contrasts: int, alpha: float = 0.05) -> float:
     return 1 - alpha / max(1, contrasts)
 
 
-def simultaneous_intervals(deltas: Sequence[Float[np.ndarray, "pairs"]], alpha: float = 0.05) -> list[Interval]:
+def simultaneous_intervals(deltas: Sequence[Float[np.ndarray, "_"]], alpha: float = 0.05) -> list[Interval]:
     """Give intervals that hold all together with 1 - alpha: Bonferroni-t, mean +- t(n - 1, 1 - alpha/2m) sd / sqrt(n).
 
     Not Dunnett's intervals: those assume one variance for all arms and independent runs, so that contrasts correlate

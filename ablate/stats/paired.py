@@ -144,6 +144,10 @@ def drop_one(deltas: Float[np.ndarray, "pairs"]) -> tuple[float, float] | None:
     Example:
         >>> drop_one(np.array([1.0, 2.0, 6.0]))
         (1.5, 4.0)
+
+    References:
+        Tukey, "Bias and confidence in not quite large samples" (abstract), Annals of Mathematical Statistics 1958,
+        https://doi.org/10.1214/aoms/1177706647
     """
     deltas = finite(deltas)
     if deltas.size < 2:

@@ -125,6 +125,10 @@ def simulate_coverage(
         >>> found = simulate_coverage(5, 2000, np.random.default_rng(0))
         >>> found.low < 0.95 < found.high
         True
+
+    References:
+        Morris, White and Crowther, "Using simulation studies to evaluate statistical methods", Statistics in Medicine
+        2019, https://doi.org/10.1002/sim.8086
     """
     # An interval holds zero exactly where its test does not reject.
     level = (1 - confidence) / arms
@@ -153,6 +157,10 @@ def simulate_power(
     Example:
         >>> simulate_power(3.0, 1.0, 6, 1000, np.random.default_rng(0)).rate > 0.99
         True
+
+    References:
+        Morris, White and Crowther, "Using simulation studies to evaluate statistical methods", Statistics in Medicine
+        2019, https://doi.org/10.1002/sim.8086
     """
     hits = sum(int((t_p(effect + sd * rng.standard_normal((size, n))) <= alpha).sum()) for size in _chunks(repeats, n))
     return rate(hits, repeats)
@@ -192,6 +200,10 @@ def simulate_verdicts(
         >>> found = simulate_verdicts(6, 1, 50, np.random.default_rng(0), effect=5.0)
         >>> found["better"].rate
         1.0
+
+    References:
+        Morris, White and Crowther, "Using simulation studies to evaluate statistical methods", Statistics in Medicine
+        2019, https://doi.org/10.1002/sim.8086
     """
     hits: dict[str, int] = dict.fromkeys((*VERDICTS, "fact"), 0)
     for _ in range(repeats):

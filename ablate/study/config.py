@@ -9,7 +9,8 @@ from ml_collections import ConfigDict, config_dict
 
 from ablate.tricks import AXES
 
-DESIGNS = ("one_at_a_time", "leave_one_out", "cumulative", "factorial", "arms")
+DESIGNS = ("one_at_a_time", "leave_one_out", "cumulative", "factorial", "fractional", "arms")
+FRACTIONS = ("regular", "plackett_burman")
 NO_IDENTITY = {"scale": "unit", "init": "lecun", "bias": "zeros", "activation": "relu", "head": "linear"}
 
 
@@ -39,14 +40,20 @@ def base_config() -> ConfigDict:
     cfg.recipe.optimizer = choice("sgd", learning_rate=0.1)
     # What to try: a tuple of choices per axis, or of models. A bare name stands for the choice with its defaults.
     cfg.vary = _sorted_as_written({name: () for name in ("model", *AXES)})
-    # How to combine them: one_at_a_time, leave_one_out, cumulative, factorial, or the arms written below.
+    # How to combine them: one_at_a_time, leave_one_out, cumulative, factorial, fractional, or the arms written below.
     cfg.design = "one_at_a_time"
+    # For design "fractional": kind regular, of resolution 3, 4 or 5 (or higher, where it takes no more arms), or
+    # plackett_burman, which has resolution 3.
+    cfg.fraction = _sorted_as_written({"kind": "regular", "resolution": 4})
     # For design "arms": {"my arm": {"norm": choice("batch"), ...}}; axes left out are the baseline's.
     cfg.arms = _sorted_as_written({})
     # Number of seeds (0, 1, ...), or a tuple of them. With fewer than 6 no exact paired test can reach p < .05.
     cfg.seeds = 6
     # False: every arm draws seeds of its own, and arms are compared by Welch's test. For A/A studies.
     cfg.paired = True
+    # Tune the same numbers for every arm, the baseline included, before the study: axis -> argument -> values to try.
+    # `relative` values multiply the arm's own number. Chosen on validation with seeds that the study does not use.
+    cfg.tune = _sorted_as_written({"grid": _sorted_as_written({}), "relative": False, "seeds": 3})
     cfg.train = _sorted_as_written(
         {
             "steps": 500,

@@ -1,6 +1,6 @@
 """Designs: from a baseline and the choices to try to the arms of a study.
 
-A design is a function `(recipe, vary, arms) -> tuple of Arm`; the first arm is the baseline of every comparison.
+A design is a function from a `Spec` to its arms, of which the first is the baseline of every comparison.
 To add one, write the function and put it into `DESIGNS`.
 """
 
@@ -8,12 +8,14 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
+from ablate.stats import designs
 from ablate.study.choices import Chosen
 from ablate.study.problems import ConfigError
 from ablate.study.resolving import Spec
 
 Recipe = Mapping[str, Chosen]
-Vary = Mapping[str, tuple[Chosen, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,66 +36,87 @@ def arms_of(spec: Spec) -> tuple[Arm, ...]:
     problems = list(_problems(spec))
     if problems:
         raise ConfigError(problems)
-    arms = DESIGNS[spec.design](spec.recipe, spec.vary, spec.arms)
+    arms = DESIGNS[spec.design](spec)
     problems = [] if not spec.paired else list(_twins(arms))
     if problems:
         raise ConfigError(problems)
     return arms
 
 
-def one_at_a_time(recipe: Recipe, vary: Vary, arms: Mapping[str, Recipe]) -> tuple[Arm, ...]:
+def one_at_a_time(spec: Spec) -> tuple[Arm, ...]:
     """The baseline, then every choice alone on top of it: what does each trick add?"""
-    del arms
-    alone = [_arm(recipe, {axis: chosen}) for axis, choices in vary.items() for chosen in choices]
-    return (Arm("baseline", recipe, {}), *alone)
+    alone = [_arm(spec.recipe, {axis: chosen}) for axis, choices in spec.vary.items() for chosen in choices]
+    return (Arm("baseline", spec.recipe, {}), *alone)
 
 
-def leave_one_out(recipe: Recipe, vary: Vary, arms: Mapping[str, Recipe]) -> tuple[Arm, ...]:
+def leave_one_out(spec: Spec) -> tuple[Arm, ...]:
     """All tricks together, then all but one: what is missed when a trick is taken away?"""
-    del arms
-    full = {**recipe, **{axis: choices[0] for axis, choices in vary.items()}}
+    full = {**spec.recipe, **{axis: choices[0] for axis, choices in spec.vary.items()}}
     without = [
-        Arm(f"without {axis}={choices[0].label()}", {**full, axis: recipe[axis]}, {axis: recipe[axis]})
-        for axis, choices in vary.items()
+        Arm(f"without {axis}={choices[0].label()}", {**full, axis: spec.recipe[axis]}, {axis: spec.recipe[axis]})
+        for axis, choices in spec.vary.items()
     ]
     return (Arm("all", full, {}), *without)
 
 
-def cumulative(recipe: Recipe, vary: Vary, arms: Mapping[str, Recipe]) -> tuple[Arm, ...]:
+def cumulative(spec: Spec) -> tuple[Arm, ...]:
     """The baseline, then one trick after the other on top of those before, in the order of `vary`."""
-    del arms
-    grown = [Arm("baseline", recipe, {})]
-    for axis, choices in vary.items():
+    grown = [Arm("baseline", spec.recipe, {})]
+    for axis, choices in spec.vary.items():
         changes = {**grown[-1].changes, axis: choices[0]}
-        grown.append(Arm(f"+ {axis}={choices[0].label()}", {**recipe, **changes}, changes))
+        grown.append(Arm(f"+ {axis}={choices[0].label()}", {**spec.recipe, **changes}, changes))
     return tuple(grown)
 
 
-def factorial(recipe: Recipe, vary: Vary, arms: Mapping[str, Recipe]) -> tuple[Arm, ...]:
+def factorial(spec: Spec) -> tuple[Arm, ...]:
     """Every combination of the baseline's choice and the choices to try: do tricks add up or interact?"""
-    del arms
-    levels = [[(axis, None), *((axis, chosen) for chosen in choices)] for axis, choices in vary.items()]
+    levels = [[(axis, None), *((axis, chosen) for chosen in choices)] for axis, choices in spec.vary.items()]
     found = []
     for combination in itertools.product(*levels):
         changes = {axis: chosen for axis, chosen in combination if chosen is not None}
-        found.append(_arm(recipe, changes) if changes else Arm("baseline", recipe, {}))
+        found.append(_arm(spec.recipe, changes) if changes else Arm("baseline", spec.recipe, {}))
     return tuple(found)
 
 
-def written_arms(recipe: Recipe, vary: Vary, arms: Mapping[str, Recipe]) -> tuple[Arm, ...]:
+def written_arms(spec: Spec) -> tuple[Arm, ...]:
     """The arms as the config writes them, behind the baseline."""
-    del vary
     return (
-        Arm("baseline", recipe, {}),
-        *(Arm(name, {**recipe, **changes}, dict(changes)) for name, changes in arms.items()),
+        Arm("baseline", spec.recipe, {}),
+        *(Arm(name, {**spec.recipe, **changes}, dict(changes)) for name, changes in spec.arms.items()),
     )
 
 
-DESIGNS: dict[str, Callable[[Recipe, Vary, Mapping[str, Recipe]], tuple[Arm, ...]]] = {
+def fractional(spec: Spec) -> tuple[Arm, ...]:
+    """A balanced part of the factorial grid: main effects from fewer arms, each averaged over all of them.
+
+    Raises:
+        ConfigError: no such fraction exists for this number of tricks.
+    """
+    axes = list(spec.vary)
+    try:
+        matrix = _matrix(len(axes), spec.fraction.kind, spec.fraction.resolution)
+    except ValueError as error:
+        raise ConfigError([f"fraction: {error}"]) from error
+    rows = sorted(matrix.tolist(), key=any)  # the baseline, which every fraction holds, comes first
+    found = []
+    for row in rows:
+        changes = {axis: spec.vary[axis][0] for axis, level in zip(axes, row, strict=True) if level}
+        found.append(_arm(spec.recipe, changes) if changes else Arm("baseline", spec.recipe, {}))
+    return tuple(found)
+
+
+def _matrix(factors: int, kind: str, resolution: int) -> np.ndarray:
+    if kind == "plackett_burman":
+        return designs.plackett_burman(factors)
+    return designs.fractional(factors, resolution).matrix
+
+
+DESIGNS: dict[str, Callable[[Spec], tuple[Arm, ...]]] = {
     "one_at_a_time": one_at_a_time,
     "leave_one_out": leave_one_out,
     "cumulative": cumulative,
     "factorial": factorial,
+    "fractional": fractional,
     "arms": written_arms,
 }
 
@@ -113,7 +136,7 @@ def _problems(spec: Spec):
         yield f"arms: only design 'arms' reads them, and the design is {spec.design!r}"
     if not spec.vary:
         yield "vary: empty; name at least one choice to try, for example cfg.vary.norm = (choice('batch'),)"
-    if spec.design in ("leave_one_out", "cumulative"):
+    if spec.design in ("leave_one_out", "cumulative", "fractional"):
         yield from (
             f"vary.{axis}: design {spec.design!r} takes one choice per axis, got {len(choices)}"
             for axis, choices in spec.vary.items()

@@ -91,6 +91,12 @@ def _literal(text: str) -> Any:
 def _override(cfg: ConfigDict, key: str, value: Any) -> str | None:
     """Sets one key; gives the problem if that is not possible."""
     parent_key, _, leaf = key.rpartition(".")
+    if parent_key.startswith("tune.grid.") and parent_key.count(".") == 2:
+        grid, axis = cfg["tune"]["grid"], parent_key.rpartition(".")[2]
+        if axis not in grid:
+            grid[axis] = ConfigDict()
+        grid[axis][leaf] = value
+        return None
     try:
         parent = config_path.get_value(parent_key, cfg) if parent_key else cfg
     except (AttributeError, KeyError, IndexError, ValueError):

@@ -7,7 +7,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from ablate.study.choices import DATA, MODEL, Chosen, axis_of, check_choice
-from ablate.study.config import DESIGNS, base_config
+from ablate.study.config import DESIGNS, FRACTIONS, base_config
 from ablate.study.problems import ConfigError, unknown
 from ablate.tricks import AXES
 
@@ -37,6 +37,23 @@ class Reporting:
 
 
 @dataclasses.dataclass(frozen=True)
+class Fraction:
+    """Which part of the factorial grid design `fractional` takes."""
+
+    kind: str
+    resolution: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuning:
+    """Numbers that every arm tunes before the study: axis -> argument -> values; empty for no tuning."""
+
+    grid: Mapping[str, Mapping[str, tuple[float, ...]]]
+    relative: bool
+    seeds: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Spec:
     """A config without `ml_collections`: every choice looked up, every number checked."""
 
@@ -44,6 +61,8 @@ class Spec:
     vary: Mapping[str, tuple[Chosen, ...]]
     data: Chosen
     design: str
+    fraction: Fraction
+    tune: Tuning
     arms: Mapping[str, Mapping[str, Chosen]]
     seeds: tuple[int, ...]
     paired: bool
@@ -69,6 +88,8 @@ def resolve(cfg: ConfigDict) -> Spec:
         vary=_vary(content["vary"], recipe, problems),
         data=check_choice(DATA, content["data"], "data", problems),  # type: ignore[arg-type]  # None only with a problem
         design=_one_of(content["design"], DESIGNS, "design", problems),
+        fraction=_fraction(content["fraction"], problems),
+        tune=_tuning(content["tune"], recipe, problems),
         arms=_arms(content["arms"], recipe, problems),
         seeds=_seeds(content["seeds"], problems),
         paired=bool(content["paired"]),
@@ -87,7 +108,7 @@ def _same_keys(cfg: Mapping[str, Any], default: Mapping[str, Any], key: str, pro
         here = f"{key}{name}"
         if name not in default:
             problems.append(unknown(here, "key", name, default))
-        elif name in ("recipe", "vary", "train", "report") and not key:
+        elif name in ("recipe", "vary", "fraction", "tune", "train", "report") and not key:
             if isinstance(cfg[name], Mapping):
                 _same_keys(cfg[name], default[name], f"{here}.", problems)
             else:
@@ -145,6 +166,39 @@ def _one_of(value: Any, allowed: tuple[str, ...], key: str, problems: list[str])
     if value not in allowed:
         problems.append(unknown(key, "value", value, allowed))
     return str(value)
+
+
+def _fraction(fraction: Mapping[str, Any], problems: list[str]) -> Fraction:
+    _one_of(fraction["kind"], FRACTIONS, "fraction.kind", problems)
+    if fraction["resolution"] not in (3, 4, 5):
+        problems.append(f"fraction.resolution: expected 3, 4 or 5, got {fraction['resolution']!r}")
+    return Fraction(fraction["kind"], fraction["resolution"])
+
+
+def _tuning(tune: Mapping[str, Any], recipe: Mapping[str, Chosen | None], problems: list[str]) -> Tuning:
+    grid = {}
+    for axis, arguments in (tune["grid"] if isinstance(tune["grid"], Mapping) else {}).items():
+        if axis not in recipe:
+            problems.append(unknown(f"tune.grid.{axis}", "axis", axis, recipe))
+        elif not isinstance(arguments, Mapping):
+            problems.append(f"tune.grid.{axis}: expected arguments with values to try, got {arguments!r}")
+        else:
+            grid[axis] = {
+                name: _values(values, f"tune.grid.{axis}.{name}", problems) for name, values in arguments.items()
+            }
+    if isinstance(tune["seeds"], bool) or not isinstance(tune["seeds"], int) or tune["seeds"] < 1:
+        problems.append(f"tune.seeds: expected an integer of 1 or more, got {tune['seeds']!r}")
+    return Tuning(grid, bool(tune["relative"]), tune["seeds"])
+
+
+def _values(values: Any, key: str, problems: list[str]) -> tuple[float, ...]:
+    numbers = values if isinstance(values, tuple) else (values,)
+    if len(numbers) < 2 or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers):
+        problems.append(f"{key}: expected a tuple of two or more numbers, got {values!r}")
+        return ()
+    if len(set(numbers)) < len(numbers):
+        problems.append(f"{key}: every value must be there once, got {values!r}")
+    return tuple(sorted(float(v) for v in numbers))
 
 
 def _seeds(value: Any, problems: list[str]) -> tuple[int, ...]:

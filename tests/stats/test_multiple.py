@@ -11,7 +11,7 @@ CASES = [[0.03], [0.01, 0.04, 0.03], [0.5, 0.5, 0.9, 1.0], [0.02] * 4, np.random
 
 
 @pytest.mark.parametrize("p", CASES)
-@pytest.mark.parametrize(("ours", "theirs"), ((holm, "holm"), (benjamini_hochberg, "fdr_bh")))
+@pytest.mark.parametrize(("ours", "theirs"), [(holm, "holm"), (benjamini_hochberg, "fdr_bh")])
 def test_adjusted_p_is_statsmodels(p, ours, theirs):
     expected = multipletests(p, method=theirs)[1]
     np.testing.assert_allclose(ours(p), expected, rtol=1e-12)
@@ -21,9 +21,10 @@ def test_adjusted_p_is_statsmodels(p, ours, theirs):
     np.testing.assert_allclose([x for x in found if x is not None], expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("correct", (holm, benjamini_hochberg))
+@pytest.mark.parametrize("correct", [holm, benjamini_hochberg])
 def test_no_tests_and_no_nan(correct):
-    assert correct([]) == [] and correct([None, None]) == [None, None]
+    assert correct([]) == []
+    assert correct([None, None]) == [None, None]
     for bad in (float("nan"), -0.1, 1.1):
         with pytest.raises(ValueError, match="p-values"):
             correct([0.5, bad])
@@ -36,7 +37,8 @@ def test_simultaneous_intervals_share_alpha_among_the_estimable():
     for d, interval in zip(deltas[:2], found[:2], strict=True):
         half = scipy.stats.t.ppf(1 - 0.1 / 4, d.size - 1) * scipy.stats.sem(d)
         np.testing.assert_allclose(interval, (d.mean(), d.mean() - half, d.mean() + half))
-    assert found[2] == (1.0, None, None) and found[3] == (None, None, None)
+    assert found[2] == (1.0, None, None)
+    assert found[3] == (None, None, None)
 
 
 def test_an_interval_excludes_zero_exactly_where_bonferroni_rejects():

@@ -49,8 +49,8 @@ def verdicts(arms, **options):
     return {name: contrast.verdict for name, contrast in compare(arms, "baseline", **options).items()}
 
 
-@pytest.mark.parametrize("n", (2, 3, 6, 20))
-@pytest.mark.parametrize("effect", (0.3, 1.0, 3.0))
+@pytest.mark.parametrize("n", [2, 3, 6, 20])
+@pytest.mark.parametrize("effect", [0.3, 1.0, 3.0])
 def test_power_is_the_integral(n, effect):
     for alpha in (0.05, 0.005):
         expected = power(effect, n, alpha)
@@ -58,14 +58,14 @@ def test_power_is_the_integral(n, effect):
         assert power_of(-5 * effect, 5.0, n, alpha) == pytest.approx(expected, abs=1e-8)
 
 
-@pytest.mark.parametrize("n", (2, 3, 6, 20))
-@pytest.mark.parametrize("alpha", (0.05, 0.05 / 11))
+@pytest.mark.parametrize("n", [2, 3, 6, 20])
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 11])
 def test_minimum_detectable_effect_has_its_power(n, alpha):
     found = minimum_detectable_effect(0.01, n, alpha)
     assert power(found / 0.01, n, alpha) == pytest.approx(0.8, abs=1e-6)
 
 
-@pytest.mark.parametrize("ratio", (0.1, 0.5, 1.0, 5.0))
+@pytest.mark.parametrize("ratio", [0.1, 0.5, 1.0, 5.0])
 def test_seeds_needed_is_the_first_that_suffices(ratio):
     n = seeds_needed(sd=2.0, effect=2.0 * ratio)
     assert power(ratio, n, 0.05) >= 0.8
@@ -73,9 +73,13 @@ def test_seeds_needed_is_the_first_that_suffices(ratio):
 
 
 def test_power_where_there_is_nothing_to_say():
-    assert power_of(1.0, 0.0, 6) is None and power_of(1.0, 1.0, 1) is None
-    assert minimum_detectable_effect(0.0, 6) is None and minimum_detectable_effect(1.0, 1) is None
-    assert seeds_needed(1.0, 0.0) is None and seeds_needed(0.0, 1.0) is None and seeds_needed(1.0, 0.1, most=50) is None
+    assert power_of(1.0, 0.0, 6) is None
+    assert power_of(1.0, 1.0, 1) is None
+    assert minimum_detectable_effect(0.0, 6) is None
+    assert minimum_detectable_effect(1.0, 1) is None
+    assert seeds_needed(1.0, 0.0) is None
+    assert seeds_needed(0.0, 1.0) is None
+    assert seeds_needed(1.0, 0.1, most=50) is None
     with pytest.raises(ValueError, match="alpha"):
         minimum_detectable_effect(1.0, 6, alpha=0.9)
     for shift in (0.0, 1e-3, 5.0, 38.0, 1e3, 1e6):  # scipy's noncentral t gives nan in some of these tails.
@@ -83,7 +87,7 @@ def test_power_where_there_is_nothing_to_say():
             assert 0.049 <= power_of(shift, 1.0, n) <= 1.0
 
 
-@pytest.mark.parametrize("margin", (0.1, 0.5, 2.0))
+@pytest.mark.parametrize("margin", [0.1, 0.5, 2.0])
 def test_tost_is_statsmodels(margin):
     deltas = np.random.default_rng(0).normal(0.1, 0.4, 7)
     assert tost(deltas, margin) == pytest.approx(DescrStatsW(deltas).ttost_mean(-margin, margin)[0])
@@ -145,16 +149,17 @@ def test_only_shared_seeds_make_pairs():
     assert found.p == pytest.approx(paired_t(deltas).p)
 
 
-@pytest.mark.parametrize("paired", (True, False))
+@pytest.mark.parametrize("paired", [True, False])
 def test_one_seed_has_no_interval_and_no_winner(paired):
     found = compare(study(seeds=1, up=5.0), "baseline", higher_is_better=True, margin=0.1, paired=paired)["up"]
     assert found.mean == pytest.approx(5.0, abs=0.01)
-    assert found.verdict == "inconclusive" and not found.disagrees
+    assert found.verdict == "inconclusive"
+    assert not found.disagrees
     empty = ("sd", "low", "high", "test", "p", "p_holm", "p_exact", "p_tost", "mde", "drop_one", "simultaneous_low")
     assert all(getattr(found, name) is None for name in empty)
 
 
-@pytest.mark.parametrize("paired", (True, False))
+@pytest.mark.parametrize("paired", [True, False])
 def test_no_seed_at_all(paired):
     found = compare({"baseline": {0: 1.0}, "gone": {}}, "baseline", higher_is_better=True, paired=paired)["gone"]
     assert (found.n, found.mean, found.p, found.verdict) == (0, None, None, "inconclusive")
@@ -169,15 +174,19 @@ def test_an_arm_without_a_test_does_not_make_the_others_stricter():
 def test_six_seeds_reach_a_verdict_under_eleven_contrasts_where_the_exact_test_cannot():
     arms = study(up=0.02, **{f"same{i}": 0.0 for i in range(10)})
     found = compare(arms, "baseline", higher_is_better=True)["up"]
-    assert found.verdict == "better" and found.p_exact == 2 / 2**6 and not found.disagrees
+    assert found.verdict == "better"
+    assert found.p_exact == 2 / 2**6
+    assert not found.disagrees
 
 
 def test_a_t_test_that_the_exact_test_does_not_confirm_is_marked():
     found = compare(study(seeds=4, up=0.02), "baseline", higher_is_better=True)["up"]
-    assert found.verdict == "better" and found.p_exact == 2 / 2**4 and found.disagrees
+    assert found.verdict == "better"
+    assert found.p_exact == 2 / 2**4
+    assert found.disagrees
 
 
-@pytest.mark.parametrize("paired", (True, False))
+@pytest.mark.parametrize("paired", [True, False])
 def test_an_arm_that_always_diverges_is_worse_as_a_fact(paired):
     for seeds in (2, 6):
         arms = study(seeds=seeds, up=0.02)
@@ -185,12 +194,13 @@ def test_an_arm_that_always_diverges_is_worse_as_a_fact(paired):
         for higher in (True, False):
             found = compare(arms, "baseline", higher_is_better=higher, margin=0.1, paired=paired)["lost"]
             assert (found.verdict, found.fact, found.mean, found.n) == ("worse", True, None, 0)
-            assert found.diverged_arm == seeds and found.p_tost == 1.0
+            assert found.diverged_arm == seeds
+            assert found.p_tost == 1.0
     single = {"baseline": {0: 1.0}, "lost": {0: NAN}}
     assert verdicts(single, paired=paired) == {"lost": "inconclusive"}
 
 
-@pytest.mark.parametrize("paired", (True, False))
+@pytest.mark.parametrize("paired", [True, False])
 def test_a_baseline_that_always_diverges_is_beaten_as_a_fact(paired):
     arms = study(up=0.0)
     arms["baseline"] = dict.fromkeys(range(6), NAN)
@@ -203,7 +213,9 @@ def test_a_diverged_cell_bars_better_and_equivalent():
     for name in ("up", "same"):
         arms[name][3] = NAN
     found = compare(arms, "baseline", higher_is_better=True, margin=0.05)
-    assert found["up"].test == "sign" and found["up"].n == 11 and found["up"].mean == pytest.approx(0.05, abs=0.01)
+    assert found["up"].test == "sign"
+    assert found["up"].n == 11
+    assert found["up"].mean == pytest.approx(0.05, abs=0.01)
     assert found["up"].p == found["up"].p_sign == pytest.approx(scipy.stats.binomtest(1, 12).pvalue)
     assert found["up"].p_holm < 0.05
     assert {c.verdict for c in found.values()} == {"inconclusive"}
@@ -218,14 +230,16 @@ def test_a_diverged_cell_without_its_pair_bars_better_too():
     assert found.p_holm < 0.05
 
 
-@pytest.mark.parametrize("higher", (True, False))
+@pytest.mark.parametrize("higher", [True, False])
 def test_divergence_counts_against_the_arm_in_the_sign_test(higher):
     sign = 1 if higher else -1
     arms = {"baseline": {s: 1.0 for s in range(8)}}
     arms["bad"] = {s: NAN if s < 3 else 1.0 - 0.1 * sign for s in range(8)}
     arms["mixed"] = {s: NAN if s < 3 else 1.0 + 0.1 * sign for s in range(8)}
     found = compare(arms, "baseline", higher_is_better=higher)
-    assert found["bad"].p == 2 / 2**8 and found["bad"].verdict == "worse" and not found["bad"].fact
+    assert found["bad"].p == 2 / 2**8
+    assert found["bad"].verdict == "worse"
+    assert not found["bad"].fact
     assert found["mixed"].p == pytest.approx(scipy.stats.binomtest(3, 8).pvalue)
     assert found["mixed"].verdict == "inconclusive"
 
@@ -235,7 +249,8 @@ def test_pairs_in_which_both_diverged_are_ties_and_a_lost_baseline_is_a_gain():
     arms["up"] = {s: 1.1 for s in range(9)}
     arms["tie"] = {s: NAN if s == 0 else 0.9 for s in range(9)}
     found = compare(arms, "baseline", higher_is_better=True)
-    assert found["up"].p == 2 / 2**9 and found["up"].verdict == "better"
+    assert found["up"].p == 2 / 2**9
+    assert found["up"].verdict == "better"
     assert found["tie"].p == pytest.approx(scipy.stats.binomtest(1, 8).pvalue)
 
 

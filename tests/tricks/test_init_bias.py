@@ -56,7 +56,8 @@ def test_fan_mean_normal_is_xavier():
 def test_fixed_spreads():
     np.testing.assert_allclose(draw(normal(0.01)).std(), 0.01, rtol=0.02)
     w = draw(uniform(0.5))
-    assert -0.5 <= w.min() < -0.49 and 0.49 < w.max() <= 0.5
+    assert -0.5 <= w.min() < -0.49
+    assert 0.49 < w.max() <= 0.5
     assert not draw(zeros()).any()
     np.testing.assert_array_equal(draw(constant_bias(0.25), (7,)), np.full(7, 0.25))
 
@@ -78,7 +79,8 @@ def tanh_spreads(init):
 
 def test_ten_tanh_layers_fade_saturate_or_live():
     faded, _ = tanh_spreads(normal(0.01))
-    assert abs(faded[0] - 0.213) < 0.005 and faded[-1] < 1e-5
+    assert abs(faded[0] - 0.213) < 0.005
+    assert faded[-1] < 1e-5
     _, saturated = tanh_spreads(normal(1.0))
     assert np.mean(np.abs(saturated) > 0.9) > 0.9
     lived, _ = tanh_spreads(xavier())

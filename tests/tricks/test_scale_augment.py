@@ -32,8 +32,11 @@ def test_flip_mirrors_some_images_and_leaves_the_others():
     images, targets = flip(jax.random.key(0), jnp.asarray(BYTES), TARGETS)
     kept = np.array([np.array_equal(a, b) for a, b in zip(images, BYTES, strict=True)])
     mirrored = np.array([np.array_equal(a, b[:, ::-1]) for a, b in zip(images, BYTES, strict=True)])
-    assert images.dtype == jnp.uint8 and targets is TARGETS
-    assert (kept ^ mirrored).all() and kept.any() and mirrored.any()
+    assert images.dtype == jnp.uint8
+    assert targets is TARGETS
+    assert (kept ^ mirrored).all()
+    assert kept.any()
+    assert mirrored.any()
 
 
 def test_flip_is_even_handed():
@@ -50,7 +53,8 @@ def test_random_crop_cuts_windows_of_the_padded_image_at_different_places():
         [(i, j) for i in range(5) for j in range(5) if np.array_equal(image, whole[i : i + h, j : j + w])]
         for image, whole in zip(images, padded, strict=True)
     ]
-    assert targets is TARGETS and all(len(found) == 1 for found in places)
+    assert targets is TARGETS
+    assert all(len(found) == 1 for found in places)
     assert len({found[0] for found in places}) > 5
 
 

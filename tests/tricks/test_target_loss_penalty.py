@@ -48,7 +48,8 @@ def test_focal(gamma, alpha):
 def test_focal_gradient_is_finite_where_p_is_0_or_1(gamma, right):
     logits, target = jnp.float32([200.0, -200.0]), jax.nn.one_hot(right, 2)
     value, gradient = jax.value_and_grad(focal)(logits, target, jnp.float32(gamma), jnp.float32(1.0))
-    assert np.isfinite(value) and np.isfinite(gradient).all()
+    assert np.isfinite(value)
+    assert np.isfinite(gradient).all()
     np.testing.assert_allclose(value, 400.0 * right)
     if right:
         np.testing.assert_allclose(gradient, [1.0, -1.0])

@@ -1,0 +1,27 @@
+"""Which tricks help a small residual network that sees Fashion-MNIST only briefly?
+
+    TFDS_DATA_DIR=/path/to/tfds ablate run --config=experiments/fashion_mnist.py
+
+Expected time: about 15 minutes on 2 CPU cores, compile included.
+"""
+
+from ablate import base_config, choice
+
+
+def get_config():
+    cfg = base_config()
+    cfg.model = choice("resnet", depth=8, width=8)
+    cfg.data = choice("fashion_mnist", validation=0.05)
+    cfg.recipe.scale = choice("standardize")
+    cfg.recipe.init = choice("he")
+    cfg.recipe.norm = choice("batch")
+    cfg.recipe.optimizer = choice("momentum", learning_rate=0.1, beta=0.9)
+    cfg.train.steps = 300
+    cfg.train.batch_size = 64
+    cfg.train.eval_every = 100
+    cfg.vary.norm = (choice("none"), choice("group", groups=4))
+    cfg.vary.augment = (choice("flip"),)
+    cfg.vary.target = (choice("smooth_labels", alpha=0.1),)
+    cfg.vary.decay = (choice("coupled", weight=5e-4),)
+    cfg.vary.schedule = (choice("cosine", warmup=30.0),)
+    return cfg

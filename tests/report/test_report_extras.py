@@ -1,0 +1,239 @@
+"""Factorial analysis, time to target, frontier, bands and figures."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from ablate.report.bands import POINTS, band_of, panels_of, shared_curve, window
+from ablate.report.costs import cost_points, frontier
+from ablate.report.document import compose
+from ablate.report.figures import PICTURES, draw
+from ablate.report.interactions import analyse, codes_of, factors_of
+from ablate.report.speed import reached, target_of
+from ablate.report.tables import tabulate
+from ablate.report.vector import curve_plots, forest, scatter
+from tests.report import synthetic
+
+
+def tables_of(made: synthetic.Made):
+    return tabulate(made.study, made.rows)
+
+
+def means(made: synthetic.Made) -> dict[tuple[int, ...], float]:
+    codes = codes_of(made.study, factors_of(made.study))
+    return {code: float(np.mean(list(made.values(arm).values()))) for arm, code in codes.items()}
+
+
+def test_factors_and_levels_come_from_the_recipes():
+    study = synthetic.factorial().study
+    assert [(f.axis, f.levels) for f in factors_of(study)] == [
+        ("norm", ("none", "batch")),
+        ("dropout", ("none", "plain")),
+        ("target", ("hard", "smooth")),
+    ]
+    assert codes_of(study, factors_of(study))["norm + target"] == (1, 0, 1)
+
+
+def test_one_name_with_two_rates_gives_two_levels():
+    choice = {"name": "plain", "rate": 0.2}
+    arms = {
+        "baseline": ({}, 0.0),
+        "a": ({"dropout": choice}, 0.01),
+        "b": ({"dropout": choice | {"rate": 0.5}}, 0.02),
+    }
+    assert factors_of(synthetic.make(arms=arms).study)[0].levels == ("none", "plain(rate=0.2)", "plain(rate=0.5)")
+
+
+def test_main_effects_are_differences_of_marginal_means():
+    made = synthetic.factorial()
+    cell, found = means(made), analyse(tables_of(made))
+    assert found is not None
+    for i, name in enumerate(found.names):
+        on = np.mean([value for code, value in cell.items() if code[i]])
+        off = np.mean([value for code, value in cell.items() if not code[i]])
+        effect = found.effect(name, name)
+        assert effect is not None
+        assert effect.estimate == pytest.approx(on - off)
+        assert effect.low < effect.estimate < effect.high
+
+
+def test_interactions_are_differences_of_differences():
+    made = synthetic.factorial()
+    cell, found = means(made), analyse(tables_of(made))
+    assert found is not None
+
+    def mean(a: int, b: int) -> float:
+        return float(np.mean([value for code, value in cell.items() if code[1] == a and code[2] == b]))
+
+    effect = found.effect("dropout=plain", "target=smooth")
+    assert effect is not None
+    assert effect.estimate == pytest.approx(mean(1, 1) - mean(1, 0) - mean(0, 1) + mean(0, 0))
+
+
+def test_shapley_values_add_up_to_the_total_gain():
+    made = synthetic.factorial()
+    cell, found = means(made), analyse(tables_of(made))
+    assert found is not None
+    total = sum(part.value.mean or 0.0 for part in found.shapley.values())
+    assert total == pytest.approx(cell[1, 1, 1] - cell[0, 0, 0])
+    assert set(found.company) == {"norm", "dropout", "target"}
+    assert found.aliases == {}
+
+
+def test_a_fraction_shows_what_it_mixes():
+    made = synthetic.factorial()
+    keep = {"baseline", "norm + dropout", "norm + target", "dropout + target"}
+    for key in ("arms", "cells"):
+        name = "name" if key == "arms" else "arm"
+        made.study[key] = [entry for entry in made.study[key] if entry[name] in keep]
+    made.study["design"] = "fractional"
+    found = analyse(tables_of(made))
+    assert found is not None
+    assert found.assumed
+    assert set(found.aliases[("norm",)]) == {("dropout", "target")}
+    assert found.shapley == {}
+    section = compose(tables_of(made), made.environment, made.progress).factorial
+    assert section is not None
+    assert "norm is mixed with dropout × target (−1)." in section.lines
+    assert any("assumed to be zero" in note for note in section.notes)
+
+
+@pytest.mark.parametrize("trouble", ["diverged", "empty", "one seed", "unpaired"])
+def test_a_factorial_study_survives_missing_cells(trouble):
+    made = synthetic.factorial(seeds=1 if trouble == "one seed" else 6)
+    if trouble == "diverged":
+        for row in synthetic.rows_of(made, "norm + target"):
+            synthetic.diverge(row)
+    made.rows = [] if trouble == "empty" else made.rows
+    made.study["paired"] = trouble != "unpaired"
+    section = compose(tables_of(made), made.environment, made.progress).factorial
+    assert (section is None) == (trouble == "empty")
+
+
+def test_other_designs_have_no_factorial_analysis():
+    assert analyse(tables_of(synthetic.finished())) is None
+
+
+def test_time_to_target_counts_misses():
+    made = synthetic.troubled()
+    tables = tables_of(made)
+    target = target_of(tables, "val_accuracy")
+    ends = [row["curves"]["val_accuracy"][-1] for row in synthetic.rows_of(made, "baseline")]
+    assert target == pytest.approx(np.mean(ends) - np.std(ends, ddof=1))
+    arms = {arm.arm: arm for arm in tables.arms}
+    fast = reached(tables, arms["norm=batch"], "val_accuracy", target)
+    firsts = [
+        next(s for s, v in zip(row["curves"]["step"], row["curves"]["val_accuracy"], strict=True) if v >= target)
+        for row in synthetic.rows_of(made, "norm=batch")
+    ]
+    assert fast.median == pytest.approx(np.median(firsts))
+    assert reached(tables, arms["rmsprop"], "val_accuracy", target).reached == 0
+
+
+def test_the_frontier_is_what_nothing_beats():
+    points = cost_points(tables_of(synthetic.finished()))
+    front = frontier([(x, y) for _, x, y in points], higher_is_better=True)
+    for i, (_, x, y) in enumerate(points):
+        beaten = any(a <= x and b >= y and (a, b) != (x, y) for _, a, b in points)
+        assert (i in front) == (not beaten)
+
+
+def test_bands_are_means_over_the_seeds_that_are_left():
+    made = synthetic.finished()
+    synthetic.diverge(synthetic.rows_of(made, "adam")[2], 210)
+    band = band_of("adam", tables_of(made).cells_of("adam"), "val_accuracy", 100.0)
+    rows = synthetic.rows_of(made, "adam")
+    at = rows[0]["curves"]["step"].index(300)
+    values = [100 * row["curves"]["val_accuracy"][at] for i, row in enumerate(rows) if i != 2]
+    assert band.mean[at] == pytest.approx(np.mean(values))
+    assert band.low[at] < band.mean[at] < band.high[at]
+    assert band.diverged == (210,)
+
+
+def test_long_curves_are_thinned():
+    made = synthetic.one_arm()
+    for row in made.rows:
+        row["curves"] = {"step": list(range(5000)), "val_accuracy": [0.5] * 5000}
+    band = band_of("baseline", tables_of(made).cells_of("baseline"), "val_accuracy")
+    assert len(band.steps) == POINTS
+    assert (band.steps[0], band.steps[-1]) == (0, 4999)
+
+
+def test_panels_go_by_axis_and_stay_small():
+    panels = {panel.title: panel.arms for panel in panels_of(tables_of(synthetic.finished()))}
+    assert panels["norm"] == ("norm=batch", "norm=group")
+    many = {f"rate {i}": ({"dropout": {"name": "plain", "rate": i / 20}}, 0.0) for i in range(1, 11)}
+    panels = panels_of(tables_of(synthetic.make(arms={"baseline": ({}, 0.0)} | many, seeds=2)))
+    assert [len(panel.arms) for panel in panels] == [4, 4, 2]
+
+
+def test_equal_learning_rates_share_a_line():
+    tables = tables_of(synthetic.finished())
+    groups = shared_curve({a.arm: band_of(a.arm, tables.cells_of(a.arm), "learning_rate") for a in tables.arms})
+    assert sorted(len(arms) for arms, _ in groups) == [1, 12]
+
+
+def test_the_window_ignores_the_start_of_training():
+    tables = tables_of(synthetic.finished())
+    bands = [band_of(a.arm, tables.cells_of(a.arm), "train_loss") for a in tables.arms]
+    low, high = window(bands) or (math.nan, math.nan)
+    assert 0 < low < min(min(band.mean) for band in bands)
+    assert high < max(max(band.mean) for band in bands)
+
+
+def test_places_on_the_page_are_percentages():
+    tables = tables_of(synthetic.troubled())
+    for strip in forest(tables).strips:
+        for place in (strip.estimate, strip.low, strip.high, *strip.dots):
+            assert place is None or 0 <= place <= 100
+    for plot in curve_plots(tables, "val_accuracy"):
+        for line in plot.lines:
+            assert all(0 <= float(x) <= 100 for pair in line.points.split() for x in pair.split(","))
+    found = scatter(tables)
+    assert found is not None
+    assert all(0 <= x <= 100 for p in found.points for x in (p.x, p.y, p.label_at))
+
+
+@pytest.mark.parametrize("variant", ["troubled", "empty", "one_seed", "one_arm", "hostile", "factorial"])
+def test_figures_are_drawn_and_alike_twice(variant):
+    made = synthetic.VARIANTS[variant]()
+    files = draw(tables_of(made))
+    names = {f"figures/{p.name}.{kind}" for p in PICTURES for kind in ("svg", "png")}
+    assert set(files) == (names if variant == "factorial" else {n for n in names if "interactions" not in n})
+    for name, content in files.items():
+        assert content.startswith(b"\x89PNG" if name.endswith("png") else b"<?xml"), name
+        assert len(content) > 2000, name
+    if variant in ("troubled", "factorial"):
+        assert draw(tables_of(made)) == files
+
+
+def test_figures_carry_no_date_and_no_user_style():
+    import matplotlib
+
+    made = synthetic.one_arm()
+    plain = draw(tables_of(made))
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.hashsalt": "other"}):
+        styled = draw(tables_of(made))
+        assert matplotlib.rcParams["font.size"] == 30
+    assert styled == plain
+    assert b"<dc:date>" not in plain["figures/curves.svg"]
+
+
+def test_drawing_needs_no_pyplot():
+    import subprocess
+    import sys
+
+    code = "import ablate.report.figures, sys; print('matplotlib.pyplot' in sys.modules, 'jax' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[0] == "False"
+
+
+def test_importing_the_package_is_light():
+    import subprocess
+    import sys
+
+    code = "import ablate.report, sys; print([m for m in ('matplotlib', 'jinja2', 'scipy', 'jax') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.replace("'", '"')) == []

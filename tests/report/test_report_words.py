@@ -1,0 +1,192 @@
+"""What the report says: sentences, caveats and notes that must appear, and those that must not."""
+
+import dataclasses
+import doctest
+import importlib
+import pkgutil
+
+import numpy as np
+import pytest
+
+import ablate.report
+from ablate.report.caveats import find_caveats
+from ablate.report.document import compose
+from ablate.report.tables import tabulate
+from ablate.report.wording import DASH
+from tests.report import synthetic
+
+
+def document_of(made: synthetic.Made):
+    return compose(tabulate(made.study, made.rows), made.environment, made.progress)
+
+
+def caveats_of(made: synthetic.Made) -> str:
+    return "\n".join(find_caveats(tabulate(made.study, made.rows), made.environment))
+
+
+def answer_of(made: synthetic.Made, arm: str) -> str:
+    return next(answer.text for answer in document_of(made).answers if answer.arm == arm)
+
+
+def set_metric(made: synthetic.Made, arm: str, values: list[float], metric: str = "test_accuracy") -> None:
+    for row, value in zip(synthetic.rows_of(made, arm), values, strict=True):
+        row["metrics"][metric] = value
+
+
+@pytest.mark.parametrize("module", [m.name for m in pkgutil.iter_modules(ablate.report.__path__)])
+def test_doctests(module):
+    found = doctest.testmod(importlib.import_module(f"ablate.report.{module}"))
+    assert not found.failed
+
+
+def test_status_line():
+    assert document_of(synthetic.finished()).status == "78 of 78 cells done, 0 diverged, 0 failed"
+    assert document_of(synthetic.troubled()).status == "66 of 78 cells done, 7 diverged, 2 failed, 3 pending"
+    assert document_of(synthetic.empty()).status == "0 of 78 cells done, 0 diverged, 0 failed, 78 pending"
+
+
+def test_a_gain_in_words():
+    made = synthetic.finished()
+    base = np.array(list(made.values("baseline").values()))
+    set_metric(made, "adam", list(base + 0.019 + np.array([0.002, -0.001, 0.001, -0.002, 0.0015, -0.0015])))
+    text = answer_of(made, "adam")
+    assert text.startswith("better by 1.90 points of test accuracy (95 % interval 1.7")
+    assert text.endswith(", corrected p < .0001, 6 seeds)")
+
+
+def test_a_loss_counts_in_nats_and_less_is_better():
+    made = synthetic.loss_metric()
+    base = np.array(list(made.values("baseline", "test_loss").values()))
+    set_metric(made, "adam", list(base - 0.1 + np.array([0.01, -0.01, 0.02, -0.02, 0.0, 0.0])), "test_loss")
+    assert answer_of(made, "adam").startswith("better by 0.1")
+    assert "nats of test loss" in answer_of(made, "adam")
+
+
+def test_the_headline_counts_verdicts():
+    document = document_of(synthetic.finished())
+    assert document.headline.startswith("Of 12 arms against baseline: 1 better (norm=batch), 2 worse (")
+    assert [a.verdict for a in document.answers][:3] == ["better", "worse", "worse"]
+
+
+def test_no_verdict_before_there_are_rows():
+    document = document_of(synthetic.empty())
+    assert document.headline == "No arm has a verdict yet."
+    assert {answer.text for answer in document.answers} == {"not finished, 6 of 6 cells pending"}
+
+
+def test_a_wholly_diverged_arm_is_worse_as_a_fact():
+    made = synthetic.troubled()
+    assert answer_of(made, "rmsprop") == "worse, all its seeds diverged and none of the baseline's"
+    row = next(row for row in document_of(made).arms.rows if row[0] == "rmsprop")
+    assert row[7] == DASH
+
+
+def test_an_arm_that_lost_a_seed_is_judged_by_rank():
+    text = answer_of(synthetic.troubled(), "adam")
+    assert "1 of 6 seeds diverged" in text
+    assert "over the 5 seeds that survived (sign test" in text
+
+
+@pytest.mark.parametrize(
+    ("variant", "words"),
+    [
+        ("one_seed", "one seed"),
+        ("one_seed", "no spread to measure"),
+        ("troubled", "adam (1 of 6) and rmsprop (6 of 6)"),
+        ("troubled", "5 of 78 cells have no result yet"),
+        ("troubled", "Fewer than six pairs of finite seeds are left for adam (5), ema (3) and sam (4)"),
+        ("finished", "One data set (digits)"),
+        ("finished", "The best of 12 arms"),
+        ("finished", "Inconclusive after correction"),
+    ],
+)
+def test_caveats_are_found(variant, words):
+    assert words in caveats_of(synthetic.VARIANTS[variant]())
+
+
+def test_few_seeds_are_said_in_plain_words():
+    text = caveats_of(synthetic.make(seeds=4))
+    assert "With 4 seeds the exact sign-flip test cannot give a p below 0.125" in text
+    assert "cannot give a p" not in caveats_of(synthetic.make(seeds=6))
+
+
+def test_the_exact_test_can_contradict_a_claim():
+    made = synthetic.make(seeds=5)
+    base = np.array(list(made.values("baseline").values()))
+    set_metric(made, "adam", list(base + 0.05 + np.array([0.001, -0.001, 0.0005, -0.0005, 0.0])))
+    assert "adam: the t test says better, but the exact test does not confirm it (p .062)" in caveats_of(made)
+
+
+def test_unequal_budgets_and_mixed_hardware():
+    made = synthetic.finished()
+    assert "budget" not in caveats_of(made)
+    for row in synthetic.rows_of(made, "sam"):
+        row["costs"] |= {"steps": 1200, "devices": 1, "strategy": "lane per device"}
+    text = caveats_of(made)
+    assert "Unequal budgets: between 600 and 1,200 steps per cell" in text
+    assert "different numbers of devices (1 and 2)" in text
+    assert "different strategies (lane per device and vmap)" in text
+
+
+def test_a_small_effect_hides_behind_the_baselines_own_interval():
+    made = synthetic.finished()
+    base = np.array(list(made.values("baseline").values()))
+    set_metric(made, "adam", list(base + 0.004 + np.array([1, -1, 2, -2, 1, -1]) * 1e-4))
+    text = caveats_of(made)
+    assert "which is more than the effect of adam: only the pairing by seed shows it" in text
+    assert "one of them weighs 0.33 points: the effect of adam is fewer than three examples per seed" in text
+
+
+def test_no_margin_no_equivalence():
+    made = synthetic.finished()
+    made.study["metric"]["margin"] = None
+    assert "No margin was declared" in caveats_of(made)
+    assert "equivalent: shown" not in " ".join(document_of(made).reading)
+
+
+def test_an_equivalent_arm_is_called_so():
+    made = synthetic.finished()
+    base = np.array(list(made.values("baseline").values()))
+    set_metric(made, "clip=1.0", list(base + np.array([1, -1, 2, -2, 3, -3]) * 1e-4))
+    assert answer_of(made, "clip=1.0").startswith("equivalent, 0.00 points")
+    assert "within ±0.50" in answer_of(made, "clip=1.0")
+
+
+def test_limits_name_the_smallest_visible_effect():
+    text = " ".join(document_of(synthetic.finished()).limits)
+    assert "minimum detectable effect at 80 % power" in text
+    assert "To find a true difference of the margin, 0.50 points, takes " in text
+    assert "Too few results" in " ".join(document_of(synthetic.one_seed()).limits)
+
+
+def test_failures_show_the_last_line():
+    failures = dict(document_of(synthetic.troubled()).failures)
+    assert failures["sam, seed 4 (oom)"] == "RuntimeError: lane 3 | `device` <lost> & gone"
+
+
+def test_provenance_and_programs():
+    document = document_of(synthetic.finished())
+    facts = dict(document.provenance)
+    assert facts["command"] == "ablate run --config=experiments/digits.py"
+    assert "jax 0.10.2" in facts["versions"]
+    assert document.programs_note.startswith("13 arms in 6 programs; 6 compiles in 12.5 s.")
+    assert document.programs.rows[0][1].startswith("baseline, init=he")
+    assert "norm: none" in document.programs.rows[0][3]
+
+
+def test_a_dirty_tree_is_said():
+    made = synthetic.finished()
+    made.environment["git_dirty"] = True
+    assert "uncommitted changes" in caveats_of(made)
+
+
+def test_leave_one_out_explains_its_sign():
+    made = synthetic.finished()
+    made.study["design"] = "leave_one_out"
+    assert "where an arm is worse, its trick helps" in document_of(made).reading[0]
+
+
+def test_an_old_environment_without_any_key_is_enough():
+    made = synthetic.finished()
+    made.environment, made.progress = {}, None
+    assert dataclasses.asdict(document_of(made))["status"].startswith("78 of 78")
