@@ -100,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
         "--strategy", choices=("scan", "vmap", "solo", "data"), help="how programs run; chosen if not given"
     )
     one.add_argument("--retry-failed", action="store_true", help="train failed cells again")
+    one.add_argument("--measure", action="store_true", help="afterwards time every arm in a program of its own")
+    one.add_argument("--tensorboard", action="store_true", help="write curves and hyperparameters for TensorBoard too")
     two = _configured(commands, "plan", plan, "show arms, cells, programs and an estimate; train nothing")
     two.add_argument("--strategy", choices=STRATEGIES, help="plan for this strategy")
     two.add_argument("--json", action="store_true", help="one JSON object with lists arms, cells, programs")

@@ -21,15 +21,15 @@ def run(options: argparse.Namespace) -> int:
     plan_ = _plan(options)
     directory = options.workdir or Path("results") / plan_.name
     try:
-        rows = execute(
-            plan_,
-            directory,
-            retry_failed=options.retry_failed,
-            display=display_for(Console(stderr=True, soft_wrap=True)),
-        )
+        display = display_for(Console(stderr=True))
+        rows = execute(plan_, directory, retry_failed=options.retry_failed, measure=options.measure, display=display)
     except Interrupted:
         print(f"ablate: interrupted; the same command continues from the checkpoint in {directory}", file=sys.stderr)
         return 75
+    if options.tensorboard:
+        from ablate.tensorboard import write_tensorboard
+
+        write_tensorboard(rows, directory / "tensorboard")
     _say_results(rows, directory)
     return int(any(row["status"] not in ("done", "diverged") for row in rows))
 
@@ -154,7 +154,7 @@ def prepare_jax() -> None:
 
 
 def _say_results(rows: Any, directory: Path) -> None:
-    from ablate.report.document import answers, status_line
+    from ablate.report.answers import answers, status_line
     from ablate.report.tables import tabulate
 
     tables = tabulate(rows.study, list(rows))

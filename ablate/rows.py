@@ -1,6 +1,7 @@
 """Rows of a finished or running study, as Python users load them."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from ablate.store import Row, Store, read_json
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Rows:
     """The stored cells of a study, in the study's order; iterate, index, or take `to_pandas()`."""
 
@@ -41,6 +42,17 @@ class Rows:
 
     def __getitem__(self, k: int) -> Row:
         return self.rows[k]
+
+    def __repr__(self) -> str:
+        counts = Counter(row["status"] for row in self.rows)
+        found = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no cell yet"
+        return f"<ablate study {self.study['name']!r}: {found}, of {len(self.study['cells'])} cells; {self.directory}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the answers and the table per arm."""
+        from ablate.report.notebook import fragment
+
+        return fragment(self.study, self.rows)
 
     def to_pandas(self) -> Any:
         """One line per cell: arm, seed, status, metrics and costs, as a pandas DataFrame.

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from ml_collections import ConfigDict
 
+from ablate.costs import with_costs
 from ablate.environment import environment
 from ablate.planning import Plan, ProgramPlan, lane_job, make_plan, replan, study_json
 from ablate.rows import Rows
@@ -80,8 +81,15 @@ def run(cfg: ConfigDict, workdir: str | os.PathLike[str] | None = None, *, strat
     return execute(plan, Path(workdir or "results/study"))
 
 
-def execute(plan: Plan, directory: Path, *, retry_failed: bool = False, display: Display | None = None) -> Rows:
-    """Runs a plan in a directory that only this process writes to."""
+def execute(
+    plan: Plan,
+    directory: Path,
+    *,
+    retry_failed: bool = False,
+    measure: bool = False,
+    display: Display | None = None,
+) -> Rows:
+    """Runs a plan in a directory that only this process writes to; `measure` times every arm on its own as well."""
     with locked(directory), _signals() as stop:
         store = Store(directory)
         store.clear_temporary()
@@ -90,9 +98,13 @@ def execute(plan: Plan, directory: Path, *, retry_failed: bool = False, display:
             record = None
             if plan.spec.tune.grid:
                 plan, record = _tune(plan, directory / "tuning", log, stop, retry_failed, display or Silent())
-            write_json(directory / "study.json", study_json(plan) | {"tuning": record})
+            before = read_json(directory / "study.json")
+            study = with_costs(study_json(plan) | {"tuning": record}, plan, before, measure=False)
+            write_json(directory / "study.json", study)
             write_json(directory / "environment.json", environment())
             _train_all(plan, store, log, stop, retry_failed, display or Silent())
+            if measure:
+                write_json(directory / "study.json", with_costs(study, plan, None, measure=True))
         except BaseException:
             log.write(state="interrupted")
             raise

@@ -37,7 +37,7 @@ class BasicBlock(nn.Module, kw_only=True):
     dropout: Callable[[], nn.Module]
 
     @nn.compact
-    def __call__(self, x: Images, *, train: bool) -> Float[Array, "batch rows columns width"]:
+    def __call__(self, x: Images, *, train: bool) -> Float[Array, "batch rows columns features"]:
         """Features to features."""
         y = convolution(self, 3, self.stride, "conv_0")(x)
         y = self.activation()(self.norm()(y, train=train))

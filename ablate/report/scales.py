@@ -26,14 +26,14 @@ def by_logarithm(value: float) -> float:
 
 
 def share(value: float, low: float, high: float, place: Callable[[float], float] = linear) -> float:
-    """Where a value lies between two ends, in percent, cut at the ends.
+    """Where a value lies between two ends, in percent; outside them it is below 0 or above 100, within a thousand.
 
-    >>> share(3.0, 2.0, 4.0)
-    50.0
+    >>> share(3.0, 2.0, 4.0), share(5.0, 2.0, 4.0)
+    (50.0, 150.0)
     """
     start, end = place(low), place(high)
-    part = (place(min(max(value, low), high)) - start) / (end - start) if end > start else 0.5
-    return round(100 * part, 2)
+    part = (place(value) - start) / (end - start) if end > start else 0.5
+    return round(100 * min(max(part, -10.0), 10.0), 2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +46,10 @@ class Placer:
 
     def __call__(self, value: float) -> float:
         return share(value, self.low, self.high, self.scale)
+
+    def inside(self, value: float) -> float:
+        """The place, cut at the ends."""
+        return min(max(self(value), 0.0), 100.0)
 
 
 def even_ticks(low: float, high: float, wanted: int = 5) -> list[float]:

@@ -179,7 +179,7 @@ def strip(arm: Summary, tables: Tables, place: Placer) -> Strip:
     found, scale = arm.contrast, tables.unit.scale
 
     def at(value: float | None) -> float | None:
-        return None if value is None else place(scale * value)
+        return None if value is None else place.inside(scale * value)
 
     lost = f"{arm.diverged} of {arm.cells} diverged" if arm.diverged else DASH
     return Strip(
@@ -189,7 +189,7 @@ def strip(arm: Summary, tables: Tables, place: Placer) -> Strip:
         estimate=at(found.mean) if found else None,
         low=at(found.low) if found else None,
         high=at(found.high) if found else None,
-        dots=tuple(place(scale * delta) for delta in arm.deltas.values()),
+        dots=tuple(place.inside(scale * delta) for delta in arm.deltas.values()),
     )
 
 
@@ -259,7 +259,7 @@ def rate_plot(tables: Tables) -> Plot | None:
         dataclasses.replace(line(band, f"c{i % 6}", across, up), label=listed(arms, 6), area="", crosses=())
         for i, (arms, band) in enumerate(groups)
     )
-    return Plot("learning rate", lines, ticks(even_ticks(0, last), across), ticks(even_ticks(0, top), up, up=True))
+    return Plot("Learning rate", lines, ticks(even_ticks(0, last), across), ticks(even_ticks(0, top), up, up=True))
 
 
 def scatter(tables: Tables) -> Scatter | None:

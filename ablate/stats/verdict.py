@@ -9,7 +9,7 @@ arm that differs significantly by less than the margin is "better" or "worse", n
 Divergence is an outcome, not a missing value. Where any cell of a comparison diverged, a mean over the survivors would
 flatter the side that lost its bad seeds, so the test is by rank with diverged as the worst: the sign test for pairs,
 the rank sum for unshared seeds. An arm with a diverged cell is never better or equivalent. One verdict is a statement
-of fact and no test: two or more cells of one side, all diverged, against two or more of the other, none diverged.
+of fact and no test: four or more cells of one side, all diverged, against four or more of the other, none diverged.
 """
 
 import math
@@ -35,6 +35,8 @@ __all__ = [
     "tost",
 ]
 
+# Two sides that diverge equally often part completely with probability at most 2 / 4^n: below .01 from 4 cells on.
+FEWEST_FOR_FACT = 4
 VERDICTS = ("better", "worse", "equivalent", "inconclusive")
 POWER = 0.8
 
@@ -234,7 +236,7 @@ def _divergence(arm: Mapping[int, float], baseline: Mapping[int, float]) -> tupl
     """Count the diverged cells of both sides, and tell which side is better as a fact: 1 the arm, -1 the baseline."""
     lost, lost_baseline = ~np.isfinite(as_array(arm.values())), ~np.isfinite(as_array(baseline.values()))
     fact = 0
-    if min(lost.size, lost_baseline.size) > 1:
+    if min(lost.size, lost_baseline.size) >= FEWEST_FOR_FACT:
         fact = int(lost_baseline.all() and not lost.any()) - int(lost.all() and not lost_baseline.any())
     return int(lost.sum()), int(lost_baseline.sum()), fact
 

@@ -92,7 +92,8 @@ def _override(cfg: ConfigDict, key: str, value: Any) -> str | None:
     """Sets one key; gives the problem if that is not possible."""
     parent_key, _, leaf = key.rpartition(".")
     if parent_key.startswith("tune.grid.") and parent_key.count(".") == 2:
-        grid, axis = cfg["tune"]["grid"], parent_key.rpartition(".")[2]
+        grid: Any = config_path.get_value("tune.grid", cfg)
+        axis = parent_key.rpartition(".")[2]
         if axis not in grid:
             grid[axis] = ConfigDict()
         grid[axis][leaf] = value

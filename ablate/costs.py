@@ -1,0 +1,77 @@
+"""What an arm costs on its own: operations per step, and time per step where it was asked for.
+
+Lanes that share a program share its time, so the time of a merged program says nothing about one arm. Here every arm
+gets a program without the other arms' choices, with a single lane on a single device.
+"""
+
+import statistics
+from typing import Any
+
+import numpy as np
+
+from ablate.planning import Plan, ProgramPlan, compiled, image_stats, lane_job, made_of
+from ablate.study.programs import Lane, programs_of
+from ablate.train.lanes import Lanes, operations
+from ablate.train.loop import Job, Loop
+from ablate.train.step import Classification
+
+ROUNDS, STEPS = 5, 40
+
+
+def operations_per_step(plan: Plan) -> dict[str, float]:
+    """Floating-point operations of one training step of every arm, counted before compiling."""
+    return {name: _operations(plan, lane, task) for name, (lane, task) in _alone(plan).items()}
+
+
+def seconds_per_step(plan: Plan) -> dict[str, float]:
+    """Median seconds of one training step of every arm, measured in rounds that take the arms in turn."""
+    owner = {name: item for item in plan.programs for name in item.program.arms}
+    images = np.concatenate([plan.dataset.images, plan.dataset.test_images])
+    runs = {name: _Run(plan, lane, task, owner[name], images) for name, (lane, task) in _alone(plan).items()}
+    rounds = [{name: run.seconds() for name, run in runs.items()} for _ in range(ROUNDS + 1)]
+    return {name: statistics.median(found[name] for found in rounds[1:]) for name in runs}
+
+
+def _alone(plan: Plan) -> dict[str, tuple[Lane, Classification]]:
+    """The first cell of every arm in a program of its own."""
+    stats, found = image_stats(plan.dataset), {}
+    for cell in plan.cells:
+        if cell.arm.name not in found:
+            (program,) = programs_of((cell,))
+            task = Classification(compiled(program.slots), plan.dataset.classes, stats, evaluations=2)
+            found[cell.arm.name] = program.lanes[0], task
+    return found
+
+
+def _operations(plan: Plan, lane: Lane, task: Classification) -> float:
+    return operations(task, made_of(lane), lane.init_hp, lane.hp, plan.spec.train.batch_size, plan.dataset.shape)
+
+
+class _Run:
+    """One arm's own program, compiled once and run as often as asked."""
+
+    def __init__(self, plan: Plan, lane: Lane, task: Classification, item: ProgramPlan, images: np.ndarray):
+        self._lanes = Lanes(task, item.strategy, plan.devices[:1], images)
+        train = plan.spec.train
+        self._job = Job(
+            (lane_job(lane, plan.dataset, plan.sampling),), 1, plan.dataset, STEPS, train.batch_size, STEPS,
+            plan.eval_batch_size,
+        )  # fmt: skip
+
+    def seconds(self) -> float:
+        loop = Loop(self._lanes, self._job)
+        for _ in loop.moments(loop.start()):
+            pass
+        return loop.pace.seconds / loop.pace.steps
+
+
+def with_costs(study: dict[str, Any], plan: Plan, before: dict[str, Any] | None, *, measure: bool) -> dict[str, Any]:
+    """Notes `flops` and `step_seconds` per training step in every arm of study.json; keeps what was measured before."""
+    flops = operations_per_step(plan)
+    known = {arm["name"]: arm.get("step_seconds") for arm in (before or {}).get("arms", ())}
+    seconds = seconds_per_step(plan) if measure else {}
+    arms = [
+        {**arm, "flops": flops[arm["name"]], "step_seconds": seconds.get(arm["name"], known.get(arm["name"]))}
+        for arm in study["arms"]
+    ]
+    return {**study, "arms": arms}
