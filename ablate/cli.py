@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return USAGE
     if overrides and not hasattr(options, "config"):
-        parser.error(f"{overrides[0][0]!r}: this command takes no config")
+        parser.error(f"--config.{overrides[0][0]}: this command takes no config")
     options.overrides = overrides
     options.command_line = "ablate " + " ".join(_quoted(sys.argv[1:] if argv is None else argv))
     return _guarded(options)

@@ -205,6 +205,8 @@ def _duration(seconds: float) -> str:
 def _alive(pid: Any) -> bool:
     try:
         os.kill(int(pid), 0)
-    except (OSError, TypeError, ValueError):
+    except PermissionError:  # another user's
+        return True
+    except (OSError, TypeError, ValueError, OverflowError):
         return False
     return True

@@ -8,6 +8,8 @@ from typing import Any
 
 from ablate.store import Row, Store, read_json
 
+NEEDED = {"format", "name", "design", "baseline", "arms", "seeds", "metric", "data", "train", "cells", "programs"}
+
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Rows:
@@ -27,8 +29,8 @@ class Rows:
             FileNotFoundError: the directory has no study.
         """
         study = read_json(directory / "study.json")
-        if not isinstance(study, dict):
-            raise FileNotFoundError(f"{directory} has no study.json; give a directory that `ablate run` wrote")
+        if not isinstance(study, dict) or not set(study) >= NEEDED:
+            raise FileNotFoundError(f"{directory} has no readable study.json; give a directory that `ablate run` wrote")
         found = Store(directory).read([cell["cell"] for cell in study["cells"]])
         rows = tuple(found[cell["cell"]] for cell in study["cells"] if cell["cell"] in found)
         environment = read_json(directory / "environment.json") or {}

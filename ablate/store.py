@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 FINAL = ("done", "diverged")  # a cell with one of these is never trained again
+NEEDED = {"arm", "seed", "status", "metrics", "curves", "costs", "error"}  # without these a file is no row
 Row = dict[str, Any]
 
 
@@ -110,4 +111,4 @@ class Store:
 
 
 def _is_row(row: Any, name: str) -> bool:
-    return isinstance(row, Mapping) and row.get("cell") == name and {"status", "metrics", "curves"} <= set(row)
+    return isinstance(row, Mapping) and row.get("cell") == name and set(row) >= NEEDED

@@ -1,8 +1,10 @@
-"""Which of the classic training tricks help a small network on real digits whose training labels are 20 % wrong?
+"""Which of the classic training tricks help a small network on real digits when 20 % of its training labels are wrong?
 
     ablate run --config=experiments/digits.py
 
-Expected time: about a minute on 2 CPU cores, compile included.
+Expected time: half a minute on 2 CPU cores, compile included.
+Expected finding: what keeps the network from learning the wrong labels by heart helps (dropout, label smoothing,
+averaging, decaying rates, a gentler optimizer); batch norm, group norm, clipping and focal loss do not help here.
 """
 
 from ablate import base_config, choice
@@ -17,10 +19,12 @@ def get_config():
     cfg.train.steps = 600
     cfg.train.batch_size = 64
     cfg.train.eval_every = 50
+    cfg.report.margin = 0.01
     cfg.vary.init = (choice("he"), choice("normal", stddev=0.01))
     cfg.vary.norm = (choice("batch"), choice("group", groups=8))
     cfg.vary.dropout = (choice("dropout", rate=0.3),)
     cfg.vary.target = (choice("smooth_labels", alpha=0.2),)
+    cfg.vary.loss = (choice("focal", gamma=2.0),)
     cfg.vary.objective = (choice("flood", level=0.5),)
     cfg.vary.clip = (choice("global_norm", max_norm=1.0),)
     cfg.vary.decay = (choice("coupled", weight=5e-4),)

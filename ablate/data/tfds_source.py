@@ -111,7 +111,7 @@ def _cached(cache: Path, split: str, count: int) -> tuple[np.ndarray | None, np.
     try:
         images = np.load(cache / f"{split}-images.npy", mmap_mode="r")
         labels = np.load(cache / f"{split}-labels.npy")
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         return None, None
     return (images, labels) if len(images) == len(labels) == count else (None, None)
 

@@ -4,11 +4,14 @@
 escapes it; `writing` is the only place that touches the disk.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ablate.report.writing import write_atomically
+
+if TYPE_CHECKING:
+    from ablate.report.studies import Study
 
 
 def write_report(
@@ -33,4 +36,24 @@ def write_report(
     from ablate.report.contents import contents
 
     files = contents(study, rows, environment, progress)
+    return [write_atomically(Path(directory) / name, content) for name, content in files.items()]
+
+
+def compare_studies(studies: Sequence["Study"], directory: Path) -> list[Path]:
+    """Writes studies.csv, studies.md, studies.html and a figure that compare several studies of the same arms.
+
+    Args:
+        studies: what `ablate.load` gives, two or more that decide by one metric; arms are matched by name.
+        directory: where the files go.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ValueError: fewer than two studies, or different metrics.
+    """
+    from ablate.report.profile import comparison_contents
+    from ablate.report.studies import compare
+
+    files = comparison_contents(compare(studies))
     return [write_atomically(Path(directory) / name, content) for name, content in files.items()]

@@ -32,7 +32,12 @@ SECTIONS = {
 
 def html(tables: Tables, document: Document) -> str:
     """The page of one study."""
-    return templates().get_template("report.html.j2").render(**assets(), **context(tables, document)) + "\n"
+    return page("report.html.j2", **context(tables, document))
+
+
+def page(template: str, **shown: Any) -> str:
+    """A page with this package's style sheet, script and policy around what it shows."""
+    return templates().get_template(template).render(**assets(), **shown) + "\n"
 
 
 @functools.cache

@@ -20,7 +20,7 @@ SPECIAL = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
-    "'": r"\textquotesingle{}",
+    "'": "{'}",
     "`": r"\textasciigrave{}",
     "-": "{-}",
     "–": "--",
@@ -69,7 +69,7 @@ def latex(document: Document) -> str:
 
 def caption(document: Document) -> str:
     """Question, status and the one sentence on how to read the table."""
-    sentences = (document.question, f"{document.status}.", *document.reading[:1], *document.limits)
+    sentences = (document.question, f"{document.status}.", *document.reading[:1], *document.limits[:1])
     return " ".join(sentence for sentence in sentences if sentence)
 
 

@@ -63,6 +63,7 @@ class Summary:
     failed: int
     pending: int
     values: Mapping[int, float]
+    diverged_seeds: tuple[int, ...]
     mean: float | None
     sd: float | None
     low: float | None
@@ -207,6 +208,7 @@ def summarise(
         failed=sum(cell.status in FAILED for cell in mine),
         pending=sum(cell.status in ("pending", "running") for cell in mine),
         values=known,
+        diverged_seeds=tuple(seed for seed, value in values[name].items() if not math.isfinite(value)),
         mean=finite(spread.mean) if spread else None,
         sd=statistics.stdev(known.values()) if len(known) > 1 else None,
         low=finite(spread.low) if spread else None,

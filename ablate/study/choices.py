@@ -5,6 +5,7 @@ import importlib
 import math
 import os
 import sys
+import types
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -70,7 +71,12 @@ def check_choice(axis: Axis, value: Any, key: str, problems: list[str], inherit:
     given = {k: v for k, v in content.items() if k != "name"}
     base = dict(inherit.given) if inherit is not None and inherit.name == name else {}
     before = len(problems)
-    arguments = _resolve(_arguments(axis, choice), {**base, **given}, key, problems)
+    try:
+        known = _arguments(axis, choice)
+    except Exception as error:  # an import path can lead to anything, also to what has no signature
+        problems.append(f"{key}.name: {name!r} cannot be a choice: {type(error).__name__}: {error}")
+        return None
+    arguments = _resolve(known, {**base, **given}, key, problems)
     if len(problems) > before:
         return None
     return Chosen(axis.name, name, choice, arguments, {k: arguments[k] for k in given})
@@ -110,7 +116,8 @@ def _arguments(axis: Axis, choice: Choice) -> dict[str, Argument]:
 def _resolve(
     arguments: Mapping[str, Argument], given: Mapping[str, Any], key: str, problems: list[str]
 ) -> dict[str, Any]:
-    problems += [unknown(f"{key}.{name}", "argument", name, arguments) for name in given if name not in arguments]
+    allowed = ("name", *arguments)
+    problems += [unknown(f"{key}.{name}", "argument", name, allowed) for name in given if name not in arguments]
     resolved = {}
     for name, argument in arguments.items():
         if name not in given and argument.required:
@@ -130,25 +137,45 @@ def _typed(argument: Argument, value: Any, key: str, problems: list[str]) -> Any
         return _in_range(argument.name, float(value), key, problems)
     if isinstance(value, list):
         value = tuple(value)
-    expected = typing.get_origin(argument.annotation) or argument.annotation
-    wrong_bool = isinstance(value, bool) and expected is not bool
-    if isinstance(expected, type) and (not isinstance(value, expected) or wrong_bool):
-        problems.append(f"{key}: expected {expected.__name__}, got {value!r}")
-    elif expected is int and argument.name not in SIGNED and value < 0:
-        problems.append(f"{key}: must be 0 or more, got {value}")
+    least = 1 if argument.name in COUNTS else 0
+    if not _fits(argument.annotation, value):
+        expected = argument.annotation
+        problems.append(f"{key}: expected {expected.__name__ if type(expected) is type else expected}, got {value!r}")
+    elif argument.name not in SIGNED and any(item < least for item in _integers(value)):
+        problems.append(f"{key}: must be {least} or more, got {value}")
     return value
 
 
-# Names mean the same on every axis, so their ranges stand once. (low, high, high is allowed)
-UNIT = ("rate", "beta", "b1", "b2", "decay", "alpha", "momentum", "label_noise", "validation", "min_factor")
+def _fits(annotation: Any, value: Any) -> bool:
+    origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(option, value) for option in inside)
+    if origin is typing.Literal:
+        return value in inside
+    if origin is tuple and inside[1:] == (...,):
+        return isinstance(value, tuple) and all(_fits(inside[0], item) for item in value)
+    expected = origin or annotation
+    if not isinstance(expected, type):
+        return True
+    return isinstance(value, expected) and (expected in (bool, object) or not isinstance(value, bool))
+
+
+def _integers(value: Any) -> list[int]:
+    return [item for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, int)]
+
+
+# Names mean the same on every axis, so their ranges stand once.
+BELOW_ONE = ("rate", "validation", "test")
+UNIT = ("beta", "beta1", "beta2", "decay", "alpha", "momentum", "label_noise", "min_factor", *BELOW_ONE)
 SIGNED = ("value", "seed", "axis")
-POSITIVE = ("learning_rate", "epsilon", "eps", "max_norm", "max_value", "ratio", "cycle", "every")
+POSITIVE = ("learning_rate", "epsilon", "eps", "max_norm", "max_value", "ratio", "cycle", "every", "test")
+COUNTS = ("widths", "width", "depth", "groups", "mult")
 
 
 def _in_range(name: str, value: float, key: str, problems: list[str]) -> float:
     if name in UNIT and not 0 <= value <= 1:
         problems.append(f"{key}: must lie between 0 and 1, got {value:g}")
-    elif name in ("rate", "validation") and value == 1:
+    elif name in BELOW_ONE and value == 1:
         problems.append(f"{key}: must be below 1, got {value:g}")
     elif name in POSITIVE and not value > 0:
         problems.append(f"{key}: must be above 0, got {value:g}")
@@ -158,7 +185,8 @@ def _in_range(name: str, value: float, key: str, problems: list[str]) -> float:
 
 
 def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    short = f"{value:g}" if isinstance(value, float) else str(value)
+    return short if not isinstance(value, float) or float(short) == value else repr(value)
 
 
 def axis_of(name: str) -> Axis:

@@ -23,38 +23,52 @@ def choice(name: str, **arguments: Any) -> ConfigDict:
     return ConfigDict({"name": name, **arguments}, sort_keys=False)
 
 
+class Written(ConfigDict):
+    """Keys in the order of writing, where () is not yet written; any text is a key, as names of arms may have dots."""
+
+    def __init__(self, content: Any = None, type_safe: bool = True, convert_dict: bool = True, **ignored: Any):
+        del ignored  # `ConfigDict` passes its own ideas of order and dots on to what it converts
+        super().__init__(content, type_safe, convert_dict, allow_dotted_keys=True, sort_keys=False)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        fresh = self._fields.get(key) == ()
+        super().__setitem__(key, value)
+        if fresh:
+            self._fields[key] = self._fields.pop(key)
+
+
 def base_config() -> ConfigDict:
     """A locked config with every key at its default; an experiment edits what it needs.
 
     Returns:
-        A `ConfigDict` whose keys keep their order: in a cumulative design, `vary` is the order of adding.
+        A `ConfigDict` in the order of writing: in a cumulative design, tricks are added as `vary` names them.
     """
-    cfg = ConfigDict(sort_keys=False)
+    cfg = Written()
     # The network, by name or import path: mlp(widths), resnet(depth, width).
     cfg.model = choice("mlp")
     # The data set: digits, or any name that tensorflow-datasets knows. Beside its own arguments it takes
     # validation (share of the training images), label_noise and noise_kind, per_class (0: all images).
     cfg.data = choice("digits")
     # The baseline: one choice per axis. `ablate tricks` lists axes, choices and arguments.
-    cfg.recipe = _sorted_as_written({name: choice(_absent(name)) for name in AXES})
+    cfg.recipe = Written({name: choice(_absent(name)) for name in AXES})
     cfg.recipe.optimizer = choice("sgd", learning_rate=0.1)
     # What to try: a tuple of choices per axis, or of models. A bare name stands for the choice with its defaults.
-    cfg.vary = _sorted_as_written({name: () for name in ("model", *AXES)})
+    cfg.vary = Written({name: () for name in ("model", *AXES)})
     # How to combine them: one_at_a_time, leave_one_out, cumulative, factorial, fractional, or the arms written below.
     cfg.design = "one_at_a_time"
     # For design "fractional": kind regular, of resolution 3, 4 or 5 (or higher, where it takes no more arms), or
     # plackett_burman, which has resolution 3.
-    cfg.fraction = _sorted_as_written({"kind": "regular", "resolution": 4})
+    cfg.fraction = Written({"kind": "regular", "resolution": 4})
     # For design "arms": {"my arm": {"norm": choice("batch"), ...}}; axes left out are the baseline's.
-    cfg.arms = _sorted_as_written({})
+    cfg.arms = Written({})
     # Number of seeds (0, 1, ...), or a tuple of them. With fewer than 6 no exact paired test can reach p < .05.
     cfg.seeds = 6
     # False: every arm draws seeds of its own, and arms are compared by Welch's test. For A/A studies.
     cfg.paired = True
     # Tune the same numbers for every arm, the baseline included, before the study: axis -> argument -> values to try.
     # `relative` values multiply the arm's own number. Chosen on validation with seeds that the study does not use.
-    cfg.tune = _sorted_as_written({"grid": _sorted_as_written({}), "relative": False, "seeds": 3})
-    cfg.train = _sorted_as_written(
+    cfg.tune = Written({"grid": Written({}), "relative": False, "seeds": 3})
+    cfg.train = Written(
         {
             "steps": 500,
             "batch_size": 128,
@@ -64,7 +78,7 @@ def base_config() -> ConfigDict:
             "checkpoint_seconds": 60.0,  # time between checkpoints of a running program
         }
     )
-    cfg.report = _sorted_as_written(
+    cfg.report = Written(
         {
             "metric": "test_accuracy",  # the one metric that verdicts are about: test_accuracy or test_loss
             "alpha": 0.05,  # family-wise error rate of the verdicts
@@ -73,10 +87,6 @@ def base_config() -> ConfigDict:
     )
     cfg.lock()
     return cfg
-
-
-def _sorted_as_written(content: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(content, sort_keys=False)
 
 
 def _absent(axis: str) -> str:

@@ -37,7 +37,7 @@ def arms_of(spec: Spec) -> tuple[Arm, ...]:
     if problems:
         raise ConfigError(problems)
     arms = DESIGNS[spec.design](spec)
-    problems = [] if not spec.paired else list(_twins(arms))
+    problems = [*(_twins(arms) if spec.paired else ()), *_namesakes(arms)]
     if problems:
         raise ConfigError(problems)
     return arms
@@ -82,8 +82,13 @@ def written_arms(spec: Spec) -> tuple[Arm, ...]:
     """The arms as the config writes them, behind the baseline."""
     return (
         Arm("baseline", spec.recipe, {}),
-        *(Arm(name, {**spec.recipe, **changes}, dict(changes)) for name, changes in spec.arms.items()),
+        *(_written_arm(spec.recipe, name, changes) for name, changes in spec.arms.items()),
     )
+
+
+def _written_arm(recipe: Recipe, name: str, choices: Recipe) -> Arm:
+    changes = {axis: chosen for axis, chosen in choices.items() if chosen.plain() != recipe[axis].plain()}
+    return Arm(name, {**recipe, **choices}, changes)
 
 
 def fractional(spec: Spec) -> tuple[Arm, ...]:
@@ -131,6 +136,7 @@ def _problems(spec: Spec):
         if not spec.arms:
             yield "arms: empty; write at least one arm, for example cfg.arms = {'my arm': {'norm': choice('batch')}}"
         yield from (f"arms.{name}: the name belongs to cfg.recipe" for name in spec.arms if name == "baseline")
+        yield from ("arms: an arm needs a name, and one has none" for name in spec.arms if not name.strip())
         return
     if spec.arms:
         yield f"arms: only design 'arms' reads them, and the design is {spec.design!r}"
@@ -154,5 +160,8 @@ def _twins(arms: tuple[Arm, ...]):
                 "(cfg.paired = False allows it, for A/A studies)"
             )
         seen[key] = arm.name
+
+
+def _namesakes(arms: tuple[Arm, ...]):
     names = [arm.name for arm in arms]
     yield from (f"arms: the name {name!r} is there twice" for name in sorted({n for n in names if names.count(n) > 1}))

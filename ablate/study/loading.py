@@ -3,7 +3,7 @@
 import ast
 import inspect
 import os
-import traceback
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from ml_collections import ConfigDict, config_flags
 from ml_collections.config_flags import config_path
 
 from ablate.study.problems import ConfigError, unknown
+from ablate.study.resolving import resolve
 
 
 def load_config(path: str, overrides: Sequence[tuple[str, str]] = ()) -> ConfigDict:
@@ -23,22 +24,30 @@ def load_config(path: str, overrides: Sequence[tuple[str, str]] = ()) -> ConfigD
         overrides: dotted keys and the text of their values, read as Python literals where they are.
 
     Raises:
-        ConfigError: the file cannot be read or run, or a key does not exist; all of them at once.
+        ConfigError: the file cannot be read or run, or a key does not exist; then with all other problems as well.
     """
     cfg = _from_file(path)
     problems: list[str] = []
     with cfg.unlocked(), cfg.ignore_type():
-        for key, text in _names_first(overrides):
+        for key, text in _parents_first(overrides):
             problem = _override(cfg, key, _literal(text))
             problems += [problem] if problem else []
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError([*problems, *_other_problems(cfg)])
     return cfg.lock()
+
+
+def _other_problems(cfg: ConfigDict) -> tuple[str, ...]:
+    try:
+        resolve(cfg)
+    except ConfigError as error:
+        return error.problems
+    return ()
 
 
 def question_of(path: str) -> str:
     """The first paragraph of the config file's docstring: the question that the study asks."""
-    tree = ast.parse(Path(_file_of(path)).read_text(encoding="utf-8"))
+    tree = ast.parse(Path(_file_of(path)).read_bytes())
     return inspect.cleandoc(ast.get_docstring(tree) or "").split("\n\n")[0].replace("\n", " ")
 
 
@@ -55,7 +64,8 @@ def _from_file(path: str) -> ConfigDict:
     try:
         values(["ablate", f"--config={path}"])
         cfg = values["config"].value
-    except Exception as error:  # a config is code: whatever it raises is the user's to read, in one line
+        getattr(cfg, "lock", None)  # an OSError of the config shows at the first access
+    except (Exception, SystemExit) as error:  # a config is code: whatever it raises is the user's to read, in one line
         raise ConfigError([f"--config={path}: {_last_words(error)}"]) from error
     if not isinstance(cfg, ConfigDict):
         raise ConfigError([f"--config={path}: get_config() gave a {type(cfg).__name__}; return a ConfigDict"])
@@ -68,15 +78,19 @@ def _example() -> str:
 
 
 def _last_words(error: BaseException) -> str:
-    """config_flags packs the traceback of a config into a message; its last line says what went wrong."""
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    own = traceback.format_exception_only(error)[-1].strip()
-    return lines[-1] if lines else own
+    """What went wrong, in one line; config_flags packs a traceback into the message, ml_collections the config."""
+    cause = error.args[0] if error.args and isinstance(error.args[0], BaseException) else error
+    text = str(cause.args[0]) if isinstance(cause, KeyError) and cause.args else str(cause)
+    text = re.sub(r" Other fields present: .*}\"", "", text, flags=re.DOTALL)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if text.startswith("Error whilst parsing config file"):
+        return lines[-1]
+    return ": ".join([type(error).__name__, *([" ".join(lines)] if lines else [])])
 
 
-def _names_first(overrides: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """A new name clears the arguments of the old choice, so it must come before the arguments given with it."""
-    return sorted(overrides, key=lambda item: not item[0].endswith(".name"))
+def _parents_first(overrides: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A new choice clears the arguments of the old one, so it must come before the arguments given with it."""
+    return sorted(overrides, key=lambda item: item[0].removesuffix(".name").count("."))
 
 
 def _literal(text: str) -> Any:
@@ -102,20 +116,26 @@ def _override(cfg: ConfigDict, key: str, value: Any) -> str | None:
         parent = config_path.get_value(parent_key, cfg) if parent_key else cfg
     except (AttributeError, KeyError, IndexError, ValueError):
         return _first_unknown(cfg, key)
-    known = leaf.split("[")[0]
+    known, _, index = leaf.partition("[")
     if not isinstance(parent, ConfigDict) or (known not in parent and "name" not in parent and parent_key != "arms"):
         return _first_unknown(cfg, key)
-    if leaf == "name":
+    if leaf == "name" and leaf in parent:
         for old in [name for name in parent if name != "name"]:
             del parent[old]
-    current = parent.get(leaf)
-    if isinstance(current, ConfigDict) and "name" in current and isinstance(value, str):
-        value = ConfigDict({"name": value}, sort_keys=False)
     try:
+        current = config_path.get_value(leaf, parent) if index else parent.get(leaf)
+        if isinstance(current, ConfigDict) and "name" in current and isinstance(value, str):
+            value = ConfigDict({"name": value}, sort_keys=False)
+        if index and isinstance(parent[known], tuple):
+            key, value = key[: key.rindex("[")], _with_element(parent[known], int(index[:-1]), value)
         config_path.set_value(key, cfg, value, accept_new_attributes=True)
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
         return f"{key}: {_last_words(error)}"
     return None
+
+
+def _with_element(items: tuple[Any, ...], k: int, value: Any) -> tuple[Any, ...]:
+    return tuple(value if i == k % len(items) else item for i, item in enumerate(items))
 
 
 def _first_unknown(cfg: ConfigDict, key: str) -> str:

@@ -12,6 +12,8 @@ from ablate.study.problems import ConfigError, unknown
 from ablate.tricks import AXES
 
 METRICS = {"test_accuracy": True, "test_loss": False}  # name -> higher is better
+GROUPS = ("recipe", "vary", "fraction", "tune", "train", "report")  # keys of the config that hold a group of keys
+MOST_SEEDS = 2**16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,10 +80,7 @@ def resolve(cfg: ConfigDict) -> Spec:
         ConfigError: with one line for every problem found.
     """
     problems: list[str] = []
-    content = _plain(cfg)
-    _same_keys(content, _plain(base_config()), "", problems)
-    if problems:
-        raise ConfigError(problems)
+    content = _known_keys(_plain(cfg), _plain(base_config()), "", problems)
     recipe = _recipe(content, problems)
     spec = Spec(
         recipe={axis: chosen for axis, chosen in recipe.items() if chosen is not None},
@@ -92,7 +91,7 @@ def resolve(cfg: ConfigDict) -> Spec:
         tune=_tuning(content["tune"], recipe, problems),
         arms=_arms(content["arms"], recipe, problems),
         seeds=_seeds(content["seeds"], problems),
-        paired=bool(content["paired"]),
+        paired=_flag(content["paired"], "paired", problems),
         train=_training(content["train"], problems),
         report=_reporting(content["report"], problems),
         plain=content,
@@ -102,18 +101,22 @@ def resolve(cfg: ConfigDict) -> Spec:
     return spec
 
 
-def _same_keys(cfg: Mapping[str, Any], default: Mapping[str, Any], key: str, problems: list[str]) -> None:
-    """Below `model`, `data`, `arms` and single choices the keys are arguments, checked elsewhere."""
-    for name in cfg:
-        here = f"{key}{name}"
-        if name not in default:
-            problems.append(unknown(here, "key", name, default))
-        elif name in ("recipe", "vary", "fraction", "tune", "train", "report") and not key:
-            if isinstance(cfg[name], Mapping):
-                _same_keys(cfg[name], default[name], f"{here}.", problems)
-            else:
-                problems.append(f"{here}: expected a group of keys, got {cfg[name]!r}")
-    problems += [f"{key}{name}: missing; start from base_config()" for name in default if name not in cfg]
+def _known_keys(cfg: Mapping[str, Any], default: Mapping[str, Any], key: str, problems: list[str]) -> dict[str, Any]:
+    """The keys that exist, in the order of writing; what is wrong stands at its default, so that all else is checked.
+
+    Below `model`, `data`, `arms` and single choices the keys are arguments, checked elsewhere.
+    """
+    problems += [unknown(f"{key}{name}", "key", name, default) for name in cfg if name not in default]
+    missing = [name for name in default if name not in cfg]
+    if key != "vary.":  # an axis that is not named is not varied
+        problems += [f"{key}{name}: missing; start from base_config()" for name in missing]
+    found = {name: cfg[name] for name in cfg if name in default} | {name: default[name] for name in missing}
+    for name in () if key else GROUPS:
+        if not isinstance(found[name], Mapping):
+            problems.append(f"{name}: expected a group of keys, got {found[name]!r}")
+            found[name] = default[name]
+        found[name] = _known_keys(found[name], default[name], f"{name}.", problems)
+    return found
 
 
 def _recipe(cfg: Mapping[str, Any], problems: list[str]) -> dict[str, Chosen | None]:
@@ -177,6 +180,8 @@ def _fraction(fraction: Mapping[str, Any], problems: list[str]) -> Fraction:
 
 def _tuning(tune: Mapping[str, Any], recipe: Mapping[str, Chosen | None], problems: list[str]) -> Tuning:
     grid = {}
+    if not isinstance(tune["grid"], Mapping):
+        problems.append(f"tune.grid: expected axes with arguments and values to try, got {tune['grid']!r}")
     for axis, arguments in (tune["grid"] if isinstance(tune["grid"], Mapping) else {}).items():
         if axis not in recipe:
             problems.append(unknown(f"tune.grid.{axis}", "axis", axis, recipe))
@@ -188,7 +193,7 @@ def _tuning(tune: Mapping[str, Any], recipe: Mapping[str, Chosen | None], proble
             }
     if isinstance(tune["seeds"], bool) or not isinstance(tune["seeds"], int) or tune["seeds"] < 1:
         problems.append(f"tune.seeds: expected an integer of 1 or more, got {tune['seeds']!r}")
-    return Tuning(grid, bool(tune["relative"]), tune["seeds"])
+    return Tuning(grid, _flag(tune["relative"], "tune.relative", problems), tune["seeds"])
 
 
 def _values(values: Any, key: str, problems: list[str]) -> tuple[float, ...]:
@@ -201,7 +206,16 @@ def _values(values: Any, key: str, problems: list[str]) -> tuple[float, ...]:
     return tuple(sorted(float(v) for v in numbers))
 
 
+def _flag(value: Any, key: str, problems: list[str]) -> bool:
+    if not isinstance(value, bool):
+        problems.append(f"{key}: expected True or False, got {value!r}")
+    return bool(value)
+
+
 def _seeds(value: Any, problems: list[str]) -> tuple[int, ...]:
+    if isinstance(value, int) and value > MOST_SEEDS:
+        problems.append(f"seeds: at most {MOST_SEEDS}, got {value}; a tuple names single seeds")
+        return ()
     if isinstance(value, bool) or not isinstance(value, int | tuple | list):
         problems.append(f"seeds: expected a count or a tuple of integers, got {value!r}")
         return ()
@@ -227,13 +241,13 @@ def _training(train: Mapping[str, Any], problems: list[str]) -> Training:
 
 
 def _reporting(report: Mapping[str, Any], problems: list[str]) -> Reporting:
-    _one_of(report["metric"], tuple(METRICS), "report.metric", problems)
+    metric = _one_of(report["metric"], tuple(METRICS), "report.metric", problems)
     if not isinstance(report["alpha"], float) or not 0 < report["alpha"] < 1:
         problems.append(f"report.alpha: must lie between 0 and 1, got {report['alpha']!r}")
     margin = report["margin"]
     if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float) or not margin > 0):
         problems.append(f"report.margin: must be above 0 or None, got {margin!r}")
-    return Reporting(report["metric"], METRICS.get(report["metric"], True), report["alpha"], margin)
+    return Reporting(metric, METRICS.get(metric, True), report["alpha"], margin)
 
 
 def _plain(value: Any) -> Any:

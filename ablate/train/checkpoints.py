@@ -46,8 +46,8 @@ class Checkpoints:
 def _as_tree(moment: Moment, members: int) -> dict[str, Any]:
     """Plain containers only: a state's leaves in order, which Orbax stores under their numbers."""
     return {
-        "step": np.int64(moment.step),
-        "evaluated": np.int64(moment.evaluated),
+        "step": np.array(moment.step),
+        "evaluated": np.array(moment.evaluated),
         "state": [np.asarray(leaf)[:members] for leaf in jax.tree.leaves(moment.state)],
         "curves": {name: curve[:, :members] for name, curve in moment.curves.items()},
     }

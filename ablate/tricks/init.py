@@ -7,7 +7,7 @@ axes of a convolution's kernel count on both sides.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -227,7 +227,7 @@ def orthogonal(scale: Scalar = 1.0) -> Initializer:
     return jax.nn.initializers.orthogonal(scale)
 
 
-def scaled_by_fan(gain: float, mode: str, distribution: str) -> Initializer:
+def scaled_by_fan(gain: float, mode: Literal["fan_in", "fan_avg"], distribution: str) -> Initializer:
     """JAX's variance scaling, with the untruncated normal that the articles' formulas mean."""
     if distribution not in DISTRIBUTIONS:
         raise ValueError(f"distribution={distribution!r} is not one of {', '.join(map(repr, DISTRIBUTIONS))}")

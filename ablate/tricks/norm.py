@@ -5,6 +5,9 @@ alone, over all its positions, so that group norm is layer norm with one group a
 groups as channels. Scale and shift are per channel everywhere and start at 1 and 0.
 """
 
+# flax annotates its numbers as float and takes traced ones as well
+# pyright: reportArgumentType=false
+
 import flax.linen as nn
 from jaxtyping import Array, Float
 

@@ -180,6 +180,7 @@ def adamw(
     beta2: Scalar = 0.999,
     epsilon: Scalar = 1e-8,
     weight_decay: Scalar = 1e-4,
+    *,
     mask: str = "kernels",
 ) -> optax.GradientTransformation:
     """Adam with decoupled decay: `decoupled(adam(...))` of axis `decay`, under the name that people look for.

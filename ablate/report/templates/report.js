@@ -28,6 +28,8 @@
     button.addEventListener("click", () => sort(table, column, head));
     head.replaceChildren(button);
   });
+  const tools = document.getElementById("tools");
+  if (!tools) return;
   const words = document.getElementById("filter-words"), verdict = document.getElementById("filter-verdict");
   const count = document.getElementById("filter-count");
   const filter = () => {
@@ -41,6 +43,6 @@
   };
   words.addEventListener("input", filter);
   verdict.addEventListener("change", filter);
-  document.getElementById("tools").hidden = false;
+  tools.hidden = false;
   filter();
 })();
