@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 
 def run(options: argparse.Namespace) -> int:
@@ -97,7 +97,7 @@ def check(options: argparse.Namespace) -> int:
     from ablate.checking import check_plan
 
     found = check_plan(_plan(options))
-    table = Table("arm", "first loss", "log C", "accuracy on 64", "gradients", "compiles", "verdict")
+    table = _table("arm", "first loss", "log C", "accuracy on 64", "gradients", "compiles", "verdict")
     for item in found:
         table.add_row(*item.cells())
     Console(soft_wrap=True).print(table)
@@ -110,7 +110,7 @@ def probe(options: argparse.Namespace) -> int:
 
     plan_ = _plan(options)
     layers = probe_plan(plan_)
-    table = Table("arm", "layer", "activation mean", "activation sd", "gradient mean", "gradient sd")
+    table = _table("arm", "layer", "activation mean", "activation sd", "gradient mean", "gradient sd")
     for layer in layers:
         table.add_row(*layer.cells())
     Console(soft_wrap=True).print(table)
@@ -153,6 +153,11 @@ def prepare_jax() -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
+def _table(*names: str) -> Table:
+    """On a narrow terminal names and headers go over several lines; nothing is cut off."""
+    return Table(*(Column(name, overflow="fold") for name in names))
+
+
 def _say_results(rows: Any, directory: Path) -> None:
     from ablate.report.answers import answers, status_line
     from ablate.report.tables import tabulate
@@ -170,7 +175,7 @@ def _print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> 
         f"{content['name']}: {len(content['arms'])} arms x {len(content['seeds'])} seeds = {len(content['cells'])} "
         f"cells in {len(content['programs'])} programs; {train['steps']} steps of {train['batch_size']}; {devices}"
     )
-    table = Table("program", "arms", "cells", "lanes", "waves", "strategy", "parameters", "about")
+    table = _table("program", "arms", "cells", "lanes", "waves", "strategy", "parameters", "about")
     for item in content["programs"]:
         counts = [str(n) for n in (len(item["cells"]), item["lanes"], item["waves"])]
         about = _duration(cost["programs"][item["id"]])

@@ -23,7 +23,7 @@ from ablate.store import FINAL, Row, Store, locked, read_json, write_json
 from ablate.study.cells import Cell, digest
 from ablate.study.programs import Lane
 from ablate.study.resolving import resolve
-from ablate.train.checkpoints import Checkpoints
+from ablate.train.checkpoints import Checkpoints, clear
 from ablate.train.lanes import Lanes
 from ablate.train.loop import Job, Loop, Moment, Result
 from ablate.train.strategy import waves
@@ -138,7 +138,8 @@ def _tune(
 
 
 def _train_all(plan: Plan, store: Store, log: "Log", stop: "Stop", retry_failed: bool, display: Display) -> None:
-    rows = store.read([cell.name for cell in plan.cells], set_aside=True)
+    names = [cell.name for cell in plan.cells]
+    rows = store.read(names, set_aside=True)
     kept = {name for name, row in rows.items() if row["status"] in FINAL or not retry_failed}
     display.begin(plan, len(kept))
     images = np.concatenate([plan.dataset.images, plan.dataset.test_images])
@@ -147,6 +148,8 @@ def _train_all(plan: Plan, store: Store, log: "Log", stop: "Stop", retry_failed:
         if missing:
             display.program(item, len(missing))
             _train_program(plan, item, missing, images, store, log, stop, display)
+    if all(row["status"] in FINAL for row in store.read(names).values()):
+        clear(store.directory / "checkpoints")
 
 
 def _train_program(
@@ -161,32 +164,38 @@ def _train_program(
         for members, width in _waves(plan, item, missing, store.directory):
             wave = WaveRun(plan, item, members, width, lanes(width), store.directory)
             for row in wave.rows(log, stop, display):
-                store.write(row)
-                left.pop(row["cell"], None)
+                if left.pop(row["cell"], None) is not None:
+                    store.write(row)
             wave.checkpoints.remove()
-    except Interrupted:
+    except (Interrupted, OSError):  # a full disk is no fault of the program
         raise
     except Exception as error:  # a program may fail in any way; the study goes on without it
         for lane in left.values():
             store.write(_failed_row(plan, item, lane.cell, error))
 
 
-def _waves(plan: Plan, item: ProgramPlan, missing: list[Lane], directory: Path) -> Iterator[tuple[list[Lane], int]]:
-    """Waves with a checkpoint first, with the members they had; then the remaining cells in new waves."""
+def _waves(plan: Plan, item: ProgramPlan, missing: list[Lane], directory: Path) -> list[tuple[list[Lane], int]]:
+    """The waves that an earlier session wrote down, as they were, since another width rounds differently; new ones
+    for the cells in none of them."""
     split = functools.partial(
         waves, devices=len(plan.devices), strategy=item.strategy, most_lanes=plan.spec.train.lanes
     )
+    path = directory / "checkpoints" / f"{item.program.id}.json"
     by_name = {lane.cell.name: lane for lane in item.program.lanes}
-    left = {lane.cell.name: lane for lane in missing}
-    for path in sorted((directory / "checkpoints").glob("*/members.json")):
-        names = read_json(path) or []
-        begun = [name for name in names if name in left]
-        if begun and all(name in by_name for name in names) and len(split(len(names))) == 1:
-            yield [by_name[name] for name in names], split(len(names))[0].width
-            left = {name: lane for name, lane in left.items() if name not in names}
-    rest = list(left.values())
-    if rest:
-        yield from (([rest[k] for k in wave.members], wave.width) for wave in split(len(rest)))
+    left = {lane.cell.name for lane in missing}
+    found = [
+        wave
+        for wave in read_json(path) or []
+        if left.intersection(wave["cells"])
+        and by_name.keys() >= set(wave["cells"])
+        and split(wave["width"])[0].width == wave["width"]
+    ]
+    begun = {name for wave in found for name in wave["cells"]}
+    rest = [lane.cell.name for lane in missing if lane.cell.name not in begun]
+    new = split(len(rest)) if rest else ()
+    found += [{"width": wave.width, "cells": [rest[k] for k in wave.members]} for wave in new]
+    write_json(path, found)
+    return [([by_name[name] for name in wave["cells"]], wave["width"]) for wave in found]
 
 
 class WaveRun:
@@ -199,10 +208,8 @@ class WaveRun:
         self._job = Job(
             jobs, width, plan.dataset, train.steps, train.batch_size, train.eval_every, plan.eval_batch_size
         )
-        names = [lane.cell.name for lane in members]
-        self._folder = directory / "checkpoints" / digest(names)[:12]
-        write_json(self._folder / "members.json", names)
-        self.checkpoints = Checkpoints(self._folder)
+        identity = [item.program.id, *(lane.cell.name for lane in members)]
+        self.checkpoints = Checkpoints(directory / "checkpoints" / digest(identity)[:12])
 
     def rows(self, log: "Log", stop: "Stop", display: Display) -> list[Row]:
         """Trains the wave; gives its rows."""
@@ -210,11 +217,11 @@ class WaveRun:
         begin = loop.start()
         moment = self.checkpoints.latest(begin, len(self._members)) or begin
         display.steps(moment.step * len(self._members))
-        before, saved = moment.step, time.monotonic()
+        before, spent, saved = moment.step, 0.0, time.monotonic()
         for moment in loop.moments(moment):  # noqa: B020  # each moment follows from the one before
             display.steps((moment.step - before) * len(self._members))
-            before = moment.step
-            log.beat(self._progress(moment), self._lanes.new_compiles())
+            log.beat(self._progress(moment), self._lanes.new_compiles(), loop.pace.seconds - spent)
+            before, spent = moment.step, loop.pace.seconds
             due = time.monotonic() - saved > self._plan.spec.train.checkpoint_seconds
             if stop.asked or due:
                 self.checkpoints.save(moment, len(self._members))
@@ -297,10 +304,11 @@ class Log:
             write_json(self._path, self._content)
         self._last = time.monotonic()
 
-    def beat(self, progress: Mapping[str, Any], compiles: list[float]) -> None:
-        """Counts new compiles by their seconds, and writes if the last time is a while ago."""
+    def beat(self, progress: Mapping[str, Any], compiles: list[float], seconds: float) -> None:
+        """Counts new compiles by their seconds and time spent training; writes if the last time is a while ago."""
         self._content["compiles"] += len(compiles)
         self._content["compile_seconds"] = round(self._content["compile_seconds"] + sum(compiles), 3)
+        self._content["train_seconds"] = round(self._content["train_seconds"] + seconds, 6)
         if time.monotonic() - self._last > HEARTBEAT_SECONDS:
             self.write(**progress)
 

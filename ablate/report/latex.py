@@ -41,7 +41,21 @@ GREEK = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi . pi rho . sigma tau upsilon phi chi "
     "psi omega"
 )
-COLUMNS = ("arm", "n", "mean", "sd", "delta", "delta interval", "p (Holm)", "p (exact)", "verdict", "diverged")
+# Latin letters that the T1 encoding lacks.
+LACKING = "ĦħĸĿŀŉŦŧſ"
+# Columns of the table per arm, without their unit, and what they are called where space is short.
+COLUMNS = {
+    "arm": "arm",
+    "n": "n",
+    "mean": "mean",
+    "sd": "sd",
+    "delta": "delta",
+    "delta interval": "interval",
+    "p (Holm)": "p",
+    "p (exact)": "exact p",
+    "verdict": "verdict",
+    "diverged": "lost",
+}
 
 
 def latex(document: Document) -> str:
@@ -52,8 +66,9 @@ def latex(document: Document) -> str:
         [
             r"% Needs \usepackage{booktabs,textcomp}, \usepackage[T1]{fontenc} and \usepackage[utf8]{inputenc}.",
             r"\begin{table}",
-            r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
+            r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
             rf"\caption{{{escape(caption(document))}}}",
+            r"\medskip",
             rf"\begin{{tabular}}{{@{{}}{align}@{{}}}}",
             r"\toprule",
             line(table.header),
@@ -68,19 +83,29 @@ def latex(document: Document) -> str:
 
 
 def caption(document: Document) -> str:
-    """Question, status and the one sentence on how to read the table."""
-    sentences = (document.question, f"{document.status}.", *document.reading[:1], *document.limits[:1])
+    """Question, status and what it takes to read the table."""
+    units = [name for name in document.arms.header if name.startswith(("mean (", "delta ("))]
+    columns = (
+        f"Columns: {', '.join(units)} with its interval; p corrected by Holm's method; exact p uncorrected; lost: "
+        "diverged seeds."
+    )
+    sentences = (document.question, f"{document.status}.", document.reading[0], columns, *document.limits[:1])
     return " ".join(sentence for sentence in sentences if sentence)
 
 
 def narrowed(table: Grid) -> Grid:
-    """The columns that fit on a page."""
-    keep = [i for i, name in enumerate(table.header) if name.split(" (")[0] in COLUMNS or name in COLUMNS]
+    """The columns that fit on a page, with short names."""
+    keep = [(i, short) for i, name in enumerate(table.header) if (short := short_name(name))]
     return Grid(
-        tuple(table.header[i] for i in keep),
-        tuple(tuple(row[i] for i in keep) for row in table.rows),
-        tuple(table.numeric[i] for i in keep),
+        tuple(short for _, short in keep),
+        tuple(tuple(row[i] for i, _ in keep) for row in table.rows),
+        tuple(table.numeric[i] for i, _ in keep),
     )
+
+
+def short_name(name: str) -> str | None:
+    """What a column is called here; None for one that is left out."""
+    return COLUMNS.get(name) or COLUMNS.get(name.split(" (")[0])
 
 
 def line(cells: Sequence[str]) -> str:
@@ -104,4 +129,5 @@ def escape_one(letter: str) -> str:
     name = GREEK.split()[ord(letter) - 0x3B1] if 0x3B1 <= ord(letter) <= 0x3C9 else "."
     if name != ".":
         return rf"$\{name}$"
-    return letter if ord(letter) < 0x180 and letter.isprintable() else f"[U+{ord(letter):04X}]"
+    known = ord(letter) < 0x180 and letter.isprintable() and letter not in LACKING
+    return letter if known else f"[U+{ord(letter):04X}]"

@@ -136,7 +136,8 @@ def _problems(spec: Spec):
         if not spec.arms:
             yield "arms: empty; write at least one arm, for example cfg.arms = {'my arm': {'norm': choice('batch')}}"
         yield from (f"arms.{name}: the name belongs to cfg.recipe" for name in spec.arms if name == "baseline")
-        yield from ("arms: an arm needs a name, and one has none" for name in spec.arms if not name.strip())
+        shown = {name for name in spec.arms if name.strip() and name.isprintable()}
+        yield from (f"arms: {name!r} is no name; write one printable line" for name in spec.arms if name not in shown)
         return
     if spec.arms:
         yield f"arms: only design 'arms' reads them, and the design is {spec.design!r}"

@@ -1,5 +1,6 @@
 """Checkpoints of a running wave, kept by Orbax: written whole or not at all, only the newest kept."""
 
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path):
         self._folder = folder.absolute()
-        options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False, create=True)
-        self._manager = ocp.CheckpointManager(self._folder, options=options)
+        self._manager = _manager(self._folder)
 
     def save(self, moment: Moment, members: int) -> None:
         """Writes a moment without its padding lanes; the one before is removed once this one is complete."""
@@ -26,11 +26,20 @@ class Checkpoints:
         self._manager.wait_until_finished()
 
     def latest(self, like: Moment, members: int) -> Moment | None:
-        """The newest complete moment, or None; `like` gives shapes and types, and lanes to fill up with."""
-        newest = self._manager.latest_step()
-        if newest is None:
+        """The newest complete moment, or None; `like` gives shapes and types, and lanes to fill up with.
+
+        A damaged checkpoint only costs its time: it is thrown away and the wave starts again.
+        """
+        try:
+            newest = self._manager.latest_step()
+            if newest is None:
+                return None
+            found = self._manager.restore(newest, args=ocp.args.StandardRestore(_as_tree(like, members)))
+        except Exception as error:  # Orbax raises whatever its parsers meet
+            logging.getLogger("ablate").warning("%s: unreadable (%s), starting again", self._folder, type(error).__name__)
+            self.remove()
+            self._manager = _manager(self._folder)
             return None
-        found = self._manager.restore(newest, args=ocp.args.StandardRestore(_as_tree(like, members)))
         width = len(like.state.step)
         leaves = [_padded(leaf, width, 0) for leaf in found["state"]]
         curves = {name: _padded(curve, width, 1) for name, curve in found["curves"].items()}
@@ -41,6 +50,16 @@ class Checkpoints:
         """Nothing of a finished wave is kept."""
         self._manager.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def clear(folder: Path) -> None:
+    """Nothing of a finished study is kept."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _manager(folder: Path) -> ocp.CheckpointManager:
+    options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False, create=True)
+    return ocp.CheckpointManager(folder, options=options)
 
 
 def _as_tree(moment: Moment, members: int) -> dict[str, Any]:

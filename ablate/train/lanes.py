@@ -66,7 +66,7 @@ class Lanes:
         self._mesh = Mesh(np.array(devices), (EXAMPLES if strategy.sharded else LANES,))
         self._images = self.place(images, EVERYWHERE)
         self._inits: dict[Any, Executable] = {}
-        self._told = 0
+        self._told: list[Executable] = []
         step = (LANES, EVERYWHERE, LANES, LANES, LANES, EXAMPLES, EXAMPLES, EVERYWHERE)
         self._advance = Executable(self._spread(advance_one(task), step), donate=(0,))
         self._evaluate = Executable(
@@ -88,9 +88,9 @@ class Lanes:
 
     def new_compiles(self) -> list[float]:
         """Seconds of each compile since the last call."""
-        seconds = sorted(executable.seconds for executable in self.executables)
-        new, self._told = len(seconds) - self._told, len(seconds)
-        return seconds[:new]
+        new = [executable for executable in self.executables if executable not in self._told]
+        self._told += new
+        return [executable.seconds for executable in new]
 
     def init(self, key: Any, made: Compiled, seed: int, init_hp: Any, hp: Any, first: np.ndarray) -> State:
         """The initial state of one cell, on the host; `key` tells ways of making initial values apart."""

@@ -72,6 +72,7 @@ AXIS = Axis(
     seam="(path, step) -> factor of one parameter's update",
     data=("path", "step"),
     identity="none",
+    composes=True,
     choices={
         "none": Choice(same_rate),
         "multipliers": Choice(multipliers, off={"factor": 1.0}),

@@ -110,6 +110,7 @@ AXIS = Axis(
     seam="(params, features, labels) -> scalar",
     data=("params", "features", "labels"),
     identity="none",
+    composes=True,
     choices={
         "none": Choice(no_penalty),
         "l1": Choice(l1, off={"weight": 0.0}),
