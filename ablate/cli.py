@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ DONE, SOME_FAILED, USAGE, IN_USE, INTERRUPTED = 0, 1, 2, 3, 75
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; gives its exit code."""
+    with contextlib.suppress(ValueError):  # only the main thread may handle signals
+        signal.signal(signal.SIGTERM, _interrupt)
     arguments, overrides = _split(list(sys.argv[1:] if argv is None else argv))
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -58,11 +61,17 @@ def _guarded(options: argparse.Namespace) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except KeyboardInterrupt:
-        print("ablate: interrupted before the checkpoint; run the same command again", file=sys.stderr)
+        print("ablate: interrupted; run the same command again", file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
         print(f"ablate: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
         return USAGE
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """SIGTERM before training starts, or for a second time, ends the command like Ctrl-C."""
+    del number, frame
+    raise KeyboardInterrupt
 
 
 def _split(argv: list[str]) -> tuple[list[str], list[tuple[str, str]]]:

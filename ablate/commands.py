@@ -16,7 +16,7 @@ from rich.table import Column, Table
 def run(options: argparse.Namespace) -> int:
     """`ablate run`: 0 all done, 1 some cells failed, 75 interrupted."""
     from ablate.display import display_for
-    from ablate.run import Interrupted, execute
+    from ablate.running import Interrupted, execute
 
     plan_ = _plan(options)
     directory = options.workdir or Path("results") / plan_.name
@@ -38,9 +38,10 @@ def plan(options: argparse.Namespace) -> int:
     """`ablate plan`: prints the plan; trains nothing."""
     from ablate.estimate import estimate
     from ablate.planning import study_json
+    from ablate.tuning import tuning_cells
 
     plan_ = _plan(options)
-    content, cost = study_json(plan_), estimate(plan_)
+    content, cost = {**study_json(plan_), "tuning_cells": tuning_cells(plan_.spec, plan_.arms)}, estimate(plan_)
     if options.json:
         print(json.dumps({**content, "estimate": cost}, indent=1, ensure_ascii=False))
         return 0
@@ -77,7 +78,7 @@ def status(options: argparse.Namespace) -> int:
 
 def report(options: argparse.Namespace) -> int:
     """`ablate report`: all reports again, from the rows."""
-    from ablate.run import report as write
+    from ablate.running import report as write
 
     _say_results(write(options.directory), options.directory)
     return 0

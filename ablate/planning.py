@@ -21,6 +21,7 @@ from ablate.train.parts import Compiled
 from ablate.train.step import Classification, State
 from ablate.train.strategy import STRATEGIES, Strategy, Wave, choose, waves
 from ablate.tricks.scale import ImageStats
+from ablate.tuning import tuning_arms
 
 SEED_VARIES = ("initial weights", "batch order", "augmentation", "dropout", "the train/validation split", "label noise")
 
@@ -76,6 +77,7 @@ def make_plan(spec: Spec, *, name: str, question: str = "", command: str = "", s
         ConfigError: with every problem that shows before the first compile.
     """
     arms = arms_of(spec)
+    tuning_arms(spec, arms)  # its problems, too, show before anything compiles
     dataset, sampling = _load(spec)
     empty = Plan(name, question, command, strategy, spec, arms, (), (), dataset, sampling, tuple(jax.devices()))
     return replan(empty, arms)

@@ -66,6 +66,11 @@ def tuning_arms(spec: Spec, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
     )
 
 
+def tuning_cells(spec: Spec, arms: tuple[Arm, ...]) -> int:
+    """How many cells the tuning trains; 0 where nothing is tuned."""
+    return len(arms) * len(points_of(spec.tune)) * spec.tune.seeds if spec.tune.grid else 0
+
+
 def choose_arms(
     spec: Spec, arms: tuple[Arm, ...], rows: Mapping[tuple[str, int], Row], seeds: tuple[int, ...]
 ) -> Tuned:

@@ -16,12 +16,14 @@ def get_config():
     cfg.recipe.init = choice("he")
     cfg.recipe.norm = choice("batch")
     cfg.recipe.optimizer = choice("momentum", learning_rate=0.1, beta=0.9)
-    cfg.train.steps = 300
+    cfg.train.steps = 500
     cfg.train.batch_size = 64
     cfg.train.eval_every = 100
+    cfg.report.margin = 0.005
     cfg.vary.norm = (choice("none"), choice("group", groups=4))
     cfg.vary.augment = (choice("flip"),)
     cfg.vary.target = (choice("smooth_labels", alpha=0.1),)
     cfg.vary.decay = (choice("coupled", weight=5e-4),)
-    cfg.vary.schedule = (choice("cosine", warmup=30.0),)
+    cfg.vary.optimizer = (choice("adam", learning_rate=3e-3),)
+    cfg.vary.schedule = (choice("cosine", warmup=50.0),)
     return cfg

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -92,6 +93,11 @@ def panels_of(tables: Tables) -> tuple[Panel, ...]:
     return tuple(chunks) or (Panel(plain(tables.baseline.arm), ()),)
 
 
+def arm_in(panel: Panel, arm: str) -> str:
+    """An arm's name without the axis that the panel's title says already."""
+    return plain(arm).removeprefix(f"{panel.title}=") or plain(arm)
+
+
 def axis_title(arm: Summary) -> str:
     """The axes that an arm changes, as a panel title."""
     axes = [plain(axis) for axis in arm.changes]
@@ -100,31 +106,25 @@ def axis_title(arm: Summary) -> str:
     return " + ".join(axes) or plain(arm.arm)
 
 
-def window(bands: Iterable[Band], skip: float = 0.1) -> tuple[float, float] | None:
-    """Limits of the vertical axis: all bands behind the first `skip` of training, so that the end can be read.
+def window(bands: Iterable[Band], late: float = 0.25) -> tuple[float, float] | None:
+    """Limits of the vertical axis: what the means span behind the first quarter of training.
+
+    So the end is legible. Intervals get the room that the middle one of them takes, since two seeds can give an interval of any width.
 
     Returns:
-        Lowest and highest value with a small margin, or None where there is nothing to draw.
+        Lowest and highest value with a margin, or None where there is nothing to draw.
     """
     bands = [band for band in bands if band.steps]
     if not bands:
         return None
-    last = max(band.steps[-1] for band in bands)
-    late = [
-        (low, high)
-        for band in bands
-        for step, low, high in zip(band.steps, clipped(band.low, band.mean), clipped(band.high, band.mean), strict=True)
-        if step >= skip * last
-    ]
-    low, high = min(pair[0] for pair in late), max(pair[1] for pair in late)
-    margin = 0.04 * (high - low) or 0.05 * abs(high) or 1.0
-    return max(low - margin, 0.9 * low) if low > 0 else low - margin, high + margin
-
-
-def clipped(edge: Sequence[float], mean: Sequence[float]) -> list[float]:
-    """An edge of a band kept within the span of its means, since two seeds can give an interval of any width."""
-    span = max(mean) - min(mean) or abs(mean[0]) or 1.0
-    return [min(max(e, m - 0.5 * span), m + 0.5 * span) for e, m in zip(edge, mean, strict=True)]
+    start = late * max(band.steps[-1] for band in bands)
+    chosen = [(band, i) for band in bands for i, step in enumerate(band.steps) if step >= start]
+    chosen = chosen or [(band, len(band.steps) - 1) for band in bands]
+    means = [band.mean[i] for band, i in chosen]
+    wide = statistics.median(band.high[i] - band.low[i] for band, i in chosen) / 2
+    low, high = min(means), max(means)
+    margin = max(0.1 * (high - low), 1.2 * wide) or 0.05 * abs(high) or 1.0
+    return max(low - margin, 0.8 * low) if low > 0 else low - margin, high + margin
 
 
 def shared_curve(bands: Mapping[str, Band]) -> list[tuple[list[str], Band]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ablate.report.tables import Summary, Tables
+from ablate.report.tuned import border_caveat
 from ablate.report.wording import listed, p_clause, plain, plural
 from ablate.stats.paired import smallest_p_sentence
 
@@ -177,12 +178,19 @@ def no_margin(tables: Tables) -> Iterator[str]:
         yield "No margin was declared, so no arm can be called equivalent: inconclusive is not the same as no effect."
 
 
+def tuned_at_border(tables: Tables) -> Iterator[str]:
+    """The grid of the tuning was too small."""
+    sentence = border_caveat(tables.study.get("tuning"))
+    if sentence:
+        yield sentence
+
+
 def one_data_set(tables: Tables) -> Iterator[str]:
     """Always, for a single study."""
-    data = tables.study["data"]
+    rest = "one model" if tables.study.get("tuning") else "one model, with hyperparameters tuned for no arm"
     yield (
-        f"One data set ({data['name']}), one model and one set of hyperparameters: seeds say how sure this result is "
-        "here, not whether it holds elsewhere."
+        f"One data set ({tables.study['data']['name']}) and {rest}: seeds say how sure this result is here, not "
+        "whether it holds elsewhere."
     )
 
 
@@ -201,5 +209,6 @@ OBJECTIONS: tuple[Callable[[Tables], Iterator[str]], ...] = (
     mixed_hardware,
     unpaired,
     no_margin,
+    tuned_at_border,
     one_data_set,
 )

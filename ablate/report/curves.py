@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from ablate.report.bands import Band, Panel, bands_of, panels_of, shared_curve, window
+from ablate.report.bands import Band, Panel, arm_in, bands_of, panels_of, shared_curve, window
 from ablate.report.canvas import COLOURS, DASHES, GREY, MARKERS, hide_unused, label, new_figure, note
 from ablate.report.scales import PERCENT_TICKS, PERFECT, decade_ticks, ticks_between
 from ablate.report.tables import Tables
@@ -27,8 +27,8 @@ def draw_curves(tables: Tables, curve: str) -> Figure:
     figure, axes = grid_of(len(panels))
     limits = window(bands.values())
     for axis, panel in zip(axes, panels, strict=False):
-        draw_panel(axis, panel, bands, base=tables.baseline.arm, rising=unit.scale == 100.0)
         set_scale(axis, unit, limits)
+        draw_panel(axis, panel, bands, base=tables.baseline.arm)
         axis.set_title(label(panel.title, 34))
     hide_unused(axes, len(panels))
     label_figure(figure, tables, unit)
@@ -90,25 +90,23 @@ def show_ticks_above_gaps(column: Sequence[Axes], left: int, columns: int) -> No
         column[last].tick_params(labelbottom=True)
 
 
-def draw_panel(axis: Axes, panel: Panel, bands: Mapping[str, Band], base: str, *, rising: bool) -> None:
-    """The baseline and a few arms; the key stands where `rising` curves leave room."""
+def draw_panel(axis: Axes, panel: Panel, bands: Mapping[str, Band], base: str) -> None:
+    """The baseline and a few arms, with a key unless the title names the only arm."""
     draw_band(axis, bands[base], GREY, "-", None)
     for i, arm in enumerate(panel.arms):
-        draw_band(axis, bands[arm], COLOURS[i], DASHES[i], MARKERS[i])
+        draw_band(axis, bands[arm], COLOURS[i], DASHES[i], MARKERS[i], label(arm_in(panel, arm), 34))
     if not any(bands[arm].steps for arm in (base, *panel.arms)):
         note(axis, "no curves yet")
-    elif panel.arms:
-        where = "lower right" if rising else "upper right"
-        axis.legend(loc=where, fontsize=6.5, framealpha=0.85, edgecolor="none", borderpad=0.2, handlelength=2.6)
+    elif [arm_in(panel, arm) for arm in panel.arms] not in ([], [panel.title]):
+        axis.legend(loc="best", fontsize=6.5, framealpha=0.85, edgecolor="none", borderpad=0.2, handlelength=2.6)
 
 
-def draw_band(axis: Axes, band: Band, colour: str, dash: object, marker: str | None) -> None:
+def draw_band(axis: Axes, band: Band, colour: str, dash: object, marker: str | None, name: str | None = None) -> None:
     """One arm; a cross on its mean where a seed diverged."""
-    key = None if marker is None else label(band.arm, 26)
     every = max(1, len(band.steps) // 6)
     alpha = 0.25 if marker is None else 0.18
     axis.fill_between(band.steps, band.low, band.high, color=colour, alpha=alpha, linewidth=0)
-    axis.plot(band.steps, band.mean, color=colour, ls=dash, marker=marker, ms=3, markevery=every, label=key)
+    axis.plot(band.steps, band.mean, color=colour, ls=dash, marker=marker, ms=3, markevery=every, label=name)
     for step in band.diverged:
         before = [value for at, value in zip(band.steps, band.mean, strict=True) if at <= step]
         if before:

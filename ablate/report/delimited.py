@@ -13,7 +13,7 @@ from typing import Any
 
 from ablate.report.tables import METRICS, Cell, Summary, Tables
 
-TIMING = ("steps_per_second", "train_seconds", "compile_seconds")
+TIMING = ("steps_per_second", "train_seconds", "compile_seconds", "step_seconds")
 CELL_COLUMNS = (
     "cell",
     "arm",
@@ -29,7 +29,7 @@ CELL_COLUMNS = (
     "lanes",
     "devices",
     "strategy",
-    *TIMING,
+    *TIMING[:3],
 )
 CONTRAST_COLUMNS = {
     "delta": "mean",
@@ -51,7 +51,9 @@ SUMMARY_COLUMNS = (
     "parameters",
     "program",
     "lanes",
+    "flops",
     "steps_per_second",
+    "step_seconds",
 )
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -77,8 +79,9 @@ def cell_record(cell: Cell) -> dict[str, Any]:
 
 def summary_record(arm: Summary) -> dict[str, Any]:
     """Column to value of one arm."""
-    same = ("arm", "n", "diverged", "failed", "mean", "sd", "parameters", "program", "lanes", "steps_per_second")
-    record = {name: getattr(arm, name) for name in same}
+    same = ("arm", "n", "diverged", "failed", "mean", "sd", "parameters", "program", "lanes", "flops")
+    timed = ("steps_per_second", "step_seconds")
+    record = {name: getattr(arm, name) for name in (*same, *timed)}
     return record | {"ci_low": arm.low, "ci_high": arm.high} | contrast_record(arm)
 
 

@@ -17,6 +17,7 @@ from ablate.report.interactions import Factorial, analyse
 from ablate.report.provenance import program_grid, programs_note, provenance
 from ablate.report.speed import speed_grid
 from ablate.report.tables import Summary, Tables
+from ablate.report.tuned import tuning_grid, tuning_notes
 from ablate.report.wording import DASH, count, interval, plain, probability, short
 
 __all__ = ["Document", "Section", "answers", "compose", "status_line"]
@@ -48,6 +49,7 @@ class Document:
     caveats: tuple[str, ...]
     factorial: Section | None
     speed: Section | None
+    tuning: Section | None
     failures: tuple[tuple[str, str], ...]
     programs_note: str
     programs: Grid
@@ -69,6 +71,7 @@ def compose(tables: Tables, environment: Mapping[str, Any], progress: Mapping[st
         caveats=find_caveats(tables, environment),
         factorial=factorial_section(found, tables) if found else None,
         speed=speed_section(tables),
+        tuning=tuning_section(study.get("tuning")),
         failures=tuple((f"{plain(c.arm)}, seed {c.seed} ({c.status})", c.error) for c in tables.cells if c.error),
         programs_note=programs_note(study, progress),
         programs=program_grid(study),
@@ -93,6 +96,13 @@ def speed_section(tables: Tables) -> Section | None:
     """Time to target, where there are curves."""
     found = speed_grid(tables, validation_curve(tables))
     return Section("speed", "Time to target", (found[0],), (found[1],)) if found else None
+
+
+def tuning_section(tuning: Mapping[str, Any] | None) -> Section | None:
+    """What tuning found, where there was one."""
+    if not tuning:
+        return None
+    return Section("tuning", "Tuning", tuning_notes(tuning), (tuning_grid(tuning),))
 
 
 def arm_grid(tables: Tables) -> Grid:

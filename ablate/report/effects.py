@@ -4,11 +4,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ablate.report.canvas import GREY, INK, VERDICT_COLOURS, VERDICT_MARKERS, label, new_figure, note
-from ablate.report.costs import cost_points, frontier, quality_range
+from ablate.report.costs import cost_points, frontier, measure_of, quality_range
 from ablate.report.ranking import effect_text, ranked, reach
-from ablate.report.scales import padded, spread_out
+from ablate.report.scales import label_span, padded, spread_out
 from ablate.report.tables import Summary, Tables
 from ablate.report.wording import DASH
+
+LETTER = 1.15  # Width of a letter in the plot of costs, in percent of the plot's.
 
 
 def draw_forest(tables: Tables) -> Figure:
@@ -20,7 +22,7 @@ def draw_forest(tables: Tables) -> Figure:
     draw_margin(axis, tables)
     for place, arm in enumerate(arms):
         draw_effect(axis, arm, place, tables)
-    axis.set_yticks(range(len(arms)), [label(arm.arm, 34) for arm in arms], fontsize=7.5)
+    axis.set_yticks(range(len(arms)), [label(arm.arm, 42) for arm in arms], fontsize=7.5)
     axis.set_ylim(len(arms) - 0.4, -0.6)
     axis.set_xlim(*reach(tables))
     axis.grid(axis="y", visible=False)
@@ -78,7 +80,7 @@ def draw_cost(tables: Tables) -> Figure:
         draw_points(axis, points, tables)
     else:
         note(axis, "no timings yet")
-    axis.set_xlabel("training time per step and cell, as a multiple of the baseline's")
+    axis.set_xlabel(f"{measure_of(tables).name}, as a multiple of the baseline's")
     axis.set_ylabel(f"{tables.unit.metric} ({tables.unit.suffix})" if tables.unit.suffix else tables.unit.metric)
     return figure
 
@@ -86,12 +88,16 @@ def draw_cost(tables: Tables) -> Figure:
 def draw_points(axis: Axes, points: list[tuple[Summary, float, float]], tables: Tables) -> None:
     """Every arm with its interval and a label that no other label covers."""
     front = frontier([(x, y) for _, x, y in points], higher_is_better=tables.better > 0)
-    across, up = padded([x for _, x, _ in points], 0.15), padded(quality_range(points, tables.unit.scale), 0.06)
-    labels = spread_out([up(y) for _, _, y in points], [across(x) for _, x, _ in points])
+    across = padded([x for _, x, _ in points], 0.15)
+    up = padded(quality_range(points, tables.unit.scale), 0.06)
+    names = [label(arm.arm, 32) for arm, _, _ in points]
+    spans = [label_span(across(x), len(name), LETTER) for name, (_, x, _) in zip(names, points, strict=True)]
+    heights = spread_out([up(y) for _, _, y in points], spans)
     for i, (arm, x, y) in enumerate(points):
         draw_point(axis, arm, (x, y), tables.unit.scale)
-        hang = (across(x) / 100 + 0.025, labels[i] / 100)
-        name_point(axis, label(arm.arm, 24), (x, y), hang, bold=i in front)
+        left = spans[i][0] > across(x)
+        hang = ((spans[i][0] if left else spans[i][1]) / 100, heights[i] / 100)
+        name_point(axis, names[i], (x, y), hang, bold=i in front, ha="left" if left else "right")
     axis.set_xlim(across.low, across.high)
     axis.set_ylim(up.low, up.high)
 
@@ -107,17 +113,20 @@ def draw_point(axis: Axes, arm: Summary, place: tuple[float, float], scale: floa
         axis.plot(*place, VERDICT_MARKERS.get(arm.verdict, "o"), color=colour, markersize=5)
 
 
-def name_point(axis: Axes, text: str, place: tuple[float, float], hang: tuple[float, float], *, bold: bool) -> None:
+def name_point(
+    axis: Axes, text: str, place: tuple[float, float], hang: tuple[float, float], *, bold: bool, ha: str
+) -> None:
     """A label at `hang`, in parts of the axes, with a thin line to its point."""
-    line = {"arrowstyle": "-", "color": "#bbbbbb", "lw": 0.5, "shrinkA": 0, "shrinkB": 2, "relpos": (0, 0.5)}
+    end = (0, 0.5) if ha == "left" else (1, 0.5)
     axis.annotate(
         text,
         place,
         xytext=hang,
         textcoords="axes fraction",
+        ha=ha,
         va="center",
         fontsize=6.8,
         color=INK if bold else "#666666",
         fontweight="bold" if bold else "normal",
-        arrowprops=line,
+        arrowprops={"arrowstyle": "-", "color": "#bbbbbb", "lw": 0.5, "shrinkA": 0, "shrinkB": 2, "relpos": end},
     )

@@ -50,7 +50,7 @@ PICTURES = (
     Picture("learning_rate", "Learning rate by training step.", draw_learning_rates),
     Picture(
         "cost",
-        "Quality against time per training step; nothing measured is both better and faster than the arms in bold.",
+        "Quality against cost; nothing measured is both better and cheaper than the arms in bold.",
         draw_cost,
     ),
 )

@@ -9,6 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from ablate.report.bands import validation_curve
+from ablate.report.costs import measure_of
 from ablate.report.document import Document
 from ablate.report.ranking import RANK
 from ablate.report.tables import Tables
@@ -24,6 +25,7 @@ SECTIONS = {
     "curves": "Curves",
     "cost": "Cost",
     "speed": "Time to target",
+    "tuning": "Tuning",
     "failed": "Failed cells",
     "programs": "Programs",
     "provenance": "Provenance",
@@ -73,8 +75,9 @@ def digest(text: str) -> str:
 def context(tables: Tables, document: Document) -> dict[str, Any]:
     """What the template lays out."""
     unit = tables.unit
-    absent = {"failed": not document.failures, "factorial": not document.factorial, "speed": not document.speed}
-    shown = {name: title for name, title in SECTIONS.items() if not absent.get(name)}
+    optional = {name: getattr(document, name) for name in ("factorial", "speed", "tuning")}
+    optional["failed"] = document.failures
+    shown = {name: title for name, title in SECTIONS.items() if optional.get(name, True)}
     curve = validation_curve(tables)
     spacing = "spaced by the logarithm of the error" if unit_of(curve).scale == 100.0 else "on a logarithmic scale"
     return {
@@ -95,7 +98,7 @@ def context(tables: Tables, document: Document) -> dict[str, Any]:
         "rates": rate_plot(tables),
         "scatter": scatter(tables),
         "cost_axis": (
-            f"Up: {unit.metric} ({unit.suffix}); across: training time per step and cell, as a multiple of the "
-            "baseline's. Bold: nothing measured is both better and faster."
+            f"Up: {unit.metric} ({unit.suffix}); across: {measure_of(tables).name}, as a multiple of the baseline's. "
+            "Bold: nothing measured is both better and cheaper."
         ),
     }

@@ -89,14 +89,25 @@ def analyse(tables: Tables) -> Factorial | None:
 
 def factors_of(study: Mapping[str, Any]) -> tuple[Factor, ...]:
     """The axes whose choice differs between arms."""
-    recipes = [arm["recipe"] for arm in study["arms"]]
-    base = next(arm["recipe"] for arm in study["arms"] if arm["name"] == study["baseline"])
-    found = []
-    for axis in base:
-        choices = distinct([base[axis], *(recipe[axis] for recipe in recipes)])
-        if len(choices) > 1:
-            found.append(Factor(axis, tuple(labels(choices))))
-    return tuple(found)
+    levels = levels_of(study)
+    return tuple(Factor(axis, tuple(labels(choices))) for axis, choices in levels.items() if len(choices) > 1)
+
+
+def levels_of(study: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
+    """Axis to its different choices, the baseline's first."""
+    recipes = [bare_recipe(arm, study) for arm in study["arms"]]
+    base = next(bare_recipe(arm, study) for arm in study["arms"] if arm["name"] == study["baseline"])
+    return {axis: distinct([base[axis], *(recipe[axis] for recipe in recipes)]) for axis in base}
+
+
+def bare_recipe(arm: Mapping[str, Any], study: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """An arm's recipe without the numbers that tuning set for it: these are no levels of a factor."""
+    points = (study.get("tuning") or {}).get("points") or [{}]
+    tuned = {axis: set(values) for axis, values in points[0].items()}
+    return {
+        axis: {key: value for key, value in choice.items() if key not in tuned.get(axis, ())}
+        for axis, choice in arm["recipe"].items()
+    }
 
 
 def distinct(choices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -120,9 +131,9 @@ def arguments_text(choice: Mapping[str, Any]) -> str:
 
 def codes_of(study: Mapping[str, Any], factors: Sequence[Factor]) -> dict[str, tuple[int, ...]]:
     """Arm to the level of each factor, 0 being the baseline's."""
-    base = next(arm["recipe"] for arm in study["arms"] if arm["name"] == study["baseline"])
-    orders = {f.axis: distinct([base[f.axis], *(arm["recipe"][f.axis] for arm in study["arms"])]) for f in factors}
-    return {arm["name"]: tuple(orders[f.axis].index(arm["recipe"][f.axis]) for f in factors) for arm in study["arms"]}
+    levels = levels_of(study)
+    recipes = {arm["name"]: bare_recipe(arm, study) for arm in study["arms"]}
+    return {name: tuple(levels[f.axis].index(recipe[f.axis]) for f in factors) for name, recipe in recipes.items()}
 
 
 def observed(tables: Tables, codes: Mapping[str, tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

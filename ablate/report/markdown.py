@@ -35,6 +35,7 @@ def markdown(document: Document, pictures: Mapping[str, str]) -> str:
         bullets(map(escape, document.caveats)),
         *section(document.factorial),
         *section(document.speed),
+        *section(document.tuning),
         *failures(document),
         "## Programs",
         escape(document.programs_note),

@@ -67,7 +67,7 @@ def provenance(
     training = [
         f"{name.replace('_', ' ')} {train[name]}"
         for name in ("steps", "batch_size", "eval_every", "lanes")
-        if name in train
+        if train.get(name)
     ]
     versions = [f"{name} {version}" for name, version in sorted((environment.get("versions") or {}).items())]
     commit = environment.get("git_commit")
@@ -76,6 +76,7 @@ def provenance(
         "command": study.get("command"),
         "design": f"{study['design'].replace('_', ' ')}, seeds {', '.join(str(seed) for seed in study['seeds'])}",
         "data": f"{data['name']}: {sizes} examples. {data.get('description') or ''}",
+        "data arguments": ", ".join(f"{key}={value}" for key, value in (data.get("arguments") or {}).items()),
         "training": ", ".join(training),
         "devices": ", ".join(str(device) for device in environment.get("devices") or ()),
         "versions": ", ".join(versions),

@@ -32,6 +32,7 @@ def record(tables: Tables, document: Document) -> str:
         "caveats": document.caveats,
         "factorial": document.factorial,
         "speed": document.speed,
+        "tuning": study.get("tuning"),
         "failures": document.failures,
         "programs": document.programs,
         "provenance": dict(document.provenance),

@@ -90,19 +90,42 @@ def padded(values: Sequence[float], part: float) -> Placer:
     return Placer(low - room, high + room)
 
 
-def spread_out(places: Sequence[float], columns: Sequence[float], gap: float = 5.0) -> list[float]:
-    """Moves labels apart: those whose columns lie within a quarter of the width keep `gap` between their places.
+def spread_out(
+    places: Sequence[float], spans: Sequence[tuple[float, float]], gap: float = 5.0, rounds: int = 80
+) -> list[float]:
+    """Moves labels apart until those that overlap sideways keep a gap between their places.
 
-    >>> spread_out([50.0, 50.0, 52.0], [0.0, 0.0, 90.0], gap=4.0)
+    Args:
+        places: where each label would hang, in percent of the height.
+        spans: where each label starts and ends, in percent of the width.
+        gap: least distance of two labels, in percent of the height.
+        rounds: how often all pairs are looked at.
+
+    >>> spread_out([50.0, 50.0, 52.0], [(0, 20), (10, 30), (90, 99)], gap=4.0)
     [48.0, 52.0, 52.0]
     """
     result = list(places)
     order = sorted(range(len(places)), key=lambda i: (places[i], i))
-    for _ in range(60):
-        for a, i in enumerate(order):
-            for j in order[a + 1 :]:
-                overlap = gap - (result[j] - result[i])
-                if overlap > 1e-6 and abs(columns[i] - columns[j]) < 25:
-                    result[i] -= overlap / 2
-                    result[j] += overlap / 2
+    near = [
+        (i, j)
+        for a, i in enumerate(order)
+        for j in order[a + 1 :]
+        if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]
+    ]
+    for _ in range(rounds):
+        for i, j in near:
+            overlap = gap - (result[j] - result[i])
+            if overlap > 1e-6:
+                result[i] -= overlap / 2
+                result[j] += overlap / 2
     return [min(max(place, 2.0), 98.0) for place in result]
+
+
+def label_span(at: float, letters: int, per_letter: float, gap: float = 3.0) -> tuple[float, float]:
+    """Where a label starts and ends: right of its point, or left of it where the point lies far right.
+
+    >>> label_span(50.0, 10, 1.0), label_span(90.0, 10, 1.0)
+    ((53.0, 63.0), (77.0, 87.0))
+    """
+    start = at + gap if at < 60 else at - gap - letters * per_letter
+    return start, start + letters * per_letter

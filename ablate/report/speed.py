@@ -5,7 +5,7 @@ import statistics
 
 import numpy as np
 
-from ablate.report.costs import seconds_per_step
+from ablate.report.costs import lane_share
 from ablate.report.grids import Grid, grid
 from ablate.report.tables import Cell, Summary, Tables, finite
 from ablate.report.wording import DASH, Unit, count, plain, short, unit_of
@@ -60,12 +60,13 @@ def sentence(unit: Unit, target: float) -> str:
     return (
         f"Target: {name} {unit.level(target)} {unit.suffix}, where the baseline ends, less one standard deviation "
         "between its seeds. Evaluated only every few steps, so times are rounded up; a seed that never got there "
-        "counts as later than all others. Seconds are one lane's share of its program's time."
+        "counts as later than all others. Seconds are those of a step measured alone, where it was, or else one lane's "
+        "share of its program's time."
     )
 
 
 def speed_row(arm: Summary, found: TimeToTarget) -> tuple[str, ...]:
     """One arm."""
-    seconds = seconds_per_step(arm)
+    seconds = arm.step_seconds or lane_share(arm)
     spent = short(found.median * seconds) if found.median is not None and seconds else DASH
     return (plain(arm.arm), f"{found.reached}/{found.runs}", count(found.median), spent)

@@ -74,8 +74,10 @@ class Summary:
     steps: int | None
     program: str
     lanes: int | None
+    flops: float | None
     steps_per_second: float | None
     train_seconds: float | None
+    step_seconds: float | None
 
     @property
     def verdict(self) -> str:
@@ -215,6 +217,8 @@ def summarise(
         high=finite(spread.high) if spread else None,
         contrast=contrast,
         deltas=deltas_of(known, values[study["baseline"]], paired=study["paired"]) if contrast else {},
+        flops=finite(arm.get("flops")),
+        step_seconds=finite(arm.get("step_seconds")),
         **costs_of(mine),
     )
 

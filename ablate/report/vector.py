@@ -7,7 +7,7 @@ and without `style` attributes the page's content security policy can forbid all
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from ablate.report.bands import Band, Panel, bands_of, panels_of, shared_curve, window
+from ablate.report.bands import Band, Panel, arm_in, bands_of, panels_of, shared_curve, window
 from ablate.report.costs import cost_points, frontier, quality_range
 from ablate.report.interactions import analyse
 from ablate.report.ranking import effect_text, ranked, reach
@@ -227,7 +227,8 @@ def vertical(low: float, high: float, *, percent: bool) -> tuple[Placer, list[fl
 def panel_lines(panel: Panel, bands: Mapping[str, Band], base: str, across: Placer, up: Placer) -> tuple[Line, ...]:
     """The baseline and the arms of a panel that have a curve."""
     looks = [(base, "base"), *((arm, f"c{i}") for i, arm in enumerate(panel.arms))]
-    return tuple(line(bands[arm], look, across, up) for arm, look in looks if bands[arm].steps)
+    drawn = [(arm, line(bands[arm], look, across, up)) for arm, look in looks if bands[arm].steps]
+    return tuple(one if arm == base else dataclasses.replace(one, label=arm_in(panel, arm)) for arm, one in drawn)
 
 
 def line(band: Band, look: str, across: Placer, up: Placer) -> Line:

@@ -4,6 +4,7 @@ import ast
 import inspect
 import os
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ def _from_file(path: str) -> ConfigDict:
     file = _file_of(path)
     if not os.path.isfile(file):
         raise ConfigError([f"--config: no such file: {file}; give the path of an experiment, for example {_example()}"])
+    sys.modules.pop("config_config", None)  # or names of a file that was loaded before would still be there
     values = flags.FlagValues()
     config_flags.DEFINE_config_file("config", flag_values=values, lock_config=False, sys_argv=["ablate"])
     try:
@@ -83,7 +85,7 @@ def _last_words(error: BaseException) -> str:
     text = str(cause.args[0]) if isinstance(cause, KeyError) and cause.args else str(cause)
     text = re.sub(r" Other fields present: .*}\"", "", text, flags=re.DOTALL)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if text.startswith("Error whilst parsing config file"):
+    if "Error whilst parsing config file" in text:
         return lines[-1]
     return ": ".join([type(error).__name__, *([" ".join(lines)] if lines else [])])
 

@@ -156,10 +156,7 @@ class Classification:
         assert isinstance(logits, jax.Array)
         loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
         correct = (jnp.argmax(logits, -1) == labels).astype(jnp.float32)
-        mask = weights > 0
-        return Metrics(
-            clu_metrics.Average.from_model_output(loss, mask), clu_metrics.Average.from_model_output(correct, mask)
-        )
+        return Metrics(_average(loss, weights), _average(correct, weights))
 
     def after_evaluation(self, state: State, k: Int[Array, ""], loss: Float[Array, ""], hp: Numbers) -> State:
         """Notes the k-th validation loss and asks `stop` whether the lane goes on."""
@@ -207,6 +204,12 @@ def _offset(kind: type, offsets: Tree, seen: dict[str, Array], call, args, kwarg
         return found
     seen[path] = found
     return found + offsets[path] if path in offsets else found
+
+
+def _average(values: Array, weights: Array) -> clu_metrics.Average:
+    """Total and count of the values of weight 1, both float32; clu counts in integers."""
+    found = clu_metrics.Average.from_model_output(values, weights > 0)
+    return found.replace(count=found.count.astype(jnp.float32))
 
 
 def _key(seed: Array, step: Array, purpose: str) -> Array:

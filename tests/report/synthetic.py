@@ -338,6 +338,26 @@ def factorial(seeds: int = 6) -> Made:
     return made
 
 
+def tuned() -> Made:
+    """Every arm with a learning rate of its own, chosen out of three; adam's lies at the border."""
+    made = make()
+    points = [{"optimizer": {"learning_rate": rate}} for rate in (0.01, 0.03, 0.1)]
+    records = {}
+    for i, arm in enumerate(made.study["arms"]):
+        chosen = 2 if arm["name"] == "adam" else 1
+        arm["recipe"]["optimizer"] = arm["recipe"]["optimizer"] | points[chosen]["optimizer"]
+        records[arm["name"]] = {
+            "chosen": chosen,
+            "validation": [0.9, 0.93, 0.94 + i / 1000 if chosen == 2 else None],
+            "at_border": ["optimizer.learning_rate=0.1 (high)"] if chosen == 2 else [],
+            "expected_best": [0.91, 0.925, 0.94] if chosen == 2 else [0.915, 0.93],
+        }
+    made.study["tuning"] = {
+        "metric": "val_accuracy", "relative": False, "seeds": [65536, 65537], "points": points, "arms": records,
+    }  # fmt: skip
+    return made
+
+
 def loss_metric() -> Made:
     """Decided by the test loss: lower is better."""
     return make(metric="test_loss")
@@ -354,4 +374,5 @@ VARIANTS = {
     "hostile": hostile,
     "factorial": factorial,
     "loss_metric": loss_metric,
+    "tuned": tuned,
 }

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ablate.report.bands import POINTS, band_of, panels_of, shared_curve, window
-from ablate.report.costs import cost_points, frontier
+from ablate.report.costs import cost_points, frontier, measure_of
 from ablate.report.document import compose
 from ablate.report.figures import PICTURES, draw
 from ablate.report.interactions import analyse, codes_of, factors_of
@@ -44,6 +44,17 @@ def test_one_name_with_two_rates_gives_two_levels():
         "b": ({"dropout": choice | {"rate": 0.5}}, 0.02),
     }
     assert factors_of(synthetic.make(arms=arms).study)[0].levels == ("none", "plain(rate=0.2)", "plain(rate=0.5)")
+
+
+def test_numbers_that_tuning_set_are_no_levels():
+    made = synthetic.factorial()
+    plain = factors_of(made.study)
+    for i, arm in enumerate(made.study["arms"]):
+        arm["recipe"] = arm["recipe"] | {"optimizer": {"name": "momentum", "learning_rate": 0.1 * i}}
+        arm["recipe"]["dropout"] = arm["recipe"]["dropout"] | {"seed": i}
+    points = [{"optimizer": {"learning_rate": 0.1}, "dropout": {"seed": 1}}]
+    made.study["tuning"] = {"points": points}
+    assert factors_of(made.study) == plain
 
 
 def test_main_effects_are_differences_of_marginal_means():
@@ -138,6 +149,18 @@ def test_the_frontier_is_what_nothing_beats():
     for i, (_, x, y) in enumerate(points):
         beaten = any(a <= x and b >= y and (a, b) != (x, y) for _, a, b in points)
         assert (i in front) == (not beaten)
+
+
+def test_cost_is_counted_in_the_fairest_way_there_is():
+    made = synthetic.finished()
+    assert measure_of(tables_of(made)).name == "time per training step and lane"
+    for i, arm in enumerate(made.study["arms"]):
+        arm["flops"], arm["step_seconds"] = 1e6 * (i + 1), None
+    assert measure_of(tables_of(made)).name == "arithmetic per training step"
+    assert [x for _, x, _ in cost_points(tables_of(made))] == pytest.approx(range(1, 14))
+    for arm in made.study["arms"]:
+        arm["step_seconds"] = 0.002
+    assert measure_of(tables_of(made)).name == "time per training step, measured alone"
 
 
 def test_bands_are_means_over_the_seeds_that_are_left():

@@ -11,7 +11,7 @@ import pytest
 
 from ablate.report import write_report
 from ablate.report.contents import contents
-from ablate.report.delimited import DANGEROUS, TIMING
+from ablate.report.delimited import DANGEROUS
 from ablate.report.html import digest
 from tests.report import synthetic
 
@@ -197,7 +197,3 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch)
         writing.write_atomically(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_timing_is_named_once():
-    assert TIMING == ("steps_per_second", "train_seconds", "compile_seconds")

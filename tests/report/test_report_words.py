@@ -190,3 +190,17 @@ def test_an_old_environment_without_any_key_is_enough():
     made = synthetic.finished()
     made.environment, made.progress = {}, None
     assert dataclasses.asdict(document_of(made))["status"].startswith("78 of 78")
+
+
+def test_tuning_is_shown_next_to_the_deltas():
+    document = document_of(synthetic.tuned())
+    assert document.tuning is not None
+    rows = {row[0]: row for row in document.tuning.grids[0].rows}
+    assert rows["adam"][1:3] == ("optimizer.learning_rate=0.1", "94.80")
+    assert rows["adam"][3:] == ("91.00", "94.00", "optimizer.learning_rate=0.1 (high)")
+    assert rows["baseline"][3:] == ("91.50", DASH, DASH)
+    assert "tried at 3 points on 2 seeds that the study does not use" in document.tuning.notes[0]
+    assert "Tuned to the border of the grid" in caveats_of(synthetic.tuned())
+    assert "adam (optimizer.learning_rate=0.1 (high))" in caveats_of(synthetic.tuned())
+    assert "tuned for no arm" not in caveats_of(synthetic.tuned())
+    assert document_of(synthetic.finished()).tuning is None

@@ -1,0 +1,65 @@
+"""What tuning found before the study: the same budget for every arm, the baseline included."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ablate.report.grids import Grid, grid
+from ablate.report.wording import DASH, Unit, listed, plain, plural, unit_of
+
+
+def tuning_grid(tuning: Mapping[str, Any]) -> Grid:
+    """One line per arm: what it chose, how that did on validation, and what smaller budgets would have found."""
+    unit = unit_of(tuning["metric"], [0.001 if tuning["metric"].endswith("accuracy") else 0.01])
+    budgets = budgets_of(len(tuning["points"]))
+    names = [f"best of {n}" for n in budgets]
+    suffix = f" ({unit.suffix})" if unit.suffix else ""
+    header = ("arm", "chosen", f"{unit.metric.replace('val ', 'validation ')}{suffix}", *names, "at the border")
+    rows = [tuning_row(arm, found, tuning["points"], unit, budgets) for arm, found in tuning["arms"].items()]
+    return grid(header, rows, text=("arm", "chosen", "at the border"))
+
+
+def budgets_of(points: int) -> list[int]:
+    """One point, about half and all of them.
+
+    >>> budgets_of(9), budgets_of(1)
+    ([1, 4, 9], [1])
+    """
+    return sorted({1, max(1, points // 2), points})
+
+
+def tuning_row(arm: str, found: Mapping[str, Any], points: list, unit: Unit, budgets: list[int]) -> tuple[str, ...]:
+    """One arm."""
+    best = found["expected_best"]
+    return (
+        plain(arm),
+        point_text(points[found["chosen"]]),
+        unit.level(found["validation"][found["chosen"]]),
+        *(unit.level(best[n - 1]) if n <= len(best) else DASH for n in budgets),
+        listed([plain(text) for text in found["at_border"]]) or DASH,
+    )
+
+
+def point_text(point: Mapping[str, Mapping[str, float]]) -> str:
+    """A point of the grid, `optimizer.learning_rate=0.1`."""
+    return plain(", ".join(f"{axis}.{name}={x:g}" for axis, values in point.items() for name, x in values.items()))
+
+
+def tuning_notes(tuning: Mapping[str, Any]) -> tuple[str, ...]:
+    """How to read the grid."""
+    times = "Values multiply the arm's own number. " if tuning["relative"] else ""
+    return (
+        f"Every arm, the baseline included, was tried at {plural(len(tuning['points']), 'point')} on "
+        f"{plural(len(tuning['seeds']), 'seed')} that the study does not use; the best mean on validation was taken. "
+        f"{times}Best of n: the validation value that n points drawn at random would have led to, which says how much "
+        "of an arm's result is search.",
+    )
+
+
+def border_caveat(tuning: Mapping[str, Any] | None) -> str | None:
+    """Arms whose best point lies at the end of the grid."""
+    found = [
+        f"{arm} ({listed(one['at_border'])})" for arm, one in (tuning or {}).get("arms", {}).items() if one["at_border"]
+    ]
+    if not found:
+        return None
+    return f"Tuned to the border of the grid, so that the best may lie outside it: {listed(found, 12)}."

@@ -1,0 +1,24 @@
+"""Two virtual devices, no silent promotion of ranks, and a cache of the tests' own: set up before JAX starts.
+
+Promotion of dtypes is strict in the folders of tricks and models; training merges clu's metrics, which count in int32.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+CACHE = tempfile.mkdtemp(prefix="ablate-tests-")
+atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
+os.environ["XDG_CACHE_HOME"] = CACHE
+os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # or `ablate` asks for one per core, and JAX has started already
+
+import jax  # noqa: E402  # after its environment
+
+jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_configure(config):
+    """ml_collections reads config files with a function that Python wants to be rid of; no user sees the warning."""
+    config.addinivalue_line("filterwarnings", r"ignore:the load_module\(\) method:DeprecationWarning")

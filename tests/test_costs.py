@@ -1,0 +1,49 @@
+"""What an arm costs on its own."""
+
+import pytest
+
+import ablate
+from ablate.costs import operations_per_step, seconds_per_step, with_costs
+from ablate.planning import make_plan, study_json
+from ablate.study.resolving import resolve
+
+
+@pytest.fixture(scope="module")
+def plan():
+    cfg = ablate.base_config()
+    cfg.model = ablate.choice("mlp", widths=(32,))
+    cfg.vary.norm = (ablate.choice("batch"),)
+    cfg.vary.target = (ablate.choice("smooth_labels", alpha=0.1),)
+    cfg.vary.model = (ablate.choice("mlp", widths=(128,)),)
+    cfg.seeds = 2
+    cfg.train.batch_size = 32
+    cfg.train.steps = 5
+    return make_plan(resolve(cfg), name="costs")
+
+
+def test_operations_follow_the_matrix_products(plan):
+    found = operations_per_step(plan)
+    products = 2 * 32 * (64 * 32 * 2 + 32 * 10 * 3)  # forward, and twice backward but for the first layer's input
+    assert found["baseline"] == pytest.approx(products, rel=0.25)
+    assert found["model=mlp(widths=(128,))"] == pytest.approx(4 * found["baseline"], rel=0.1)
+    assert found["norm=batch"] > found["baseline"]
+
+
+def test_a_trick_is_not_charged_for_the_program_it_shares(plan):
+    found = operations_per_step(plan)
+    assert found["baseline"] < found["target=smooth_labels(alpha=0.1)"] < 1.02 * found["baseline"]
+
+
+def test_measured_times_are_kept_until_measured_again(plan):
+    study = study_json(plan)
+    measured = {"arms": [{"name": "baseline", "step_seconds": 0.5}]}
+    arms = {arm["name"]: arm for arm in with_costs(study, plan, measured, measure=False)["arms"]}
+    assert arms["baseline"]["step_seconds"] == 0.5
+    assert arms["norm=batch"]["step_seconds"] is None
+    assert all(arm["flops"] > 0 for arm in arms.values())
+
+
+def test_every_arm_is_timed_in_a_program_of_its_own(plan):
+    found = seconds_per_step(plan)
+    assert list(found) == [arm.name for arm in plan.arms]
+    assert all(0 < seconds < 10 for seconds in found.values())

@@ -1,0 +1,115 @@
+"""Small studies on the bundled digits and single waves of their cells: what the tests of training run."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from ablate import base_config, choice
+from ablate.planning import Plan, ProgramPlan, lane_job, make_plan
+from ablate.study.resolving import resolve
+from ablate.train.lanes import Lanes
+from ablate.train.loop import Job, Loop, Moment, Result
+from ablate.train.strategy import STRATEGIES
+
+Config = Any
+
+
+def small_config(
+    *, steps: int = 20, eval_every: int = 10, seeds: int = 2, vary: Mapping[str, Any] | None = None
+) -> Config:
+    """An MLP with 8 hidden units, batches of 32, plain SGD; `vary` goes into `cfg.vary`."""
+    cfg = base_config()
+    cfg.model = choice("mlp", widths=(8,))
+    cfg.train.update(steps=steps, eval_every=eval_every, batch_size=32)
+    with cfg.ignore_type():
+        cfg.seeds = seeds
+    for axis, choices in (vary or {"target": (choice("smooth_labels", alpha=0.1),)}).items():
+        cfg.vary[axis] = choices
+    return cfg
+
+
+def planned(cfg: Config, strategy: str | None = None) -> Plan:
+    """The plan of a config on all devices there are."""
+    return make_plan(resolve(cfg), name="small", strategy=strategy)
+
+
+def lanes_of(plan: Plan, strategy: str = "scan", item: ProgramPlan | None = None, devices: int | None = None) -> Lanes:
+    """The executables of a program (the first one if none is given)."""
+    images = np.concatenate([plan.dataset.images, plan.dataset.test_images])
+    return Lanes((item or plan.programs[0]).task, STRATEGIES[strategy], plan.devices[:devices], images)
+
+
+def job_of(plan: Plan, cells: Sequence[int], width: int, item: ProgramPlan | None = None) -> Job:
+    """A wave of the given cells of a program."""
+    members = [(item or plan.programs[0]).program.lanes[k] for k in cells]
+    jobs = tuple(lane_job(lane, plan.dataset, plan.sampling) for lane in members)
+    train = plan.spec.train
+    return Job(jobs, width, plan.dataset, train.steps, train.batch_size, train.eval_every, plan.eval_batch_size)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A wave at its end: the moments it went through and what its rows would say."""
+
+    begin: Moment
+    moments: tuple[Moment, ...]
+    results: tuple[Result, ...]
+
+    @property
+    def end(self) -> Moment:
+        """The last moment."""
+        return self.moments[-1]
+
+    def state(self, lane: int) -> list[np.ndarray]:
+        """Every number of the final state of a lane."""
+        return [np.asarray(leaf)[lane] for leaf in jax.tree.leaves(self.end.state)]
+
+
+def train(lanes: Lanes, job: Job) -> Trained:
+    """Trains a wave from its start."""
+    loop = Loop(lanes, job)
+    begin = loop.start()
+    moments = tuple(kept(moment) for moment in loop.moments(begin))
+    return Trained(begin, moments, tuple(loop.results(moments[-1])))
+
+
+def kept(moment: Moment) -> Moment:
+    """A moment on the host: the next step takes the device's buffers over."""
+    return moment._replace(state=jax.device_get(moment.state))
+
+
+def train_all(plan: Plan, width: int, strategy: str = "scan", devices: int | None = None) -> dict[str, Result]:
+    """Every cell of a study of one program, in waves of a width; by cell name."""
+    (item,) = plan.programs
+    lanes, count, found = lanes_of(plan, strategy, devices=devices), len(item.program.lanes), {}
+    for start in range(0, count, width):
+        cells = range(start, min(start + width, count))
+        names = [item.program.lanes[k].cell.name for k in cells]
+        found |= zip(names, train(lanes, job_of(plan, cells, width)).results, strict=True)
+    return found
+
+
+def identical(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> bool:
+    """Whether all numbers agree to the bit."""
+    return all(
+        np.array_equal(a, b, equal_nan=np.issubdtype(a.dtype, np.floating)) for a, b in zip(first, second, strict=True)
+    )
+
+
+class Compiles:
+    """Names of the functions that XLA compiles, as JAX's own monitoring tells them: jit(advance), jit(close), ..."""
+
+    def __init__(self):
+        self.names: list[str] = []
+        jax.monitoring.register_event_duration_secs_listener(self._note)
+
+    def _note(self, event: str, seconds: float, **details: Any) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            self.names.append(str(details.get("fun_name")))
+
+    def stop(self) -> None:
+        """Listens no longer."""
+        jax.monitoring.unregister_event_duration_listener(self._note)
