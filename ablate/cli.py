@@ -114,15 +114,18 @@ def _parser() -> argparse.ArgumentParser:
     two = _configured(commands, "plan", plan, "show arms, cells, programs and an estimate; train nothing")
     two.add_argument("--strategy", choices=STRATEGIES, help="plan for this strategy")
     two.add_argument("--json", action="store_true", help="one JSON object with lists arms, cells, programs")
-    for name, command, text in (
-        ("status", status, "what is done, running, failed, diverged, left; works while a run goes on"),
-        ("report", report, "write all reports again from the stored rows; runs no config"),
-    ):
-        three = commands.add_parser(name, help=text, description=_sentence(text))
-        three.add_argument("directory", type=Path, metavar="DIR", help="a directory that `ablate run` wrote")
-        three.set_defaults(command=command)
-        if name == "status":
-            three.add_argument("--json", action="store_true", help="one JSON object")
+    text = "what is done, running, failed, diverged, left; works while a run goes on"
+    three = commands.add_parser("status", help=text, description=_sentence(text))
+    three.add_argument("directory", type=Path, metavar="DIR", help="a directory that `ablate run` wrote")
+    three.add_argument("--json", action="store_true", help="one JSON object")
+    three.set_defaults(command=status)
+    text = "write all reports again from the stored rows, and compare several studies; runs no config"
+    again = commands.add_parser("report", help=text, description=_sentence(text))
+    again.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="directories that `ablate run` wrote")
+    again.add_argument(
+        "--out", type=Path, default=Path("results/comparison"), help="where the comparison goes (default: %(default)s)"
+    )
+    again.set_defaults(command=report)
     text = "the catalogue: formula, arguments, off value, reference"
     four = commands.add_parser("tricks", help=text, description=_sentence(text))
     four.add_argument("name", nargs="?", metavar="AXIS[.NAME]", help="an axis, or one choice on it")

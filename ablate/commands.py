@@ -77,10 +77,20 @@ def status(options: argparse.Namespace) -> int:
 
 
 def report(options: argparse.Namespace) -> int:
-    """`ablate report`: all reports again, from the rows."""
+    """`ablate report`: all reports again, from the rows; several directories are compared as well."""
+    from ablate.report import compare_studies
     from ablate.running import report as write
+    from ablate.study.problems import ConfigError
 
-    _say_results(write(options.directory), options.directory)
+    studies = [write(directory) for directory in options.directories]
+    for rows in studies:
+        _say_results(rows, rows.directory)
+    if len(studies) > 1:
+        try:
+            written = compare_studies(studies, options.out)
+        except ValueError as error:
+            raise ConfigError([f"report: {error}"]) from error
+        print(*written, sep="\n")
     return 0
 
 
@@ -176,6 +186,8 @@ def _print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> 
         f"{content['name']}: {len(content['arms'])} arms x {len(content['seeds'])} seeds = {len(content['cells'])} "
         f"cells in {len(content['programs'])} programs; {train['steps']} steps of {train['batch_size']}; {devices}"
     )
+    if content["tuning_cells"]:
+        print(f"before that, {content['tuning_cells']} cells tune the same numbers for every arm")
     table = _table("program", "arms", "cells", "lanes", "waves", "strategy", "parameters", "about")
     for item in content["programs"]:
         counts = [str(n) for n in (len(item["cells"]), item["lanes"], item["waves"])]

@@ -59,15 +59,27 @@ def _builder(name: str) -> Any:
     try:
         builder = tfds.builder(name, file_format="array_record")
     except tfds.core.DatasetNotFoundError as error:
-        raise DataError(
-            f"data.name: {name!r} is neither a data set of ablate (digits) nor one that tensorflow-datasets knows"
-        ) from error
+        raise DataError(_unknown(name)) from error
+    except Exception as error:  # a misspelt name, version or config; a data set with needs of its own
+        words = " ".join(str(error).splitlines()[:1])
+        raise DataError(f"{_unknown(name)}: {type(error).__name__}: {words}") from error
     if not builder.data_path.exists():
         _prepare(builder, name)
     features: Any = builder.info.features or ()
     if not {"image", "label"} <= set(features):
         raise DataError(f"data.name: {name!r} has no image and label features; ablate trains image classifiers")
     return builder
+
+
+def _unknown(name: str) -> str:
+    import difflib
+
+    import tensorflow_datasets as tfds
+
+    known = ["digits", *tfds.list_builders(with_community_datasets=False)]
+    near = difflib.get_close_matches(name.lower(), known, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"data.name: {name!r} is neither a data set of ablate (digits) nor one that tensorflow-datasets can read{hint}"
 
 
 def _prepare(builder: Any, name: str) -> None:

@@ -61,11 +61,11 @@ def answer(arm: Summary, tables: Tables) -> str:
         sign = tables.better if arm.verdict == "better" else -tables.better
         low, high = sorted((sign * (found.low or 0.0), sign * (found.high or 0.0)))
         around = "" if found.low is None else bounds(unit.level(low), unit.level(high), tables)
-        size = f"{arm.verdict} by {unit.level(sign * found.mean)} {unit.difference} of {unit.metric}"
+        size = f"{arm.verdict} by {unit.points(unit.level(sign * found.mean))} of {unit.metric}"
         return f"{size} ({around}{evidence(found)})"
     around = bounds(unit.delta(found.low), unit.delta(found.high), tables)
     inside = f"; within ±{unit.size(tables.study['metric']['margin'])}" if arm.verdict == "equivalent" else ""
-    size = f"{arm.verdict}, {unit.delta(found.mean)} {unit.difference} of {unit.metric}"
+    size = f"{arm.verdict}, {unit.points(unit.delta(found.mean))} of {unit.metric}"
     return f"{size} ({around}{evidence(found)}{inside})"
 
 
@@ -75,9 +75,7 @@ def by_rank(arm: Summary, found: Contrast, tables: Tables) -> str:
     lost = f"{arm.diverged} of {plural(arm.cells, 'seed')} diverged"
     if found.diverged_baseline:
         lost += f", {found.diverged_baseline} of the baseline's"
-    left = (
-        f"{unit.delta(found.mean)} {unit.difference} of {unit.metric} over the {plural(found.n, 'seed')} that survived"
-    )
+    left = f"{unit.points(unit.delta(found.mean))} of {unit.metric} over the {plural(found.n, 'seed')} that survived"
     return f"{arm.verdict}, {lost}; {left} ({found.test} test, {p_clause(found.p_holm, 'corrected p')})"
 
 

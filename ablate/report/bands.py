@@ -76,8 +76,15 @@ def bands_of(tables: Tables, curve: str, scale: float = 1.0) -> dict[str, Band]:
 
 
 def validation_curve(tables: Tables) -> str:
-    """The curve that belongs to the study's metric."""
-    return "val_accuracy" if tables.metric.endswith("accuracy") else "val_loss"
+    """The validation curve of the study's metric, or of the loss where rows hold none."""
+    wanted = tables.metric.replace("test_", "val_")
+    return wanted if any(cell.curves.get(wanted) for cell in tables.cells) else "val_loss"
+
+
+def rises(tables: Tables, curve: str) -> bool:
+    """Whether more is better on a curve."""
+    own = curve == tables.metric.replace("test_", "val_")
+    return tables.better > 0 if own else curve.endswith("accuracy")
 
 
 def panels_of(tables: Tables) -> tuple[Panel, ...]:
@@ -109,7 +116,8 @@ def axis_title(arm: Summary) -> str:
 def window(bands: Iterable[Band], late: float = 0.25) -> tuple[float, float] | None:
     """Limits of the vertical axis: what the means span behind the first quarter of training.
 
-    So the end is legible. Intervals get the room that the middle one of them takes, since two seeds can give an interval of any width.
+    So the end is legible. Intervals get the room that the middle one of them takes, since two seeds can give an
+    interval of any width.
 
     Returns:
         Lowest and highest value with a margin, or None where there is nothing to draw.

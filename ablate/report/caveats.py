@@ -112,7 +112,7 @@ def wide_baseline(tables: Tables) -> Iterator[str]:
     small = [arm for arm in claimed(tables) if size_of(arm) < half]
     if small:
         yield (
-            f"The baseline's own mean is known to ±{tables.unit.size(half)} {tables.unit.difference}, which is more "
+            f"The baseline's own mean is known to ±{tables.unit.points(tables.unit.size(half))}, which is more "
             f"than the effect of {names(small)}: only the pairing by seed shows it."
         )
 

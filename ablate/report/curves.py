@@ -38,8 +38,7 @@ def draw_curves(tables: Tables, curve: str) -> Figure:
 def label_figure(figure: Figure, tables: Tables, unit: Unit) -> None:
     """Axis names once for all panels, and what grey means."""
     figure.supxlabel("training step", fontsize=8)
-    suffix = f" ({unit.suffix}, spaced by log error)" if unit.scale == 100.0 else f" ({unit.suffix}, log scale)"
-    figure.supylabel(f"{unit.metric.replace('val ', 'validation ')}{suffix}", fontsize=8)
+    figure.supylabel(f"{unit.title}{', spaced by log error' if unit.scale == 100.0 else ''}", fontsize=8)
     key = f"grey: {label(tables.baseline.arm, 40)}; bands: 95 % interval over seeds"
     figure.suptitle(key, fontsize=7, color="#555555", x=0.99, ha="right")
 

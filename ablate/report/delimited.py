@@ -60,7 +60,8 @@ DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 def cells_csv(tables: Tables) -> str:
     """cells.csv: one line per cell of the study, in its order."""
-    return delimited(CELL_COLUMNS, [cell_record(cell) for cell in tables.cells])
+    columns = [*CELL_COLUMNS[:4], *tables.metrics, *CELL_COLUMNS[4 + len(METRICS) :]]
+    return delimited(columns, [cell_record(cell, columns) for cell in tables.cells])
 
 
 def summary_csv(tables: Tables) -> str:
@@ -68,11 +69,11 @@ def summary_csv(tables: Tables) -> str:
     return delimited(SUMMARY_COLUMNS, [summary_record(arm) for arm in tables.arms])
 
 
-def cell_record(cell: Cell) -> dict[str, Any]:
+def cell_record(cell: Cell, columns: Sequence[str]) -> dict[str, Any]:
     """Column to value of one cell."""
     record = {name: getattr(cell, name) for name in ("cell", "arm", "seed", "status", "diverged_step", "stopped_step")}
-    record |= {name: cell.metrics.get(name) for name in METRICS}
-    record |= {name: cell.costs.get(name) for name in CELL_COLUMNS if name not in record}
+    found = {**cell.costs, **cell.metrics}
+    record |= {name: found.get(name) for name in columns if name not in record}
     record["program"] = cell.program
     return record
 

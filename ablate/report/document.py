@@ -108,8 +108,8 @@ def tuning_section(tuning: Mapping[str, Any] | None) -> Section | None:
 def arm_grid(tables: Tables) -> Grid:
     """The table per arm."""
     unit = tables.unit
-    level = f"mean ({unit.suffix})" if unit.suffix else "mean"
-    delta = f"delta ({unit.difference})" if unit.difference else "delta"
+    level = unit.labelled("mean")
+    delta = unit.labelled("delta", difference=True)
     header = ("arm", "n", level, "sd", f"{confidence(tables)} interval", delta, "delta interval", "p (Holm)")
     header += ("p (exact)", "verdict", "diverged", "parameters", "steps/s", "lanes")
     return grid(header, (arm_row(arm, tables) for arm in tables.arms), text=("arm", "verdict"))

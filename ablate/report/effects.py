@@ -36,7 +36,7 @@ def draw_forest(tables: Tables) -> Figure:
 def name_ends(axis: Axes, tables: Tables) -> None:
     """The axis label, with the better and the worse end named."""
     base = label(tables.baseline.arm, 30)
-    axis.set_xlabel(f"{tables.unit.metric}, arm minus {base} ({tables.unit.difference})")
+    axis.set_xlabel(tables.unit.labelled(f"{tables.unit.metric}, arm minus {base}", difference=True))
     left, right = ("worse", "better") if tables.better > 0 else ("better", "worse")
     style = {"transform": axis.transAxes, "fontsize": 6.8, "color": "#666666", "va": "bottom"}
     axis.text(0.0, 1.005, f"← {left}", ha="left", **style)
@@ -81,7 +81,7 @@ def draw_cost(tables: Tables) -> Figure:
     else:
         note(axis, "no timings yet")
     axis.set_xlabel(f"{measure_of(tables).name}, as a multiple of the baseline's")
-    axis.set_ylabel(f"{tables.unit.metric} ({tables.unit.suffix})" if tables.unit.suffix else tables.unit.metric)
+    axis.set_ylabel(tables.unit.title)
     return figure
 
 

@@ -12,7 +12,7 @@ TIMES = " × "
 
 def effect_grid(found: Factorial, unit: Unit, level: str) -> Grid:
     """Main effects and interactions with intervals; p uncorrected."""
-    header = ("term", f"effect ({unit.difference})" if unit.difference else "effect", f"{level} interval", "p", "share")
+    header = ("term", unit.labelled("effect", difference=True), f"{level} interval", "p", "share")
     rows = [
         (
             TIMES.join(term.names),

@@ -45,7 +45,7 @@ def verdict_note(tables: Tables) -> str:
     """What the verdicts mean."""
     study, unit = tables.study, tables.unit
     margin = study["metric"]["margin"]
-    inside = f"; equivalent: shown to lie within ±{unit.size(margin)} {unit.difference}" if margin else ""
+    inside = f"; equivalent: shown to lie within ±{unit.points(unit.size(margin))}" if margin else ""
     return (
         f"Better or worse: the t test, corrected by Holm's method for {plural(len(tables.tricks), 'comparison')}, is "
         f"at or below {study['alpha']:g}{inside}; inconclusive: neither, which does not mean no effect."
@@ -67,10 +67,11 @@ def detectable_note(detectable: list[float], tables: Tables) -> str:
     """The minimum detectable effect."""
     unit, low, high = tables.unit, min(detectable), max(detectable)
     span = unit.size(low) if unit.size(low) == unit.size(high) else f"{unit.size(low)} to {unit.size(high)}"
+    seeds = plural(len(tables.study["seeds"]), "seed")
     return (
-        f"With {plural(len(tables.study['seeds']), 'seed')} and the spread seen here, true differences below {span} "
-        f"{unit.difference} (by arm) would have been missed more than one time in five: the minimum detectable effect "
-        "at 80 % power, in the strictest step of the correction."
+        f"With {seeds} and the spread seen here, true differences below {unit.points(span)} (by arm) would have been "
+        "missed more than one time in five: the minimum detectable effect at 80 % power, in the strictest step of the "
+        "correction."
     )
 
 
@@ -82,7 +83,7 @@ def seeds_note(tables: Tables) -> tuple[str, ...]:
     if not margin or not known:
         return ()
     span = f"{min(known)}" if min(known) == max(known) else f"{min(known)} to {max(known)}"
-    size = f"{tables.unit.size(margin)} {tables.unit.difference}"
+    size = tables.unit.points(tables.unit.size(margin))
     return (f"To find a true difference of the margin, {size}, takes {span} seeds, depending on the arm.",)
 
 

@@ -34,7 +34,7 @@ def draw_interactions(tables: Tables) -> Figure:
         for j, b in enumerate(names[: i + 1]):
             write_cell(axis, (j, i), values[i, j] / reach, found, (a, b), tables.unit)
     label_axes(axis, names)
-    figure.colorbar(shown, ax=axis, shrink=0.8, label=f"{tables.unit.metric} ({tables.unit.difference})")
+    figure.colorbar(shown, ax=axis, shrink=0.8, label=tables.unit.labelled(tables.unit.metric, difference=True))
     return figure
 
 

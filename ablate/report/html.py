@@ -12,8 +12,9 @@ from ablate.report.bands import validation_curve
 from ablate.report.costs import measure_of
 from ablate.report.document import Document
 from ablate.report.ranking import RANK
+from ablate.report.scatter import scatter
 from ablate.report.tables import Tables
-from ablate.report.vector import curve_plots, forest, heat, rate_plot, scatter
+from ablate.report.vector import curve_plots, forest, heat, rate_plot
 from ablate.report.wording import plain, unit_of
 
 SECTIONS = {
@@ -87,18 +88,18 @@ def context(tables: Tables, document: Document) -> dict[str, Any]:
         "verdicts": list(RANK),
         "ends": ("worse", "better") if tables.better > 0 else ("better", "worse"),
         "forest": forest(tables),
-        "forest_axis": f"{unit.metric}, arm minus baseline ({unit.difference})",
+        "forest_axis": unit.labelled(f"{unit.metric}, arm minus baseline", difference=True),
         "heat": heat(tables),
         "validation": curve_plots(tables, curve),
         "validation_caption": (
-            f"{unit_of(curve).metric.replace('val ', 'Validation ')} ({unit_of(curve).suffix}) by training step, "
-            f"{spacing}; mean and 95 % interval over seeds, the baseline in grey. A cross marks where a seed diverged."
+            f"{unit_of(curve).title.capitalize()} by training step, {spacing}; mean and 95 % interval over seeds, "
+            "the baseline in grey. A cross marks where a seed diverged."
         ),
         "training": curve_plots(tables, "train_loss"),
         "rates": rate_plot(tables),
         "scatter": scatter(tables),
         "cost_axis": (
-            f"Up: {unit.metric} ({unit.suffix}); across: {measure_of(tables).name}, as a multiple of the baseline's. "
+            f"Up: {unit.title}; across: {measure_of(tables).name}, as a multiple of the baseline's. "
             "Bold: nothing measured is both better and cheaper."
         ),
     }

@@ -87,7 +87,7 @@ def draw_profiles(found: Comparison) -> Figure:
     for axis, arms in zip(axes, groups, strict=False):
         draw_group(axis, values, shares, base, arms)
     hide_unused(axes, len(groups))
-    figure.supxlabel(f"{found.unit.metric} ({found.unit.suffix})", fontsize=8)
+    figure.supxlabel(found.unit.title, fontsize=8)
     figure.supylabel("share of runs that are better", fontsize=8)
     return figure
 

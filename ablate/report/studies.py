@@ -124,8 +124,8 @@ def overall(arms: Sequence[Summary], base: np.ndarray, better: float) -> Overall
 
 def overall_grid(found: Comparison) -> Grid:
     """One line per arm over all studies."""
-    unit, suffix = found.unit, f" ({found.unit.suffix})" if found.unit.suffix else ""
-    header = ("arm", "runs", f"IQM{suffix}", "95 % interval", "beats the baseline", *RANK)
+    unit = found.unit
+    header = ("arm", "runs", unit.labelled("IQM"), "95 % interval", "beats the baseline", *RANK)
     rows = [
         (
             arm.arm,

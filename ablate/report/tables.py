@@ -16,7 +16,7 @@ from ablate.report.wording import Unit, plain, unit_of
 from ablate.stats.paired import t_interval
 from ablate.stats.verdict import Contrast, compare
 
-METRICS = ("test_accuracy", "test_loss", "val_accuracy", "val_loss", "train_loss")
+METRICS = ("test_accuracy", "test_loss", "val_accuracy", "val_loss", "train_loss")  # What every classifier has.
 FAILED = ("failed", "oom", "timeout", "interrupted")
 
 
@@ -108,6 +108,12 @@ class Tables:
     def tricks(self) -> tuple[Summary, ...]:
         """Every arm but the baseline."""
         return tuple(arm for arm in self.arms if not arm.baseline)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics of a row: those of a classifier, then what else the rows hold."""
+        found = {name for cell in self.cells for name in cell.metrics}
+        return (*METRICS, *sorted(found - set(METRICS)))
 
     def cells_of(self, arm: str) -> tuple[Cell, ...]:
         """The cells of one arm, in the order of the study."""

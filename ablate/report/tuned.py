@@ -12,8 +12,7 @@ def tuning_grid(tuning: Mapping[str, Any]) -> Grid:
     unit = unit_of(tuning["metric"], [0.001 if tuning["metric"].endswith("accuracy") else 0.01])
     budgets = budgets_of(len(tuning["points"]))
     names = [f"best of {n}" for n in budgets]
-    suffix = f" ({unit.suffix})" if unit.suffix else ""
-    header = ("arm", "chosen", f"{unit.metric.replace('val ', 'validation ')}{suffix}", *names, "at the border")
+    header = ("arm", "chosen", unit.title, *names, "at the border")
     rows = [tuning_row(arm, found, tuning["points"], unit, budgets) for arm, found in tuning["arms"].items()]
     return grid(header, rows, text=("arm", "chosen", "at the border"))
 

@@ -8,7 +8,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from ablate.report.bands import Band, Panel, arm_in, bands_of, panels_of, shared_curve, window
-from ablate.report.costs import cost_points, frontier, quality_range
 from ablate.report.interactions import analyse
 from ablate.report.ranking import effect_text, ranked, reach
 from ablate.report.scales import (
@@ -18,12 +17,10 @@ from ablate.report.scales import (
     by_logarithm,
     decade_ticks,
     even_ticks,
-    padded,
-    spread_out,
     ticks_between,
 )
 from ablate.report.tables import Summary, Tables
-from ablate.report.wording import DASH, listed, plain, shortened, unit_of
+from ablate.report.wording import DASH, listed, plain, unit_of
 from ablate.stats.factorial import Effect
 
 
@@ -78,32 +75,6 @@ class Forest:
     zero: float
     margin: tuple[float, float] | None
     ticks: tuple[Tick, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Point:
-    """An arm in the plot of quality against cost; its label hangs at `label_at`."""
-
-    label: str
-    verdict: str
-    front: bool
-    x: float
-    y: float
-    low: float | None
-    high: float | None
-    hang: float
-    label_at: float
-    anchor: str
-    title: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Scatter:
-    """Quality against cost."""
-
-    points: tuple[Point, ...]
-    across: tuple[Tick, ...]
-    up: tuple[Tick, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,40 +232,3 @@ def rate_plot(tables: Tables) -> Plot | None:
         for i, (arms, band) in enumerate(groups)
     )
     return Plot("Learning rate", lines, ticks(even_ticks(0, last), across), ticks(even_ticks(0, top), up, up=True))
-
-
-def scatter(tables: Tables) -> Scatter | None:
-    """Quality against cost, or None where nothing was timed."""
-    points = cost_points(tables)
-    if not points:
-        return None
-    xs, ys = [x for _, x, _ in points], [y for _, _, y in points]
-    across, up = padded(xs, 0.12), padded(quality_range(points, tables.unit.scale), 0.06)
-    front = frontier([(x, y) for _, x, y in points], higher_is_better=tables.better > 0)
-    labels = spread_out([100 - up(y) for y in ys], [across(x) for x in xs])
-    return Scatter(
-        tuple(point(arm, across(x), i in front, labels[i], up, tables) for i, (arm, x, _) in enumerate(points)),
-        ticks(even_ticks(across.low, across.high), across),
-        ticks(even_ticks(up.low, up.high), up, up=True),
-    )
-
-
-def point(arm: Summary, x: float, front: bool, label_at: float, up: Placer, tables: Tables) -> Point:
-    """One arm of the scatter."""
-
-    def at(value: float | None) -> float | None:
-        return None if value is None else round(100 - up(tables.unit.scale * value), 2)
-
-    return Point(
-        label=shortened(plain(arm.arm), 22),
-        verdict="baseline" if arm.baseline else arm.verdict,
-        front=front,
-        x=x,
-        y=at(arm.mean) or 0.0,
-        low=at(arm.low),
-        high=at(arm.high),
-        hang=round(x + 3 if x < 65 else x - 3, 2),
-        label_at=round(label_at, 2),
-        anchor="start" if x < 65 else "end",
-        title=f"{plain(arm.arm)}: {tables.unit.level(arm.mean)} {tables.unit.suffix}",
-    )

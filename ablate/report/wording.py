@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -26,6 +27,25 @@ class Unit:
     suffix: str
     difference: str
     digits: int = 2
+
+    @property
+    def title(self) -> str:
+        """The metric with its unit in brackets, for an axis or a column."""
+        return self.labelled(self.validation)
+
+    @property
+    def validation(self) -> str:
+        """The metric's name, with `val` spelled out."""
+        return re.sub(r"^val ", "validation ", self.metric)
+
+    def labelled(self, name: str, *, difference: bool = False) -> str:
+        """A column's or an axis's name with the unit of levels, or of differences, in brackets."""
+        unit = self.difference if difference else self.suffix
+        return f"{name} ({unit})" if unit else name
+
+    def points(self, text: str) -> str:
+        """A shown difference with its unit."""
+        return f"{text} {self.difference}".strip()
 
     def level(self, value: float | None) -> str:
         """A shown level without its suffix."""

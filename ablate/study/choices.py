@@ -85,10 +85,10 @@ def check_choice(axis: Axis, value: Any, key: str, problems: list[str], inherit:
 def _look_up(axis: Axis, name: str, key: str, problems: list[str]) -> Choice | None:
     if name in axis.choices:
         return axis.choices[name]
+    if axis.name == "data" and not name.partition(":")[2].isidentifier():  # behind the colon a version, or nothing
+        return Choice(tfds_dataset)
     if ":" in name:
         return _imported(name, key, problems)
-    if axis.name == "data":
-        return Choice(tfds_dataset)
     problems.append(unknown(f"{key}.name", "choice", name, axis.choices))
     return None
 
@@ -155,7 +155,7 @@ def _fits(annotation: Any, value: Any) -> bool:
     if origin is tuple and inside[1:] == (...,):
         return isinstance(value, tuple) and all(_fits(inside[0], item) for item in value)
     expected = origin or annotation
-    if not isinstance(expected, type):
+    if expected is Any or not isinstance(expected, type):
         return True
     return isinstance(value, expected) and (expected in (bool, object) or not isinstance(value, bool))
 

@@ -24,11 +24,14 @@ def choice(name: str, **arguments: Any) -> ConfigDict:
 
 
 class Written(ConfigDict):
-    """Keys in the order of writing, where () is not yet written; any text is a key, as names of arms may have dots."""
+    """Keys in the order of writing, where () is not yet written; any text is a key, as names of arms may have dots.
 
-    def __init__(self, content: Any = None, type_safe: bool = True, convert_dict: bool = True, **ignored: Any):
-        del ignored  # `ConfigDict` passes its own ideas of order and dots on to what it converts
-        super().__init__(content, type_safe, convert_dict, allow_dotted_keys=True, sort_keys=False)
+    A value may be of another type than the default (`seeds` a tuple): `resolving` says what is wrong, all at once.
+    """
+
+    def __init__(self, content: Any = None, *ignored: Any, **others: Any):
+        del ignored, others  # `ConfigDict` passes its own ideas of types, order and dots on to what it converts
+        super().__init__(content, type_safe=False, allow_dotted_keys=True, sort_keys=False)
 
     def __setitem__(self, key: str, value: Any) -> None:
         fresh = self._fields.get(key) == ()

@@ -12,6 +12,8 @@ import subprocess
 import pytest
 
 from ablate.report.contents import contents
+from ablate.report.profile import comparison_contents
+from ablate.report.studies import compare
 from tests.report import synthetic
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or "chromium"
@@ -29,7 +31,7 @@ QUIET = (
     "--virtual-time-budget=4000",
 )
 LAPTOP, PHONE = (1280, 800), (390, 844)
-VARIANTS = ("finished", "troubled", "empty", "hostile", "factorial")
+VARIANTS = ("finished", "troubled", "empty", "hostile", "factorial", "tuned")
 
 
 def page_of(variant: str) -> str:
@@ -82,6 +84,16 @@ def test_nothing_sticks_out(variant, size, tmp_path):
     assert found["window"] == size[0]
     assert found["page"] <= found["window"]
     assert found["wide"] == []
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_nothing_sticks_out_of_a_comparison(size, tmp_path):
+    page = comparison_contents(compare([synthetic.finished(), synthetic.hostile(), synthetic.troubled()]))
+    both = comparison_contents(compare([synthetic.finished(), synthetic.troubled()]))
+    for files in (page, both):
+        found = measure(str(files["studies.html"]), tmp_path, size, OVERFLOW)
+        assert found["page"] <= found["window"]
+        assert found["wide"] == []
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -11,9 +11,10 @@ from ablate.report.costs import cost_points, frontier, measure_of
 from ablate.report.document import compose
 from ablate.report.figures import PICTURES, draw
 from ablate.report.interactions import analyse, codes_of, factors_of
-from ablate.report.speed import reached, target_of
+from ablate.report.scatter import scatter
+from ablate.report.speed import reached, speed_grid, target_of
 from ablate.report.tables import tabulate
-from ablate.report.vector import curve_plots, forest, scatter
+from ablate.report.vector import curve_plots, forest
 from tests.report import synthetic
 
 
@@ -131,8 +132,9 @@ def test_time_to_target_counts_misses():
     made = synthetic.troubled()
     tables = tables_of(made)
     target = target_of(tables, "val_accuracy")
-    ends = [row["curves"]["val_accuracy"][-1] for row in synthetic.rows_of(made, "baseline")]
-    assert target == pytest.approx(np.mean(ends) - np.std(ends, ddof=1))
+    curves = np.array([row["curves"]["val_accuracy"] for row in synthetic.rows_of(made, "baseline")])
+    best = curves.mean(axis=0).argmax()
+    assert target == pytest.approx(curves[:, best].mean() - curves[:, best].std(ddof=1))
     arms = {arm.arm: arm for arm in tables.arms}
     fast = reached(tables, arms["norm=batch"], "val_accuracy", target)
     firsts = [
@@ -141,6 +143,16 @@ def test_time_to_target_counts_misses():
     ]
     assert fast.median == pytest.approx(np.median(firsts))
     assert reached(tables, arms["rmsprop"], "val_accuracy", target).reached == 0
+
+
+def test_seconds_are_shown_only_where_a_step_was_measured_alone():
+    made = synthetic.finished()
+    _, table = speed_grid(tables_of(made), "val_accuracy") or pytest.fail("no curves")
+    assert table.header == ("arm", "reached", "steps (median)")
+    made.study["arms"][0]["step_seconds"] = 0.01
+    _, table = speed_grid(tables_of(made), "val_accuracy") or pytest.fail("no curves")
+    assert float(table.rows[0][3]) == pytest.approx(0.01 * float(table.rows[0][2]))
+    assert table.rows[1][3] == "–"
 
 
 def test_the_frontier_is_what_nothing_beats():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from ablate.report.contents import contents
 from ablate.report.delimited import CELL_COLUMNS, SUMMARY_COLUMNS, TIMING, cells_csv, summary_csv
 from ablate.report.tables import tabulate
 from tests.report import synthetic
@@ -151,3 +152,18 @@ def test_an_accuracy_that_is_not_finite_counts_as_diverged():
     assert arm.n == 5
     assert arm.contrast is not None
     assert arm.contrast.diverged_arm == 1
+
+
+def test_other_tasks_bring_metrics_of_their_own():
+    made = synthetic.finished()
+    made.study["metric"] = {"name": "test_distance", "higher_is_better": False, "margin": None}
+    for row in made.rows:
+        row["metrics"] = {"test_distance": 30.0 - len(row["arm"]) + row["metrics"]["test_loss"]}
+        row["curves"] = {"step": [1, 2], "val_distance": [50.0, 31.0], "learning_rate": [0.1, 0.1]}
+    lines = read(cells_csv(tables_of(made)))
+    assert float(lines[0]["test_distance"]) > 22
+    assert lines[0]["test_accuracy"] == ""
+    assert list(lines[0])[9] == "test_distance"
+    found = contents(*made.parts)
+    assert "better by" in str(found["report.md"])
+    assert "()" not in str(found["report.md"]) + str(found["report.html"]).split("<script>")[0].split("</style>")[1]

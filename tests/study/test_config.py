@@ -4,6 +4,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from ablate import base_config, choice
+from ablate.study import ConfigError
 from ablate.study.config import DESIGNS, NO_IDENTITY
 from ablate.study.design import DESIGNS as FUNCTIONS
 from ablate.study.resolving import resolve
@@ -34,8 +35,21 @@ def test_the_config_is_locked():
         cfg.stesp = 3
     with pytest.raises(AttributeError, match='Did you mean "steps"'):
         cfg.train.stesp = 3
-    with pytest.raises(TypeError, match="override field"):
-        cfg.train.steps = "many"
+
+
+def test_a_config_takes_values_of_every_kind_that_resolves():
+    cfg = base_config()
+    cfg.seeds = (7, 3)
+    cfg.recipe.norm = "batch"
+    cfg.report.margin = 1
+    cfg.vary.clip = ["value"]
+    spec = resolve(cfg)
+    assert spec.seeds == (7, 3)
+    assert spec.recipe["norm"].name == "batch"
+    assert spec.report.margin == 1
+    cfg.train.steps = "many"
+    with pytest.raises(ConfigError, match=r"train\.steps: expected an integer of 1 or more, got 'many'"):
+        resolve(cfg)
 
 
 def test_two_configs_share_nothing():

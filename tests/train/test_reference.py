@@ -4,6 +4,7 @@ The tests take from the project the initial parameters and, through `ablate.data
 network, loss, schedule and optimizer are written here from the formulas of the documentation.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -112,7 +113,8 @@ def expected(model: nn.Module, params: Any, extra: Any, steps: int) -> dict[str,
         chosen = learn[positions]
         (loss, extra), grads = gradient(params, extra, pixels(data.images[chosen]), data.labels[chosen])
         decayed = jax.tree.map(lambda g, w: g + WEIGHT * w if w.ndim > 1 else g, grads, params)
-        velocity = jax.tree.map(lambda v, g, lr=float(rate(step)): BETA * v - lr * g, velocity, decayed)
+        pushed = jax.tree.map(functools.partial(jnp.multiply, float(rate(step))), decayed)
+        velocity = jax.tree.map(lambda v, push: BETA * v - push, velocity, pushed)
         params = jax.tree.map(jnp.add, params, velocity)
         found["train_loss"].append(float(loss))
         found["val_loss"].append(float(measure(params, extra, data.images[held], data.labels[held])))

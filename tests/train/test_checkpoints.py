@@ -1,0 +1,190 @@
+"""Checkpoints: going on from one equals never having stopped, and a damaged one costs no more than its time."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from ablate import choice
+from ablate.planning import Plan
+from ablate.train.checkpoints import Checkpoints, clear
+from ablate.train.lanes import Lanes
+from ablate.train.loop import Job, Loop, Moment
+from tests.train.small import Trained, identical, job_of, kept, lanes_of, planned, small_config, train
+
+MEMBERS, WIDTH = 3, 4
+# Another number of devices is another number of lanes on each, which XLA compiles into other loops: test_lanes.py.
+ROUNDING = 5e-6
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    """A study whose state has everything: running statistics, momentum, averaged weights, a history."""
+    cfg = small_config(vary={"dropout": (choice("dropout", rate=0.3),)})
+    cfg.recipe.norm = choice("batch")
+    cfg.recipe.optimizer = choice("momentum", learning_rate=0.1, beta=0.9)
+    cfg.recipe.average = choice("ema", decay=0.9)
+    return planned(cfg)
+
+
+@pytest.fixture(scope="module")
+def lanes(plan) -> Lanes:
+    return lanes_of(plan)
+
+
+@pytest.fixture(scope="module")
+def job(plan) -> Job:
+    return job_of(plan, range(MEMBERS), WIDTH)
+
+
+@pytest.fixture(scope="module")
+def whole(lanes, job) -> Trained:
+    """The wave without interruption."""
+    return train(lanes, job)
+
+
+def go_on(lanes: Lanes, job: Job, moment: Moment) -> Trained:
+    """Trains the rest of a wave, as a new process would."""
+    loop = Loop(lanes, job)
+    moments = tuple(kept(later) for later in loop.moments(moment))
+    return Trained(moment, moments, tuple(loop.results(moments[-1] if moments else moment)))
+
+
+def save_and_find(folder: Path, moment: Moment, lanes: Lanes, job: Job) -> Moment:
+    """What a later process finds of a moment."""
+    Checkpoints(folder).save(moment, MEMBERS)
+    found = Checkpoints(folder).latest(Loop(lanes, job).start(), MEMBERS)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("k", range(5))
+def test_going_on_from_any_moment_equals_never_having_stopped(lanes, job, whole, tmp_path, k):
+    assert [(moment.step, moment.evaluated) for moment in whole.moments] == [(0, 1), (10, 1), (10, 2), (20, 2), (20, 3)]
+    found = save_and_find(tmp_path / "wave", whole.moments[k], lanes, job)
+    assert (found.step, found.evaluated) == whole.moments[k][:2]
+    assert identical(jax.tree.leaves(found.state), jax.tree.leaves(whole.moments[k].state))  # padding lanes as well
+    assert jax.tree.structure(found.state) == jax.tree.structure(whole.moments[k].state)
+    ended = go_on(lanes, job, found)
+    assert ended.results == whole.results
+    if k < 4:
+        assert identical(jax.tree.leaves(ended.end.state), jax.tree.leaves(whole.end.state))
+
+
+def test_going_on_step_by_step_equals_never_having_stopped(plan, job, tmp_path):
+    lanes, job = lanes_of(plan, "solo"), job_of(plan, [0, 2], 2)
+    whole = train(lanes, job)
+    moment = whole.moments[6]
+    assert (moment.step, moment.evaluated) == (6, 1)  # between two evaluations, in the middle of a mean
+    Checkpoints(tmp_path / "wave").save(moment, 2)
+    found = Checkpoints(tmp_path / "wave").latest(Loop(lanes, job).start(), 2)
+    assert found is not None
+    assert found.step == 6
+    assert go_on(lanes, job, found).results == whole.results
+
+
+def test_padding_lanes_are_not_stored_and_come_back_as_copies(lanes, job, whole, tmp_path):
+    found = save_and_find(tmp_path / "wave", whole.moments[2], lanes, job)
+    for leaf in jax.tree.leaves(found.state):
+        assert len(leaf) == WIDTH
+        np.testing.assert_array_equal(leaf[WIDTH - 1], leaf[MEMBERS - 1])
+    stored = Checkpoints(tmp_path / "wave")._manager.restore(whole.moments[2].step * 2 + 2)
+    assert {len(leaf) for leaf in stored["state"]} == {MEMBERS}
+
+
+def test_a_checkpoint_goes_on_with_another_number_of_devices(plan, lanes, job, whole, tmp_path):
+    Checkpoints(tmp_path / "wave").save(whole.moments[2], MEMBERS)
+    alone, narrow = lanes_of(plan, devices=1), job_of(plan, range(MEMBERS), MEMBERS)
+    found = Checkpoints(tmp_path / "wave").latest(Loop(alone, narrow).start(), MEMBERS)
+    assert found is not None
+    for ours, wanted in zip(go_on(alone, narrow, found).results, whole.results, strict=True):
+        assert ours.curves["train_loss"][:2] == wanted.curves["train_loss"][:2]
+        np.testing.assert_allclose(ours.metrics["test_loss"], wanted.metrics["test_loss"], rtol=ROUNDING)
+
+
+def test_only_the_newest_is_kept_and_a_finished_wave_leaves_nothing(lanes, job, whole, tmp_path):
+    checkpoints = Checkpoints(tmp_path / "all" / "wave")
+    start = Loop(lanes, job).start()
+    assert checkpoints.latest(start, MEMBERS) is None
+    for moment in whole.moments[:3]:
+        checkpoints.save(moment, MEMBERS)
+    assert len([path for path in (tmp_path / "all" / "wave").iterdir() if path.is_dir()]) == 1
+    found = Checkpoints(tmp_path / "all" / "wave").latest(start, MEMBERS)
+    assert found is not None
+    assert found[:2] == (10, 2)
+    checkpoints.remove()
+    assert list((tmp_path / "all").iterdir()) == []
+    clear(tmp_path / "all")
+    assert not (tmp_path / "all").exists()
+    clear(tmp_path / "all")  # nothing there: nothing to do
+
+
+def truncate(step: Path) -> None:
+    for path in step.rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(step: Path) -> None:
+    shutil.rmtree(step)
+    step.mkdir()
+
+
+def lose_metadata(step: Path) -> None:
+    for name in ("_CHECKPOINT_METADATA", "_METADATA", "manifest.ocdbt"):
+        for path in step.rglob(name):
+            path.unlink()
+
+
+def lose_numbers(step: Path) -> None:
+    for folder in step.rglob("d"):
+        shutil.rmtree(folder)
+
+
+def fill_with_zeros(step: Path) -> None:
+    for path in step.rglob("*"):
+        if path.is_file():
+            path.write_bytes(bytes(path.stat().st_size))
+
+
+def hold_other_numbers(step: Path) -> None:
+    """As if the code had changed the state without the fingerprint noticing."""
+    folder = step.parent
+    shutil.rmtree(folder)
+    Checkpoints(folder)._manager.save(2, args=_other_tree(), force=True)
+
+
+def _other_tree():
+    import orbax.checkpoint as ocp
+
+    return ocp.args.StandardSave({"step": np.array(1), "state": [np.zeros(3)]})
+
+
+# Orbax reads all arrays at once; when the first one fails, the others have nobody left to tell that they failed too.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("damage", [truncate, empty, lose_metadata, lose_numbers, fill_with_zeros, hold_other_numbers])
+def test_a_damaged_checkpoint_is_no_checkpoint(lanes, job, whole, tmp_path, caplog, damage: Callable[[Path], None]):
+    folder, start = tmp_path / "wave", Loop(lanes, job).start()
+    Checkpoints(folder).save(whole.moments[2], MEMBERS)
+    (step,) = [path for path in folder.iterdir() if path.is_dir()]
+    damage(step)
+    checkpoints = Checkpoints(folder)
+    assert checkpoints.latest(start, MEMBERS) is None
+    assert [record.name for record in caplog.records if "starting again" in record.message] == ["ablate"]
+    checkpoints.save(whole.moments[0], MEMBERS)  # earlier than the damaged one
+    found = Checkpoints(folder).latest(start, MEMBERS)
+    assert found is not None
+    assert found[:2] == (0, 1)
+
+
+@pytest.mark.parametrize("name", ["9.orbax-checkpoint-tmp-3", "junk", "members.json"])
+def test_what_a_killed_writer_leaves_beside_a_checkpoint_hides_nothing(lanes, job, whole, tmp_path, name):
+    folder = tmp_path / "wave"
+    Checkpoints(folder).save(whole.moments[2], MEMBERS)
+    (folder / name).mkdir()
+    found = Checkpoints(folder).latest(Loop(lanes, job).start(), MEMBERS)
+    assert found is not None
+    assert found[:2] == (10, 2)

@@ -1,0 +1,75 @@
+"""The number of devices is not part of a result.
+
+With one lane on each device every device runs the same compiled code, so the tables are equal to the byte. Where lanes
+share a device, XLA compiles other loops for other numbers of lanes and rounds differently: see test_lanes.py.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ablate.report.tables import METRICS
+from tests.shell import PATIENCE, ROOT, environment, tables
+
+LAYOUT = ("lanes", "devices")  # columns that say how a study was spread
+ROUNDING = 5e-6
+
+SCRIPT = """
+import sys
+
+import jax
+
+jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
+
+import ablate
+from ablate import base_config, choice
+
+for lanes in (1, 0):
+    cfg = base_config()
+    cfg.model = choice("mlp", widths=(8,))
+    cfg.recipe.norm = choice("batch")
+    cfg.vary.dropout = (choice("dropout", rate=0.3),)
+    cfg.vary.optimizer = (choice("momentum", learning_rate=0.05), choice("sgd", learning_rate=1e30))
+    cfg.train.update(steps=20, eval_every=8, batch_size=32, lanes=lanes)
+    cfg.seeds = 2
+    ablate.run(cfg, f"{sys.argv[2]}/{lanes}", strategy="scan")
+assert len(jax.devices()) == int(sys.argv[1])
+"""
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory) -> dict[int, Path]:
+    """The study on one, two and eight devices."""
+    found = {count: tmp_path_factory.mktemp(f"devices-{count}") for count in (1, 2, 8)}
+    for count, folder in found.items():
+        words = [sys.executable, "-c", SCRIPT, str(count), str(folder)]
+        inherited = environment()
+        del inherited["JAX_NUM_CPU_DEVICES"]
+        done = subprocess.run(
+            words, env=inherited, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    return found
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_tables_are_the_same_with_a_lane_per_device(folders, count):
+    alone, spread = (tables(folders[n] / "1", without=LAYOUT) for n in (1, count))
+    assert len(alone["cells.csv"]) == 8
+    assert spread == alone
+    study = json.loads((folders[count] / "1" / "study.json").read_text())
+    (program,) = study["programs"]
+    assert (program["devices"], program["lanes"], program["waves"]) == (count, count, 8 // count)
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_tables_are_the_same_to_rounding_where_lanes_share_a_device(folders, count):
+    alone, spread = (tables(folders[n] / "0", without=LAYOUT)["cells.csv"] for n in (1, count))
+    for ours, wanted in zip(spread, alone, strict=True):
+        numbers = [float(ours.pop(name) or "nan") for name in METRICS]
+        np.testing.assert_allclose(numbers, [float(wanted.pop(name) or "nan") for name in METRICS], rtol=ROUNDING)
+        assert ours == wanted
