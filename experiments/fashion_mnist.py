@@ -16,6 +16,7 @@ def get_config():
     cfg.recipe.init = choice("he")
     cfg.recipe.norm = choice("batch")
     cfg.recipe.optimizer = choice("momentum", learning_rate=0.1, beta=0.9)
+    cfg.recipe.schedule = choice("cosine", warmup=50.0)
     cfg.train.steps = 500
     cfg.train.batch_size = 64
     cfg.train.eval_every = 100
@@ -25,5 +26,5 @@ def get_config():
     cfg.vary.target = (choice("smooth_labels", alpha=0.1),)
     cfg.vary.decay = (choice("coupled", weight=5e-4),)
     cfg.vary.optimizer = (choice("adam", learning_rate=3e-3),)
-    cfg.vary.schedule = (choice("cosine", warmup=50.0),)
+    cfg.vary.schedule = (choice("constant"),)
     return cfg

@@ -1,4 +1,4 @@
-"""Two virtual devices, no silent promotion of ranks, and a cache of the tests' own: set up before JAX starts.
+"""Two virtual devices, no silent promotion of ranks, and folders of the tests' own: set up before JAX starts.
 
 Promotion of dtypes is strict in the folders of tricks and models; training merges clu's metrics, which count in int32.
 """
@@ -11,6 +11,7 @@ import tempfile
 CACHE = tempfile.mkdtemp(prefix="ablate-tests-")
 atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
 os.environ["XDG_CACHE_HOME"] = CACHE
+os.environ["TFDS_DATA_DIR"] = os.path.join(CACHE, "tensorflow_datasets")
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # or `ablate` asks for one per core, and JAX has started already
 
 import jax  # noqa: E402  # after its environment

@@ -2,6 +2,7 @@
 
 import sys
 import types
+from typing import ClassVar
 
 import pytest
 
@@ -13,7 +14,7 @@ from ablate.tensorboard import write_tensorboard
 class Recorder:
     """Stands for clu's SummaryWriter."""
 
-    made: dict = {}
+    made: ClassVar[dict] = {}
 
     def __init__(self, folder):
         self.scalars, self.hparams, self.closed = [], None, False

@@ -66,8 +66,8 @@ def _builder(name: str) -> Any:
     if not builder.data_path.exists():
         _prepare(builder, name)
     features: Any = builder.info.features or ()
-    if not {"image", "label"} <= set(features):
-        raise DataError(f"data.name: {name!r} has no image and label features; ablate trains image classifiers")
+    if not {"image", "label"} <= set(features) or getattr(features["label"], "num_classes", None) is None:
+        raise DataError(f"data.name: {name!r} has no image and class label; ablate trains image classifiers")
     return builder
 
 
@@ -79,7 +79,7 @@ def _unknown(name: str) -> str:
     known = ["digits", *tfds.list_builders(with_community_datasets=False)]
     near = difflib.get_close_matches(name.lower(), known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"data.name: {name!r} is neither a data set of ablate (digits) nor one that tensorflow-datasets can read{hint}"
+    return f"data.name: {name!r} is neither a data set of ablate nor one that tensorflow-datasets can read{hint}"
 
 
 def _prepare(builder: Any, name: str) -> None:

@@ -34,10 +34,11 @@ class Written(ConfigDict):
         super().__init__(content, type_safe=False, allow_dotted_keys=True, sort_keys=False)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        fresh = self._fields.get(key) == ()
+        fields: Any = self._fields
+        fresh = fields.get(key) == ()
         super().__setitem__(key, value)
         if fresh:
-            self._fields[key] = self._fields.pop(key)
+            fields[key] = fields.pop(key)
 
 
 def base_config() -> ConfigDict:

@@ -128,8 +128,9 @@ def _override(cfg: ConfigDict, key: str, value: Any) -> str | None:
         current = config_path.get_value(leaf, parent) if index else parent.get(leaf)
         if isinstance(current, ConfigDict) and "name" in current and isinstance(value, str):
             value = ConfigDict({"name": value}, sort_keys=False)
-        if index and isinstance(parent[known], tuple):
-            key, value = key[: key.rindex("[")], _with_element(parent[known], int(index[:-1]), value)
+        items: Any = parent[known] if index else None
+        if isinstance(items, tuple):
+            key, value = key[: key.rindex("[")], _with_element(items, int(index[:-1]), value)
         config_path.set_value(key, cfg, value, accept_new_attributes=True)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
         return f"{key}: {_last_words(error)}"

@@ -36,7 +36,8 @@ class Checkpoints:
                 return None
             found = self._manager.restore(newest, args=ocp.args.StandardRestore(_as_tree(like, members)))
         except Exception as error:  # Orbax raises whatever its parsers meet
-            logging.getLogger("ablate").warning("%s: unreadable (%s), starting again", self._folder, type(error).__name__)
+            reason = type(error).__name__
+            logging.getLogger("ablate").warning("%s: unreadable (%s), starting again", self._folder, reason)
             self.remove()
             self._manager = _manager(self._folder)
             return None

@@ -39,7 +39,7 @@ class Executable:
     def __init__(self, function: Callable[..., Any], donate: tuple[int, ...] = (), *, once: bool = False):
         self._jitted = jax.jit(function, donate_argnums=donate)
         # Code that runs once is not worth optimising: the initial values of a ResNet compile in 1 s instead of 8.
-        self._options = {"xla_backend_optimization_level": 1} if once else None
+        self._options: Any = {"xla_backend_optimization_level": 1} if once else None
         self._compiled: Any = None
         self.seconds = 0.0
 

@@ -208,7 +208,7 @@ def _offset(kind: type, offsets: Tree, seen: dict[str, Array], call, args, kwarg
 
 def _average(values: Array, weights: Array) -> clu_metrics.Average:
     """Total and count of the values of weight 1, both float32; clu counts in integers."""
-    found = clu_metrics.Average.from_model_output(values, weights > 0)
+    found: Any = clu_metrics.Average.from_model_output(values, weights > 0)
     return found.replace(count=found.count.astype(jnp.float32))
 
 
