@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from ablate.data.dataset import Dataset
+from ablate.data.dataset import DataError, Dataset
 from ablate.data.digits import digits
 from ablate.data.sampling import NOISE_KINDS, Draws, Sampling, Split, positions, split
-from ablate.data.tfds_source import DataError, cache_root, tfds_dataset
+from ablate.data.tfds_source import cache_root, tfds_dataset
 
 DATASETS: dict[str, Callable[..., Dataset]] = {"digits": digits}
 SAMPLING = Sampling

@@ -2,9 +2,14 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Int32, UInt8
+
+
+class DataError(ValueError):
+    """A data set that cannot be used, with one line that says what to do."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,6 +18,9 @@ class Dataset:
 
     `images` and `labels` are the pool that a seed splits into training and validation; `test_*` are read once,
     at the end of training.
+
+    Raises:
+        DataError: what is given is something else.
     """
 
     name: str
@@ -22,6 +30,17 @@ class Dataset:
     test_labels: Int32[np.ndarray, " test"]
     classes: int
     description: str
+
+    def __post_init__(self) -> None:
+        """Says in one line what a data set of the user's own got wrong."""
+        pool, test = (self.images, self.labels), (self.test_images, self.test_labels)
+        problems = [*_problems("", *pool, self.classes), *_problems("test_", *test, self.classes)]
+        if not problems and self.images.shape[1:] != self.test_images.shape[1:]:
+            problems = [
+                f"images are {self.images.shape[1:]} and test_images {self.test_images.shape[1:]}; make them alike"
+            ]
+        if problems:
+            raise DataError(f"data: {'; '.join(problems)}")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -36,3 +55,12 @@ class Dataset:
             total.update(str(array.shape).encode())
             total.update(np.ascontiguousarray(array).data)
         return total.hexdigest()[:16]
+
+
+def _problems(part: str, images: np.ndarray, labels: np.ndarray, classes: int) -> Iterator[str]:
+    if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
+        yield f"{part}images must be uint8 [n, height, width, channels], got {images.dtype} {images.shape}"
+    if not np.issubdtype(labels.dtype, np.integer) or labels.shape != images.shape[:1]:
+        yield f"{part}labels must be one integer per image, got {labels.dtype} {labels.shape}"
+    elif len(labels) and (labels.min() < 0 or labels.max() >= classes):
+        yield f"{part}labels must lie from 0 to {classes - 1}, got {labels.min()} to {labels.max()}"

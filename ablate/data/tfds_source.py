@@ -10,11 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ablate.data.dataset import Dataset
-
-
-class DataError(ValueError):
-    """A data set that cannot be used, with one line that says what to do."""
+from ablate.data.dataset import DataError, Dataset
 
 
 def tfds_dataset(name: str, size: int = 0, split: str = "train", test_split: str = "test") -> Dataset:

@@ -16,6 +16,8 @@ from ml_collections.config_flags import config_path
 from ablate.study.problems import ConfigError, unknown
 from ablate.study.resolving import resolve
 
+CHOICES = ("model", "data", "recipe", "vary")  # below these keys stand choices
+
 
 def load_config(path: str, overrides: Sequence[tuple[str, str]] = ()) -> ConfigDict:
     """Loads `file.py` or `file.py:argument` and applies `(key, text)` overrides; the result is locked.
@@ -118,6 +120,9 @@ def _override(cfg: ConfigDict, key: str, value: Any) -> str | None:
         parent = config_path.get_value(parent_key, cfg) if parent_key else cfg
     except (AttributeError, KeyError, IndexError, ValueError):
         return _first_unknown(cfg, key)
+    if isinstance(parent, str) and re.split(r"\W", key)[0] in CHOICES:  # a bare name, which now gets arguments
+        _override(cfg, parent_key, ConfigDict({"name": parent}, sort_keys=False))
+        parent = config_path.get_value(parent_key, cfg)
     known, _, index = leaf.partition("[")
     if not isinstance(parent, ConfigDict) or (known not in parent and "name" not in parent and parent_key != "arms"):
         return _first_unknown(cfg, key)

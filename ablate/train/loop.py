@@ -219,6 +219,7 @@ def _result(
     last = {name: curves[name][:, lane] for name in ("val_accuracy", "val_loss", "train_loss")}
     metrics = {name: _number(values[lane]) for name, values in found.items()}
     metrics |= {name: _number(_last_finite(values)) for name, values in last.items()}
+    metrics["initial_loss"] = _number(curves["val_loss"][0, lane])  # a sanity check: near log C
     return Result(
         status="diverged" if diverged else "done",
         metrics=dict.fromkeys(metrics) if diverged else metrics,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from ablate.data import DATASETS, digits
+from ablate.data import DATASETS, DataError, Dataset, digits
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,9 @@ def test_the_fingerprint_tells_content(found):
         dataclasses.replace(found, labels=found.labels[::-1]),
         dataclasses.replace(found, test_images=found.test_images[::-1]),
         dataclasses.replace(found, test_labels=found.test_labels[::-1]),
-        dataclasses.replace(found, images=found.images.reshape(-1, 4, 16, 1)),
+        dataclasses.replace(
+            found, images=found.images.reshape(-1, 4, 16, 1), test_images=found.test_images.reshape(-1, 4, 16, 1)
+        ),
         digits(0.5),
     ]
     prints = {data.fingerprint() for data in (found, *changed)}
@@ -74,6 +76,55 @@ def test_the_fingerprint_does_not_tell_names_or_layout(found):
     strided = np.asfortranarray(found.images)
     same = dataclasses.replace(found, name="other", description="other", images=strided)
     assert same.fingerprint() == found.fingerprint()
+
+
+def made(**changes):
+    content = {
+        "name": "mine", "images": np.zeros((6, 4, 4, 1), np.uint8), "labels": np.zeros(6, np.int64), "classes": 2,
+        "test_images": np.zeros((3, 4, 4, 1), np.uint8), "test_labels": np.ones(3, np.int32), "description": "",
+    }  # fmt: skip
+    return Dataset(**(content | changes))
+
+
+def test_a_data_set_of_ones_own():
+    assert made().shape == (4, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"images": np.zeros((6, 4, 4, 1), np.float32)},
+            "images must be uint8 [n, height, width, channels], got float32",
+        ),
+        (
+            {"test_images": np.zeros((3, 4, 4), np.uint8)},
+            "test_images must be uint8 [n, height, width, channels], got uint",
+        ),
+        ({"labels": np.zeros(5, np.int32)}, "labels must be one integer per image, got int32 (5,)"),
+        ({"labels": np.zeros((6, 2), np.int32)}, "labels must be one integer per image, got int32 (6, 2)"),
+        ({"labels": np.zeros(6)}, "labels must be one integer per image, got float64 (6,)"),
+        ({"labels": np.full(6, 2)}, "labels must lie from 0 to 1, got 2 to 2"),
+        ({"test_labels": np.full(3, -1)}, "test_labels must lie from 0 to 1, got -1 to -1"),
+        (
+            {"test_images": np.zeros((3, 5, 4, 1), np.uint8)},
+            "images are (4, 4, 1) and test_images (5, 4, 1); make them",
+        ),
+        (
+            {"test_images": np.zeros((0, 4, 4, 1), np.uint8), "test_labels": np.zeros(0, int)},
+            "test_images must be uint8",
+        ),
+    ],
+)
+def test_a_data_set_that_cannot_be_used(changes, words):
+    with pytest.raises(DataError) as caught:
+        made(**changes)
+    assert str(caught.value).startswith(f"data: {words}")
+
+
+def test_several_mistakes_are_told_together():
+    with pytest.raises(DataError, match=r"images must be uint8 .*; test_labels must lie from 0 to 1"):
+        made(images=np.zeros((6, 16)), test_labels=np.full(3, 5))
 
 
 def test_the_table_of_data_sets():

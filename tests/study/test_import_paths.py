@@ -170,9 +170,10 @@ def test_optional_arguments(package):
     assert loss.arguments["anything"] == "else"
 
 
-def test_any_other_name_of_data_is_left_to_tensorflow_datasets():
-    chosen = spec_with(data=choice("cifar10", size=16)).data
-    assert chosen.name == "cifar10"
+@pytest.mark.parametrize("name", ["cifar10", "cifar10:3.0.2", "cifar10:3.*.*", "glue/cola:1.0.0", "digit", "a b"])
+def test_any_other_name_of_data_is_left_to_tensorflow_datasets(name):
+    chosen = spec_with(data=choice(name, size=16)).data
+    assert chosen.name == name
     assert chosen.arguments == {
         "size": 16, "split": "train", "test_split": "test",
         "validation": 0.15, "label_noise": 0.0, "noise_kind": "symmetric", "per_class": 0,

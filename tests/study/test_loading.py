@@ -165,6 +165,27 @@ def test_arguments_given_with_a_new_element_stay_in_any_order(experiment):
         assert list(resolve(cfg).vary) == ["norm", "clip"]
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [("vary.clip[0].max_value", "2.0")],
+        [("vary.clip", "('value',)"), ("vary.clip[0].max_value", "2.0")],
+        [("vary.clip[0].max_value", "2.0"), ("vary.clip[0]", "'value'")],
+    ],
+)
+def test_a_bare_name_can_be_given_arguments(experiment, overrides):
+    cfg = load_config(experiment(), overrides)
+    assert [chosen.label() for chosen in resolve(cfg).vary["clip"]] == ["value(max_value=2)"]
+
+
+def test_a_bare_name_in_the_recipe_can_be_given_arguments(experiment):
+    body = "    cfg = base_config()\n    cfg.recipe.norm = 'group'\n    cfg.model = 'mlp'\n    return cfg\n"
+    cfg = load_config(experiment(body), [("recipe.norm.groups", "2"), ("model.widths", "(8,)")])
+    assert cfg.recipe.norm.to_dict() == {"name": "group", "groups": 2}
+    assert cfg.model.to_dict() == {"name": "mlp", "widths": (8,)}
+    assert problems_of(experiment(body), ("design.more", "2"))[0].startswith("design.more: unknown key 'more'")
+
+
 def test_a_whole_axis(experiment):
     cfg = load_config(
         experiment(), [("vary.norm", "('batch', 'layer')"), ("vary.clip", "()"), ("vary.bias", "('zeros',)")]

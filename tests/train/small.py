@@ -1,7 +1,8 @@
 """Small studies on the bundled digits and single waves of their cells: what the tests of training run."""
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -99,17 +100,17 @@ def identical(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> bool
     )
 
 
-class Compiles:
-    """Names of the functions that XLA compiles, as JAX's own monitoring tells them: jit(advance), jit(close), ..."""
+@contextlib.contextmanager
+def compiled_functions() -> Iterator[list[str]]:
+    """Names of what XLA compiles meanwhile, as JAX's own monitoring tells them: jit(advance), jit(close), ..."""
+    names: list[str] = []
 
-    def __init__(self):
-        self.names: list[str] = []
-        jax.monitoring.register_event_duration_secs_listener(self._note)
-
-    def _note(self, event: str, seconds: float, **details: Any) -> None:
+    def note(event: str, seconds: float, **details: Any) -> None:
         if event == "/jax/core/compile/backend_compile_duration":
-            self.names.append(str(details.get("fun_name")))
+            names.append(str(details.get("fun_name")))
 
-    def stop(self) -> None:
-        """Listens no longer."""
-        jax.monitoring.unregister_event_duration_listener(self._note)
+    jax.monitoring.register_event_duration_secs_listener(note)
+    try:
+        yield names
+    finally:
+        jax.monitoring.unregister_event_duration_listener(note)

@@ -10,7 +10,17 @@ from ablate import choice
 from ablate.planning import Plan
 from ablate.running import execute
 from ablate.train.lanes import Lanes
-from tests.train.small import Compiles, Trained, identical, job_of, lanes_of, planned, small_config, train, train_all
+from tests.train.small import (
+    Trained,
+    compiled_functions,
+    identical,
+    job_of,
+    lanes_of,
+    planned,
+    small_config,
+    train,
+    train_all,
+)
 
 # XLA compiles a step of one lane, three lanes and six lanes into different loops and orders their sums differently, so
 # results agree to the rounding of float32 and what 20 steps make of it. Measured: 6e-7 at most, relative.
@@ -150,12 +160,9 @@ def test_a_study_of_numbers_compiles_its_step_once(tmp_path):
     cfg = small_config(vary={"optimizer": rates, "target": smoothing})
     cfg.train.lanes = 1  # 12 cells in 6 waves of a lane per device
     plan = planned(cfg)
-    compiles = Compiles()
-    try:
+    with compiled_functions() as names:
         rows = execute(plan, tmp_path)
-    finally:
-        compiles.stop()
-    counts = Counter(compiles.names)
+    counts = Counter(names)
     assert len(plan.programs) == 1
     assert len(plan.programs[0].waves) == 6
     assert {row["status"] for row in rows} == {"done"}
@@ -170,12 +177,9 @@ def test_a_second_wave_compiles_nothing(plan):
     assert lanes.step_compiles == 1
     assert len(lanes.executables) == 4
     assert sorted(lanes.new_compiles()) == sorted(executable.seconds for executable in lanes.executables)
-    compiles = Compiles()
-    try:
+    with compiled_functions() as names:
         for cells in ([2, 3], [4, 5], [1]):
             train(lanes, job_of(plan, cells, 2))
-    finally:
-        compiles.stop()
-    assert compiles.names == []
+    assert names == []
     assert lanes.new_compiles() == []
     assert lanes.step_compiles == 1

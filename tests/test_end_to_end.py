@@ -1,0 +1,125 @@
+"""Every experiment, shrunk, from the command line to its reports, and the same from Python."""
+
+import csv
+import json
+import math
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import ablate
+from ablate.cli import main
+from ablate.store import read_json
+from tests.shell import ROOT, jax_as_it_was
+from tests.train.small import compiled_functions, small_config
+
+EXPERIMENTS = sorted(path for path in (ROOT / "experiments").glob("*.py"))
+# Twenty steps, two seeds, a few units, and data that comes with the package.
+SHRUNK = [
+    "--config.train.steps=20",
+    "--config.train.eval_every=10",
+    "--config.seeds=2",
+    "--config.data.name=digits",
+    "--config.model.name=mlp",
+    "--config.model.widths=(8,)",
+]
+TABLES = ("cells.csv", "summary.csv", "report.md", "report.html", "report.tex")
+
+
+@pytest.fixture(autouse=True)
+def _jax_as_it_was():
+    with jax_as_it_was():
+        yield
+
+
+def shrunk(experiment: str, directory: Path) -> list[str]:
+    return ["run", f"--config={ROOT / 'experiments' / experiment}", f"--workdir={directory}", *SHRUNK]
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """Every file of a report."""
+    names = [*TABLES, *(str(path.relative_to(directory)) for path in (directory / "figures").iterdir())]
+    return {name: (directory / name).read_bytes() for name in names}
+
+
+@pytest.mark.parametrize("experiment", [path.name for path in EXPERIMENTS])
+def test_an_experiment_from_start_to_end(experiment, tmp_path, capsys):
+    with compiled_functions() as compiled:
+        assert main(shrunk(experiment, tmp_path)) == 0
+    said = capsys.readouterr()
+    study, progress = read_json(tmp_path / "study.json"), read_json(tmp_path / "progress.json")
+    cells = len(study["arms"]) * 2
+    assert f"{cells} of {cells} cells done" in said.out
+    assert f"{cells} cells, 0 already finished" in said.err
+
+    # Files: DESIGN.md, section 9.
+    assert {path.name for path in tmp_path.iterdir()} >= {"study.json", "environment.json", "cells", "figures", *TABLES}
+    assert not (tmp_path / "checkpoints").exists()
+    assert sorted(path.stem for path in (tmp_path / "cells").iterdir()) == sorted(c["cell"] for c in study["cells"])
+    with open(tmp_path / "cells.csv", newline="") as file:
+        assert [row["status"] for row in csv.DictReader(file)] == ["done"] * cells
+    with open(tmp_path / "summary.csv", newline="") as file:
+        assert [row["arm"] for row in csv.DictReader(file)] == [arm["name"] for arm in study["arms"]]
+    assert study["name"] == Path(experiment).stem
+    assert study["question"].endswith("?") or "?" in study["question"]
+
+    # Programs: each compiles its step once, and the log has counted as JAX has.
+    assert Counter(compiled)["jit(advance)"] == len(study["programs"])
+    assert (
+        progress["compiles"]
+        == sum(Counter(compiled)[f"jit({name})"] for name in ("advance", "evaluate", "close"))
+        + (Counter(compiled)["jit(<lambda>)"])
+    )
+
+    rows = ablate.load(tmp_path)
+    assert len(rows) == cells
+    assert all(math.isfinite(value) for row in rows for value in row["metrics"].values())
+    frame = rows.to_pandas()
+    assert len(frame) == cells
+    assert {"cell", "arm", "seed", "status", "test_accuracy", "parameters", "steps_per_second"} <= set(frame.columns)
+    assert frame.groupby("arm").test_accuracy.mean().between(0, 1).all()
+
+    before = contents(tmp_path)
+    assert main(["report", str(tmp_path)]) == 0
+    assert {name: before[name] == content for name, content in contents(tmp_path).items()} == dict.fromkeys(
+        before, True
+    )
+
+    capsys.readouterr()
+    assert main(["status", str(tmp_path), "--json"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert status["cells"] == {"done": cells}
+    assert (status["state"], status["errors"]) == ("finished", {})
+
+
+def test_the_digits_card_is_four_programs_and_the_same_command_again_trains_nothing(tmp_path, capsys):
+    assert main(shrunk("digits.py", tmp_path)) == 0
+    study = read_json(tmp_path / "study.json")
+    assert len(study["arms"]) == 17
+    assert sorted(len(program["arms"]) for program in study["programs"]) == [1, 1, 1, 14]
+    # Per program the step, the evaluation, its end and the initial values, which the largest makes in three ways.
+    assert read_json(tmp_path / "progress.json")["compiles"] == 4 * 4 + 2
+    rows = {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
+    tables = {name: (tmp_path / name).read_bytes() for name in ("cells.csv", "summary.csv")}
+    with compiled_functions() as compiled:
+        assert main(shrunk("digits.py", tmp_path)) == 0
+    assert "jit(advance)" not in compiled
+    assert f"{len(rows)} already finished" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()} == rows
+    assert {name: (tmp_path / name).read_bytes() for name in tables} == tables
+
+
+def test_a_study_from_python(tmp_path):
+    rows = ablate.run(small_config(), tmp_path / "study")
+    assert [(row["arm"], row["seed"], row["status"]) for row in rows] == [
+        ("baseline", 0, "done"),
+        ("baseline", 1, "done"),
+        ("target=smooth_labels(alpha=0.1)", 0, "done"),
+        ("target=smooth_labels(alpha=0.1)", 1, "done"),
+    ]
+    assert list(ablate.load(tmp_path / "study")) == list(rows)
+    assert rows[0]["curves"]["step"] == [0, 10, 20]
+    assert (tmp_path / "study" / "report.md").exists()
+    again = ablate.run(small_config(), str(tmp_path / "study"))  # a path or a string
+    assert list(again) == list(rows)
