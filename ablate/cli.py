@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     one = _configured(commands, "run", run, "train what is missing, then report; the same command again continues")
-    one.add_argument("--workdir", type=Path, help="where results go (default: results/<experiment>)")
+    one.add_argument("--workdir", type=_folder, help="where results go (default: results/<experiment>)")
     one.add_argument(
         "--strategy", choices=("scan", "vmap", "solo", "data"), help="how programs run; chosen if not given"
     )
@@ -138,8 +138,16 @@ def _parser() -> argparse.ArgumentParser:
         commands, "check", check, "sanity checks per arm: first loss, overfits 64 examples, finite, one compile"
     )
     five = _configured(commands, "probe", probe, "activation and gradient mean and sd by layer before training")
-    five.add_argument("--workdir", type=Path, help="where probe.csv and the figure go (default: results/<experiment>)")
+    five.add_argument(
+        "--workdir", type=_folder, help="where probe.csv and its figure go (default: results/<experiment>)"
+    )
     return parser
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("empty; name a folder")
+    return Path(text)
 
 
 def _configured(commands, name: str, command, text: str) -> argparse.ArgumentParser:

@@ -118,6 +118,10 @@ def _load(spec: Spec) -> tuple[Dataset, Sampling]:
         dataset = own(spec.data.name, **arguments) if _takes_name(own) else own(**arguments)
     except DataError as error:
         raise ConfigError([*problems, str(error)]) from error
+    except Exception as error:  # a data set by import path is the user's code
+        raise ConfigError([*problems, f"data: {type(error).__name__}: {_first_line(error)}"]) from error
+    if not isinstance(dataset, Dataset):
+        raise ConfigError([*problems, f"data: {spec.data.name!r} gave a {type(dataset).__name__}; return a Dataset"])
     train, _ = split_sizes(dataset, sampling)
     if spec.train.batch_size > train:
         problems.append(f"train.batch_size: {spec.train.batch_size} is more than the {train} training images")

@@ -1,9 +1,14 @@
 """Every experiment, shrunk, from the command line to its reports, and the same from Python."""
 
+import contextlib
 import csv
+import dataclasses
+import functools
+import io
 import json
 import math
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,36 +48,66 @@ def contents(directory: Path) -> dict[str, bytes]:
     return {name: (directory / name).read_bytes() for name in names}
 
 
+@dataclasses.dataclass(frozen=True)
+class Ran:
+    """A shrunk experiment after its first run: what it said, and what JAX compiled for it."""
+
+    directory: Path
+    out: str
+    err: str
+    compiled: Counter[str]
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory) -> Callable[[str], Ran]:
+    """Runs an experiment when it is first asked for."""
+
+    @functools.cache
+    def once(experiment: str) -> Ran:
+        directory = tmp_path_factory.mktemp("experiment")
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), compiled_functions() as compiled:
+            assert main(shrunk(experiment, directory)) == 0
+        return Ran(directory, out.getvalue(), err.getvalue(), Counter(compiled))
+
+    return once
+
+
 @pytest.mark.parametrize("experiment", [path.name for path in EXPERIMENTS])
-def test_an_experiment_from_start_to_end(experiment, tmp_path, capsys):
-    with compiled_functions() as compiled:
-        assert main(shrunk(experiment, tmp_path)) == 0
-    said = capsys.readouterr()
-    study, progress = read_json(tmp_path / "study.json"), read_json(tmp_path / "progress.json")
+def test_an_experiment_from_start_to_end(experiment, ran, capsys):
+    found = ran(experiment)
+    directory, compiled = found.directory, found.compiled
+    study, progress = read_json(directory / "study.json"), read_json(directory / "progress.json")
     cells = len(study["arms"]) * 2
-    assert f"{cells} of {cells} cells done" in said.out
-    assert f"{cells} cells, 0 already finished" in said.err
+    assert f"{cells} of {cells} cells done" in found.out
+    assert f"{cells} cells, 0 already finished" in found.err
 
     # Files: DESIGN.md, section 9.
-    assert {path.name for path in tmp_path.iterdir()} >= {"study.json", "environment.json", "cells", "figures", *TABLES}
-    assert not (tmp_path / "checkpoints").exists()
-    assert sorted(path.stem for path in (tmp_path / "cells").iterdir()) == sorted(c["cell"] for c in study["cells"])
-    with open(tmp_path / "cells.csv", newline="") as file:
+    assert {path.name for path in directory.iterdir()} >= {
+        "study.json",
+        "environment.json",
+        "cells",
+        "figures",
+        *TABLES,
+    }
+    assert not (directory / "checkpoints").exists()
+    assert sorted(path.stem for path in (directory / "cells").iterdir()) == sorted(c["cell"] for c in study["cells"])
+    with open(directory / "cells.csv", newline="") as file:
         assert [row["status"] for row in csv.DictReader(file)] == ["done"] * cells
-    with open(tmp_path / "summary.csv", newline="") as file:
+    with open(directory / "summary.csv", newline="") as file:
         assert [row["arm"] for row in csv.DictReader(file)] == [arm["name"] for arm in study["arms"]]
     assert study["name"] == Path(experiment).stem
     assert study["question"].endswith("?") or "?" in study["question"]
 
     # Programs: each compiles its step once, and the log has counted as JAX has.
-    assert Counter(compiled)["jit(advance)"] == len(study["programs"])
+    assert compiled["jit(advance)"] == len(study["programs"])
     assert (
         progress["compiles"]
         == sum(Counter(compiled)[f"jit({name})"] for name in ("advance", "evaluate", "close"))
         + (Counter(compiled)["jit(<lambda>)"])
     )
 
-    rows = ablate.load(tmp_path)
+    rows = ablate.load(directory)
     assert len(rows) == cells
     assert all(math.isfinite(value) for row in rows for value in row["metrics"].values())
     frame = rows.to_pandas()
@@ -80,34 +115,34 @@ def test_an_experiment_from_start_to_end(experiment, tmp_path, capsys):
     assert {"cell", "arm", "seed", "status", "test_accuracy", "parameters", "steps_per_second"} <= set(frame.columns)
     assert frame.groupby("arm").test_accuracy.mean().between(0, 1).all()
 
-    before = contents(tmp_path)
-    assert main(["report", str(tmp_path)]) == 0
-    assert {name: before[name] == content for name, content in contents(tmp_path).items()} == dict.fromkeys(
+    before = contents(directory)
+    assert main(["report", str(directory)]) == 0
+    assert {name: before[name] == content for name, content in contents(directory).items()} == dict.fromkeys(
         before, True
     )
 
     capsys.readouterr()
-    assert main(["status", str(tmp_path), "--json"]) == 0
+    assert main(["status", str(directory), "--json"]) == 0
     status = json.loads(capsys.readouterr().out)
     assert status["cells"] == {"done": cells}
     assert (status["state"], status["errors"]) == ("finished", {})
 
 
-def test_the_digits_card_is_four_programs_and_the_same_command_again_trains_nothing(tmp_path, capsys):
-    assert main(shrunk("digits.py", tmp_path)) == 0
-    study = read_json(tmp_path / "study.json")
-    assert len(study["arms"]) == 17
-    assert sorted(len(program["arms"]) for program in study["programs"]) == [1, 1, 1, 14]
+def test_the_digits_card_is_four_programs_and_the_same_command_again_trains_nothing(ran, capsys):
+    directory = ran("digits.py").directory
+    study = read_json(directory / "study.json")
+    assert len(study["arms"]) == 16
+    assert sorted(len(program["arms"]) for program in study["programs"]) == [1, 1, 1, 13]
     # Per program the step, the evaluation, its end and the initial values, which the largest makes in three ways.
-    assert read_json(tmp_path / "progress.json")["compiles"] == 4 * 4 + 2
-    rows = {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
-    tables = {name: (tmp_path / name).read_bytes() for name in ("cells.csv", "summary.csv")}
+    assert read_json(directory / "progress.json")["compiles"] == 4 * 4 + 2
+    rows = {path: path.stat().st_mtime_ns for path in (directory / "cells").iterdir()}
+    tables = {name: (directory / name).read_bytes() for name in ("cells.csv", "summary.csv")}
     with compiled_functions() as compiled:
-        assert main(shrunk("digits.py", tmp_path)) == 0
+        assert main(shrunk("digits.py", directory)) == 0
     assert "jit(advance)" not in compiled
     assert f"{len(rows)} already finished" in capsys.readouterr().err
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()} == rows
-    assert {name: (tmp_path / name).read_bytes() for name in tables} == tables
+    assert {path: path.stat().st_mtime_ns for path in (directory / "cells").iterdir()} == rows
+    assert {name: (directory / name).read_bytes() for name in tables} == tables
 
 
 def test_a_study_from_python(tmp_path):

@@ -57,9 +57,9 @@ def test_absolute_values_replace_the_number_and_points_are_combinations():
 
 
 def test_an_arm_without_the_number_is_a_problem_since_budgets_would_differ():
-    spec, arms = spec_and_arms(config({"optimizer": {"beta": (0.5, 0.9)}}))
+    spec = resolve(config({"optimizer": {"beta": (0.5, 0.9)}}))
     with pytest.raises(ConfigError, match=r"tune.grid.optimizer.beta: unknown number of 'adam'"):
-        tuning_arms(spec, arms)
+        make_plan(spec, name="tuned")
 
 
 def test_tuning_seeds_are_never_the_study_s():

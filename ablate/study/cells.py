@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ablate.study.design import Arm
-from ablate.study.resolving import Spec
+from ablate.study.resolving import UNPAIRED_SEEDS, Spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ def cells_of(spec: Spec, arms: tuple[Arm, ...], data_fingerprint: str) -> tuple[
     cells = []
     for k, arm in enumerate(arms):
         for seed in spec.seeds:
-            draw = seed if spec.paired else (seed + k * 2**20) % 2**32
+            draw = seed if spec.paired else (seed + k * UNPAIRED_SEEDS) % 2**32
             identity = _identity(spec, arm, draw, data_fingerprint)
             cells.append(Cell(arm, seed, draw, identity, digest(identity)))
     return tuple(cells)

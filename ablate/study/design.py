@@ -135,6 +135,8 @@ def _problems(spec: Spec):
     if spec.design == "arms":
         if not spec.arms:
             yield "arms: empty; write at least one arm, for example cfg.arms = {'my arm': {'norm': choice('batch')}}"
+        if spec.vary:
+            yield f"vary: design 'arms' does not read it; choose another design, or empty vary.{next(iter(spec.vary))}"
         yield from (f"arms.{name}: the name belongs to cfg.recipe" for name in spec.arms if name == "baseline")
         shown = {name for name in spec.arms if name.strip() and name.isprintable()}
         yield from (f"arms: {name!r} is no name; write one printable line" for name in spec.arms if name not in shown)

@@ -11,6 +11,7 @@ from ablate.study.config import DESIGNS, FRACTIONS, base_config
 from ablate.study.problems import ConfigError, unknown
 from ablate.tricks import AXES
 
+UNPAIRED_SEEDS = 2**20  # arm k draws from seed + k * 2^20, which must not meet another arm's
 METRICS = {"test_accuracy": True, "test_loss": False}  # name -> higher is better
 GROUPS = ("recipe", "vary", "fraction", "tune", "train", "report")  # keys of the config that hold a group of keys
 MOST_SEEDS = 2**16
@@ -96,6 +97,8 @@ def resolve(cfg: ConfigDict) -> Spec:
         report=_reporting(content["report"], problems),
         plain=content,
     )
+    if not problems and not spec.paired and any(seed >= UNPAIRED_SEEDS for seed in spec.seeds):
+        problems.append(f"seeds: with paired = False every seed must be below {UNPAIRED_SEEDS}, got {max(spec.seeds)}")
     if problems:
         raise ConfigError(problems)
     return spec

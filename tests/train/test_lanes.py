@@ -69,14 +69,13 @@ def test_padding_and_missing_neighbours_change_nothing(plan, lanes, whole):
     assert list(trained.results) == [whole.results[0], whole.results[3]]  # no row for a padding lane
 
 
-def test_the_same_wave_again_gives_the_same_bits_also_when_compiled_anew(plan, lanes, whole):
+def test_the_same_wave_again_gives_the_same_bits(plan, lanes, whole):
     assert train(lanes, job_of(plan, range(6), 6)).results == whole.results
-    assert train(lanes_of(plan), job_of(plan, range(6), 6)).results == whole.results
 
 
 @pytest.mark.parametrize(
     ("strategy", "width", "devices"),
-    [("scan", 1, 1), ("scan", 3, 1), ("scan", 6, 1), ("scan", 2, 2), ("vmap", 6, 2), ("solo", 2, 2), ("data", 1, 2)],
+    [("scan", 1, 1), ("scan", 3, 1), ("scan", 6, 1), ("vmap", 6, 2), ("solo", 2, 2), ("data", 1, 2)],
     ids=lambda value: str(value),
 )
 def test_every_way_of_running_gives_the_same_results(plan, whole, strategy, width, devices):
@@ -103,17 +102,15 @@ def test_the_same_seed_starts_from_the_same_weights_in_every_arm(plan, whole):
     assert not any(np.array_equal(kernel[0], kernel[1]) for kernel in kernels)
 
 
-def test_the_same_seed_sees_the_same_batches_in_every_arm(plan, whole):
-    class Watching(Lanes):
-        """Notes which images and labels it is given."""
-
-        def advance(self, state, seed, hp, total, index, labels, count):
-            seen.append((index, labels))
-            return super().advance(state, seed, hp, total, index, labels, count)
-
+def test_the_same_seed_sees_the_same_batches_in_every_arm(plan, lanes, whole, monkeypatch):
     seen: list[tuple[np.ndarray, np.ndarray]] = []
-    lanes = lanes_of(plan)
-    lanes.__class__ = Watching
+    advance = lanes.advance
+
+    def watched(state, seed, hp, total, index, labels, count):
+        seen.append((index, labels))
+        return advance(state, seed, hp, total, index, labels, count)
+
+    monkeypatch.setattr(lanes, "advance", watched)
     train(lanes, job_of(plan, range(6), 6))
     assert len(seen) == 2  # chunks of 10 steps
     for index, labels in seen:
@@ -170,16 +167,16 @@ def test_a_study_of_numbers_compiles_its_step_once(tmp_path):
     assert rows.progress["compiles"] == 4  # the three, and the initial values
 
 
-def test_a_second_wave_compiles_nothing(plan):
+def test_a_second_wave_compiles_nothing_and_compiling_anew_changes_nothing(plan, whole):
     lanes = lanes_of(plan)
     assert lanes.new_compiles() == []
-    train(lanes, job_of(plan, [0, 1], 2))
-    assert lanes.step_compiles == 1
+    first = train(lanes, job_of(plan, range(6), 6))
     assert len(lanes.executables) == 4
     assert sorted(lanes.new_compiles()) == sorted(executable.seconds for executable in lanes.executables)
     with compiled_functions() as names:
         for cells in ([2, 3], [4, 5], [1]):
-            train(lanes, job_of(plan, cells, 2))
+            train(lanes, job_of(plan, cells, 6))
     assert names == []
     assert lanes.new_compiles() == []
     assert lanes.step_compiles == 1
+    assert list(first.results) == list(whole.results)
