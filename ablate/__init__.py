@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ablate.rows import load
     from ablate.running import run
-    from ablate.study import base_config, choice
+    from ablate.study import ConfigError, base_config, choice
 
-__all__ = ["base_config", "choice", "load", "run"]
+__all__ = ["ConfigError", "base_config", "choice", "load", "run"]
 
-_HOMES = {"run": "ablate.running", "load": "ablate.rows", "base_config": "ablate.study", "choice": "ablate.study"}
+_HOMES = {
+    "run": "ablate.running",
+    "load": "ablate.rows",
+    "base_config": "ablate.study",
+    "choice": "ablate.study",
+    "ConfigError": "ablate.study",
+}
 
 
 def __getattr__(name: str) -> Any:

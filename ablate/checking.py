@@ -35,7 +35,7 @@ class Check:
         """What is wrong, in words; empty where all is well."""
         found = []
         if not self.finite:
-            found.append("gradients became non-finite")
+            found.append("loss or parameters became non-finite")
         if self.first_loss is not None and self.first_loss > 2 * self.log_classes:
             found.append("first loss far above log C")
         if self.accuracy is not None and self.accuracy < 0.95:

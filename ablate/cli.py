@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ablate.commands import check, plan, probe, report, run, status, tricks
+from ablate.train.strategy import STRATEGIES
 
 EPILOG = """\
 examples:
@@ -22,7 +23,6 @@ examples:
 exit codes: 0 all done; 1 finished, some cells failed; 2 usage or config; 3 the directory is in use;
 75 interrupted, run the same command again
 """
-STRATEGIES = ("scan", "vmap", "solo", "data")
 DONE, SOME_FAILED, USAGE, IN_USE, INTERRUPTED = 0, 1, 2, 3, 75
 
 
@@ -109,14 +109,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     one = _configured(commands, "run", run, "train what is missing, then report; the same command again continues")
     one.add_argument("--workdir", type=_folder, help="where results go (default: results/<experiment>)")
-    one.add_argument(
-        "--strategy", choices=("scan", "vmap", "solo", "data"), help="how programs run; chosen if not given"
-    )
+    one.add_argument("--strategy", choices=tuple(STRATEGIES), help="how programs run; chosen if not given")
     one.add_argument("--retry-failed", action="store_true", help="train failed cells again")
     one.add_argument("--measure", action="store_true", help="afterwards time every arm in a program of its own")
     one.add_argument("--tensorboard", action="store_true", help="write curves and hyperparameters for TensorBoard too")
     two = _configured(commands, "plan", plan, "show arms, cells, programs and an estimate; train nothing")
-    two.add_argument("--strategy", choices=STRATEGIES, help="plan for this strategy")
+    two.add_argument("--strategy", choices=tuple(STRATEGIES), help="plan for this strategy")
     two.add_argument("--json", action="store_true", help="one JSON object with lists arms, cells, programs")
     text = "what is done, running, failed, diverged, left; works while a run goes on"
     three = commands.add_parser("status", help=text, description=_sentence(text))

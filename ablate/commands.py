@@ -1,6 +1,7 @@
 """The commands: from parsed flags to printed results. Heavy imports wait until a command needs them."""
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -16,22 +17,29 @@ from rich.table import Column, Table
 def run(options: argparse.Namespace) -> int:
     """`ablate run`: 0 all done, 1 some cells failed, 75 interrupted."""
     from ablate.display import display_for
-    from ablate.running import Interrupted, execute
+    from ablate.running import execute
+    from ablate.session import Interrupted
 
+    if options.tensorboard:
+        from ablate.tensorboard import check_installed
+
+        check_installed()
     plan_ = _plan(options)
     directory = options.workdir or Path("results") / plan_.name
     try:
         display = display_for(Console(stderr=True))
         rows = execute(plan_, directory, retry_failed=options.retry_failed, measure=options.measure, display=display)
-    except Interrupted:
-        print(f"ablate: interrupted; the same command continues from the checkpoint in {directory}", file=sys.stderr)
+    except Interrupted as error:
+        why = f" ({error})" if str(error) else ""
+        print(f"ablate: interrupted{why}; the same command continues what is in {directory}", file=sys.stderr)
         return 75
     if options.tensorboard:
         from ablate.tensorboard import write_tensorboard
 
         write_tensorboard(rows, directory / "tensorboard")
     _say_results(rows, directory)
-    return int(any(row["status"] not in ("done", "diverged") for row in rows))
+    untuned = (rows.study.get("tuning") or {}).get("failed", 0)
+    return int(untuned > 0 or any(row["status"] not in ("done", "diverged") for row in rows))
 
 
 def plan(options: argparse.Namespace) -> int:
@@ -53,7 +61,11 @@ def status(options: argparse.Namespace) -> int:
     """`ablate status`: counts by status, without locking."""
     from ablate.rows import Rows
 
-    rows = Rows.load(options.directory)
+    tuning = options.directory / "tuning"
+    if not (Rows.load(options.directory).study.get("tuning")) and (tuning / "study.json").exists():
+        rows = dataclasses.replace(Rows.load(tuning), progress=Rows.load(options.directory).progress)
+    else:
+        rows = Rows.load(options.directory)
     found = {row["cell"]: row["status"] for row in rows}
     progress = rows.progress or {}
     alive = progress.get("state") == "running" and _alive(progress.get("pid"))
@@ -64,7 +76,7 @@ def status(options: argparse.Namespace) -> int:
     counts = Counter(found.values())
     content = {
         "directory": str(options.directory),
-        "state": progress.get("state") if alive or progress.get("state") == "finished" else "stopped",
+        "state": progress.get("state") if alive or progress.get("state") == "finished" else "interrupted",
         "cells": dict(sorted(counts.items())),
         "program": progress.get("program") if alive else None,
         "step": progress.get("step") if alive else None,

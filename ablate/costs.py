@@ -67,11 +67,21 @@ class _Run:
 
 def with_costs(study: dict[str, Any], plan: Plan, before: dict[str, Any] | None, *, measure: bool) -> dict[str, Any]:
     """Notes `flops` and `step_seconds` per training step in every arm of study.json; keeps what was measured before."""
-    flops = operations_per_step(plan)
-    known = {arm["name"]: arm.get("step_seconds") for arm in (before or {}).get("arms", ())}
-    seconds = seconds_per_step(plan) if measure else {}
-    arms = [
-        {**arm, "flops": flops[arm["name"]], "step_seconds": seconds.get(arm["name"], known.get(arm["name"]))}
-        for arm in study["arms"]
-    ]
+    known = _known(study, before)
+    flops = {name: arm["flops"] for name, arm in known.items()}
+    if len(flops) < len(study["arms"]):
+        flops = operations_per_step(plan)
+    seconds = seconds_per_step(plan) if measure else {name: arm["step_seconds"] for name, arm in known.items()}
+    arms = [{**arm, "flops": flops[arm["name"]], "step_seconds": seconds.get(arm["name"])} for arm in study["arms"]]
     return {**study, "arms": arms}
+
+
+def _known(study: dict[str, Any], before: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """Arms whose costs were counted before, for the same recipe on the same data and batch size."""
+    earlier = {arm["name"]: arm for arm in (before or {}).get("arms", ()) if "flops" in arm and "step_seconds" in arm}
+    same = before is not None and all(before.get(key) == study[key] for key in ("data", "train"))
+    return {
+        arm["name"]: earlier[arm["name"]]
+        for arm in study["arms"]
+        if same and arm["name"] in earlier and earlier[arm["name"]]["recipe"] == arm["recipe"]
+    }

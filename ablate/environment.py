@@ -26,6 +26,24 @@ def environment() -> dict[str, Any]:
     }
 
 
+def differences(earlier: dict[str, Any] | None) -> list[str]:
+    """What has changed since `earlier` was written, in words; rows of then are used again, and reports say so."""
+    if not earlier:
+        return []
+    now = environment()
+    changed = [
+        f"{name} {earlier.get('versions', {}).get(name)} then, {version} now"
+        for name, version in now["versions"].items()
+        if earlier.get("versions", {}).get(name) != version
+    ]
+    changed += [
+        f"{key} {earlier.get(key)} then, {now[key]} now"
+        for key in ("python", "platform", "devices")
+        if earlier.get(key) != now[key]
+    ]
+    return sorted({*changed, *earlier.get("differs", ())})
+
+
 def _version(name: str) -> str | None:
     try:
         return metadata.version(name)

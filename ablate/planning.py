@@ -4,11 +4,12 @@ import dataclasses
 import functools
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import jax
 import numpy as np
 
-from ablate.data import DataError, Dataset, Sampling
+from ablate.data import NOISE_KINDS, DataError, Dataset, Sampling, Split
 from ablate.study.cells import Cell, cells_of, jsonable
 from ablate.study.design import Arm, arms_of
 from ablate.study.problems import ConfigError, unknown
@@ -76,10 +77,12 @@ def make_plan(spec: Spec, *, name: str, question: str = "", command: str = "", s
     Raises:
         ConfigError: with every problem that shows before the first compile.
     """
+    if strategy is not None and strategy not in STRATEGIES:
+        raise ConfigError([unknown("strategy", "strategy", strategy, STRATEGIES)])
     arms = arms_of(spec)
     tuning_arms(spec, arms)  # its problems, too, show before anything compiles
     dataset, sampling = _load(spec)
-    empty = Plan(name, question, command, strategy, spec, arms, (), (), dataset, sampling, tuple(jax.devices()))
+    empty = Plan(name, question, command, strategy, spec, arms, (), (), dataset, sampling, _devices())
     return replan(empty, arms)
 
 
@@ -100,6 +103,13 @@ def replan(plan: Plan, arms: tuple[Arm, ...], spec: Spec | None = None) -> Plan:
     return dataclasses.replace(plan, spec=spec, arms=arms, cells=cells, programs=programs)
 
 
+def _devices() -> tuple[Device, ...]:
+    try:
+        return tuple(jax.devices())
+    except RuntimeError as error:
+        raise ConfigError([f"JAX found no devices to run on: {_first_line(error)}"]) from error
+
+
 def split_sizes(dataset: Dataset, sampling: Sampling) -> tuple[int, int]:
     """Training and validation images of every seed."""
     split = split_of(0, dataset.labels, dataset.classes, sampling)
@@ -111,8 +121,8 @@ def _load(spec: Spec) -> tuple[Dataset, Sampling]:
     arguments = dict(spec.data.arguments)
     sampling = Sampling(**{name: arguments.pop(name) for name in names})
     problems = []
-    if sampling.noise_kind not in ("symmetric", "pair"):
-        problems.append(unknown("data.noise_kind", "value", sampling.noise_kind, ("symmetric", "pair")))
+    if sampling.noise_kind not in NOISE_KINDS:
+        problems.append(unknown("data.noise_kind", "value", sampling.noise_kind, NOISE_KINDS))
     try:
         own = spec.data.choice.make
         dataset = own(spec.data.name, **arguments) if _takes_name(own) else own(**arguments)
@@ -158,25 +168,20 @@ def lane_job(lane: Lane, dataset: Dataset, sampling: Sampling) -> LaneJob:
     )
 
 
-_SPLITS: dict[Any, Any] = {}
+_SPLITS: WeakKeyDictionary[Dataset, dict[tuple[int, Sampling], Split]] = WeakKeyDictionary()
 
 
-def _split(seed: int, dataset: Dataset, sampling: Sampling):
-    """Lanes of one seed share a split; it is drawn once."""
-    key = (seed, id(dataset), sampling)
-    if key not in _SPLITS:
-        _SPLITS[key] = split_of(seed, dataset.labels, dataset.classes, sampling)
-    return _SPLITS[key]
+def _split(seed: int, dataset: Dataset, sampling: Sampling) -> Split:
+    """Lanes of one seed share a split; it is drawn once, and kept as long as its data set."""
+    splits = _SPLITS.setdefault(dataset, {})
+    if (seed, sampling) not in splits:
+        splits[seed, sampling] = split_of(seed, dataset.labels, dataset.classes, sampling)
+    return splits[seed, sampling]
 
 
 def image_stats(dataset: Dataset) -> ImageStats:
     """Channel mean and sd of the pool, in units of [0, 1] images."""
-    # From counts of the 256 pixel values: exact, and without a copy of the images as floats.
-    values = np.arange(256) / 255
-    counts = [np.bincount(dataset.images[..., c].ravel(), minlength=256) for c in range(dataset.shape[-1])]
-    means = [float(count @ values / count.sum()) for count in counts]
-    sds = [float((count @ (values - mean) ** 2 / count.sum()) ** 0.5) for count, mean in zip(counts, means)]
-    return ImageStats(np.float32(means), np.float32(sds))  # type: ignore[arg-type]  # arrays of float32
+    return ImageStats(*dataset.channel_stats())  # type: ignore[arg-type]  # arrays of float32
 
 
 def evaluations_of(spec: Spec) -> int:

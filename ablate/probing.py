@@ -13,6 +13,7 @@ import numpy as np
 
 from ablate.planning import Plan, ProgramPlan, lane_job, made_of
 from ablate.study.programs import Lane
+from ablate.train.keys import BatchOrder
 from ablate.train.step import Classification
 
 
@@ -44,8 +45,8 @@ def probe_plan(plan: Plan) -> list[Layer]:
 
 def _probe(plan: Plan, item: ProgramPlan, lane: Lane) -> list[Layer]:
     job = lane_job(lane, plan.dataset, plan.sampling)
-    first = np.sort(job.split.train[: plan.spec.train.batch_size])
-    images, labels = np.asarray(plan.dataset.images[first]), plan.dataset.labels[first]
+    batch = BatchOrder(job.seed, len(job.split.train), plan.spec.train.batch_size).at(0)
+    images, labels = np.asarray(plan.dataset.images[job.split.train[batch]]), job.split.train_labels[batch]
     hp, init_hp = jax.tree.map(np.float32, (job.hp, job.init_hp))
     task: Classification = item.task
     state = task.init(made_of(lane), np.uint32(job.seed), init_hp, hp, images)  # type: ignore[arg-type]

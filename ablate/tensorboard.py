@@ -3,6 +3,7 @@
 `clu.metric_writers` takes many seconds to import, so nothing imports this module unless it is asked for.
 """
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,17 @@ from ablate.study.problems import ConfigError
 CURVES = ("train_loss", "val_loss", "val_accuracy", "learning_rate")
 
 
+def check_installed() -> None:
+    """Asked before a run begins, so that nothing is noticed only after it.
+
+    Raises:
+        ConfigError: TensorBoard's packages are not installed.
+    """
+    missing = [name for name in ("tensorflow", "tensorboard") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError([f"--tensorboard: {' and '.join(missing)} missing; pip install 'ablate[tensorboard]'"])
+
+
 def write_tensorboard(rows: Rows, directory: Path) -> None:
     """Writes one TensorBoard run per cell into `directory`.
 
@@ -19,13 +31,9 @@ def write_tensorboard(rows: Rows, directory: Path) -> None:
         rows: the study; cells without curves are left out.
         directory: gets a folder per cell.
 
-    Raises:
-        ConfigError: TensorBoard's packages are not installed.
     """
-    try:
-        from clu import metric_writers
-    except ImportError as error:
-        raise ConfigError(["--tensorboard: not installed; pip install 'ablate[tensorboard]'"]) from error
+    from clu import metric_writers
+
     recipes = {arm["name"]: arm["recipe"] for arm in rows.study["arms"]}
     for row in rows:
         if row["curves"]:

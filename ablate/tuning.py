@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from ablate.stats.tuning import at_border, choose, expected_best
-from ablate.store import Row
+from ablate.store import FINAL, Row
+from ablate.study.cells import jsonable
 from ablate.study.choices import Chosen
-from ablate.study.design import Arm
+from ablate.study.design import Arm, twins
 from ablate.study.problems import ConfigError, unknown
 from ablate.study.resolving import Spec, Tuning
 
@@ -47,7 +48,7 @@ def tuning_spec(spec: Spec) -> Spec:
     """The spec of the tuning: other seeds, no tuning of its own."""
     fresh = (seed for seed in itertools.count(FIRST_SEED) if seed not in spec.seeds)
     seeds = tuple(itertools.islice(fresh, spec.tune.seeds))
-    return dataclasses.replace(spec, seeds=seeds, tune=dataclasses.replace(spec.tune, grid={}))
+    return dataclasses.replace(spec, seeds=seeds, paired=True, tune=dataclasses.replace(spec.tune, grid={}))
 
 
 def tuning_arms(spec: Spec, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
@@ -57,6 +58,8 @@ def tuning_arms(spec: Spec, arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
         ConfigError: an arm's choice has no such argument, so that budgets would not be equal.
     """
     problems = sorted(set(_missing(spec.tune, arms)))
+    if not problems and spec.tune.grid and not spec.tune.relative:
+        problems = list(twins(tuple(_at(arm, points_of(spec.tune)[0], relative=False) for arm in arms)))
     if problems:
         raise ConfigError(problems)
     return tuple(
@@ -74,7 +77,7 @@ def tuning_cells(spec: Spec, arms: tuple[Arm, ...]) -> int:
 def choose_arms(
     spec: Spec, arms: tuple[Arm, ...], rows: Mapping[tuple[str, int], Row], seeds: tuple[int, ...]
 ) -> Tuned:
-    """Chooses every arm's point on validation.
+    """Chooses every arm's point on validation; an arm without any that trained well keeps its own numbers.
 
     Args:
         spec: the study's spec.
@@ -88,21 +91,27 @@ def choose_arms(
     for arm in arms:
         values = np.array([[_value(rows.get((_name(arm, p), seed)), metric) for seed in seeds] for p in points])
         best = choose(values, higher_is_better=spec.report.higher_is_better)
-        best = 0 if best is None else best
-        chosen.append(_at(arm, points[best], relative=spec.tune.relative))
+        chosen.append(arm if best is None else _at(arm, points[best], relative=spec.tune.relative))
         records[arm.name] = _record(spec, points, values, best)
-    record = {"metric": metric, "relative": spec.tune.relative, "seeds": list(seeds), "points": points, "arms": records}
-    return Tuned(tuple(chosen), record)
+    record = {
+        "metric": metric,
+        "relative": spec.tune.relative,
+        "seeds": list(seeds),
+        "points": points,
+        "failed": len(arms) * len(points) * len(seeds) - sum(row["status"] in FINAL for row in rows.values()),
+        "arms": records,
+    }
+    return Tuned(tuple(chosen), jsonable(record))
 
 
-def _record(spec: Spec, points: list[Point], values: np.ndarray, best: int) -> dict[str, Any]:
+def _record(spec: Spec, points: list[Point], values: np.ndarray, best: int | None) -> dict[str, Any]:
     means = [float(row.mean()) if np.isfinite(row).all() else None for row in values]
     finite = np.array([mean for mean in means if mean is not None])
     up = spec.report.higher_is_better
     return {
         "chosen": best,
         "validation": means,
-        "at_border": sorted(_borders(spec.tune, points[best])),
+        "at_border": [] if best is None else sorted(_borders(spec.tune, points[best])),
         "expected_best": expected_best(finite, higher_is_better=up) if len(finite) else [],
     }
 

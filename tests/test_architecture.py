@@ -21,7 +21,7 @@ LAYERS = {
     "stats": {"numpy", "scipy", "jaxtyping"},
     "report": {"numpy", "matplotlib", "jinja2", "markupsafe", "ablate.stats"},
     "store.py": {"numpy"},
-    "cli.py": {"ablate.commands", "ablate.store", "ablate.study"},
+    "cli.py": {"ablate.commands", "ablate.store", "ablate.study", "ablate.train.strategy"},
     "environment.py": {"jax"},
 }
 # what only these packages and modules may see

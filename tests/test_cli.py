@@ -372,12 +372,12 @@ def made_up(progress=None):
 @pytest.mark.parametrize(
     ("progress", "state", "unfinished"),
     [
-        (None, "stopped", {"pending": 2}),
+        (None, "interrupted", {"pending": 2}),
         ({"state": "running", "pid": os.getpid()}, "running", {"running": 1, "pending": 1}),
-        ({"state": "running", "pid": 2**22 + 1}, "stopped", {"interrupted": 1, "pending": 1}),
-        ({"state": "running", "pid": 2**80}, "stopped", {"interrupted": 1, "pending": 1}),
-        ({"state": "running", "pid": "x"}, "stopped", {"interrupted": 1, "pending": 1}),
-        ({"state": "interrupted", "pid": os.getpid()}, "stopped", {"interrupted": 1, "pending": 1}),
+        ({"state": "running", "pid": 2**22 + 1}, "interrupted", {"interrupted": 1, "pending": 1}),
+        ({"state": "running", "pid": 2**80}, "interrupted", {"interrupted": 1, "pending": 1}),
+        ({"state": "running", "pid": "x"}, "interrupted", {"interrupted": 1, "pending": 1}),
+        ({"state": "interrupted", "pid": os.getpid()}, "interrupted", {"interrupted": 1, "pending": 1}),
     ],
 )
 def test_status_counts_every_kind(ablate, progress, state, unfinished):

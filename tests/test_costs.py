@@ -34,13 +34,15 @@ def test_a_trick_is_not_charged_for_the_program_it_shares(plan):
     assert found["baseline"] < found["target=smooth_labels(alpha=0.1)"] < 1.02 * found["baseline"]
 
 
-def test_measured_times_are_kept_until_measured_again(plan):
-    study = study_json(plan)
-    measured = {"arms": [{"name": "baseline", "step_seconds": 0.5}]}
-    arms = {arm["name"]: arm for arm in with_costs(study, plan, measured, measure=False)["arms"]}
-    assert arms["baseline"]["step_seconds"] == 0.5
-    assert arms["norm=batch"]["step_seconds"] is None
-    assert all(arm["flops"] > 0 for arm in arms.values())
+def test_measured_times_are_kept_for_the_same_recipe_only(plan):
+    study = with_costs(study_json(plan), plan, None, measure=False)
+    assert all(arm["flops"] > 0 and arm["step_seconds"] is None for arm in study["arms"])
+    measured = {**study, "arms": [{**arm, "step_seconds": 0.5} for arm in study["arms"]]}
+    measured["arms"][1] = {**measured["arms"][1], "recipe": {"norm": {"name": "none"}}}
+    found = with_costs(study_json(plan), plan, measured, measure=False)["arms"]
+    assert [arm["step_seconds"] for arm in found] == [0.5, None, *[0.5] * (len(found) - 2)]
+    other = {**measured, "train": {**study["train"], "batch_size": 7}}
+    assert all(arm["step_seconds"] is None for arm in with_costs(study_json(plan), plan, other, measure=False)["arms"])
 
 
 def test_every_arm_is_timed_in_a_program_of_its_own(plan):

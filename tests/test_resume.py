@@ -16,8 +16,9 @@ from ablate.commands import prepare_jax
 from ablate.data import cache_root
 from ablate.planning import Plan, make_plan
 from ablate.running import Interrupted, Silent, execute
-from ablate.store import locked, read_json
+from ablate.store import Store, locked, read_json
 from ablate.study.resolving import resolve
+from ablate.train.checkpoints import Checkpoints
 from tests.shell import (
     ablate,
     ended,
@@ -187,8 +188,35 @@ def test_a_second_process_in_the_same_directory_is_refused(experiment, tmp_path)
 
 
 @pytest.mark.usefixtures("warm_cache")
+def test_killed_between_the_rows_of_a_wave_it_keeps_the_rows_there_are(tmp_path, monkeypatch):
+    plan, saved = small_plan(checkpoint_seconds=0.0), []
+    save, write = Checkpoints.save, Store.write
+    monkeypatch.setattr(Checkpoints, "save", lambda self, moment, members: saved.append(moment[:2]))
+    execute(plan, tmp_path / "whole")
+    assert saved == [(0, 1), (10, 1), (10, 2), (15, 2), (15, 3)] * 2  # as often as it was asked to
+    monkeypatch.setattr(Checkpoints, "save", save)
+
+    def killed(self: Store, row: dict[str, object]) -> None:
+        if len(list(self.cells.glob("*.json"))) == 2:
+            raise KeyboardInterrupt
+        write(self, row)
+
+    monkeypatch.setattr(Store, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        execute(plan, tmp_path / "parts")
+    monkeypatch.setattr(Store, "write", write)
+    before = stamps(tmp_path / "parts")
+    assert len(before) == 2
+
+    execute(plan, tmp_path / "parts")
+
+    assert tables(tmp_path / "parts") == tables(tmp_path / "whole")
+    assert before.items() <= stamps(tmp_path / "parts").items()
+
+
+@pytest.mark.usefixtures("warm_cache")
 def test_what_is_finished_is_used_again_and_what_is_unreadable_is_set_aside(tmp_path):
-    plan = small_plan(checkpoint_seconds=0.0)
+    plan = small_plan()
     execute(plan, tmp_path)
     wanted, before = tables(tmp_path), stamps(tmp_path)
 

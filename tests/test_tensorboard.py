@@ -7,8 +7,9 @@ from typing import ClassVar
 import pytest
 
 import ablate
+from ablate.cli import main
 from ablate.study.problems import ConfigError
-from ablate.tensorboard import write_tensorboard
+from ablate.tensorboard import check_installed, write_tensorboard
 
 
 class Recorder:
@@ -64,8 +65,11 @@ def test_every_cell_gets_its_curves_and_hyperparameters(rows, tmp_path, monkeypa
     assert all(value is not None for _, scalars in diverged.scalars for value in scalars.values())
 
 
-def test_without_the_packages_one_line_says_what_to_install(rows, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "clu.metric_writers", None)
-    monkeypatch.delattr("clu.metric_writers", raising=False)
-    with pytest.raises(ConfigError, match=r"pip install 'ablate\[tensorboard\]'"):
-        write_tensorboard(rows, tmp_path / "tb")
+def test_without_the_packages_one_line_says_what_to_install_before_anything_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"tensorflow and tensorboard missing; pip install 'ablate\[tensorboard\]'"):
+        check_installed()
+    code = main(["run", "--config=experiments/digits.py", f"--workdir={tmp_path / 'run'}", "--tensorboard"])
+    assert code == 2
+    assert not (tmp_path / "run" / "cells").exists()
+    assert "ablate[tensorboard]" in capsys.readouterr().err

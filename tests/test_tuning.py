@@ -1,6 +1,7 @@
 """Tuning: the same grid for every arm, chosen on validation, written into the arms of the study."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -76,7 +77,10 @@ def test_the_best_mean_validation_wins_and_a_diverged_point_cannot():
     spec, arms = spec_and_arms(config({"optimizer": {"learning_rate": (0.01, 0.1, 1.0)}}))
     scores = {0.01: (0.7, 0.8), 0.1: (0.8, 0.9), 1.0: (0.99, None)}
     rows = {
-        (arm.name, seed): {"metrics": {"val_accuracy": scores[arm.recipe["optimizer"].arguments["learning_rate"]][k]}}
+        (arm.name, seed): {
+            "status": "done",
+            "metrics": {"val_accuracy": scores[arm.recipe["optimizer"].arguments["learning_rate"]][k]},
+        }
         for arm in tuning_arms(spec, arms)
         for k, seed in enumerate((7, 8))
     }
@@ -93,7 +97,10 @@ def test_the_best_mean_validation_wins_and_a_diverged_point_cannot():
 def test_a_choice_at_the_end_of_its_grid_is_flagged():
     spec, arms = spec_and_arms(config({"optimizer": {"learning_rate": (0.01, 0.1)}}))
     rows = {
-        (arm.name, 7): {"metrics": {"val_accuracy": arm.recipe["optimizer"].arguments["learning_rate"]}}
+        (arm.name, 7): {
+            "status": "done",
+            "metrics": {"val_accuracy": arm.recipe["optimizer"].arguments["learning_rate"]},
+        }
         for arm in tuning_arms(spec, arms)
     }
     record = choose_arms(spec, arms, rows, (7,)).record
@@ -124,11 +131,45 @@ def test_a_tuned_study_runs_its_arms_with_what_won(tmp_path):
         ({"optimizer": {"learning_rate": (1.0,)}}, "two or more numbers"),
         ({"optimizer": {"learning_rate": (1.0, 1.0)}}, "there once"),
         ({"optimizer": 3}, "expected arguments"),
+        ({"optimizer": {"learning_rate": (-0.1, 0.1)}}, "must be above 0"),
+        ({"optimizer": {"learning_rate": (float("nan"), 0.1)}}, "expected a number"),
     ],
 )
 def test_a_wrong_grid_is_a_problem_of_the_config(grid, message):
     with pytest.raises(ConfigError, match=message):
         resolve(config(grid))
+
+
+def test_an_arm_without_any_good_point_keeps_its_own_number_and_failures_are_counted():
+    spec, arms = spec_and_arms(config({"optimizer": {"learning_rate": (0.01, 0.5)}}))
+    rows = {
+        (arm.name, 7): {"status": "failed" if "adam" in arm.name else "done", "metrics": {"val_accuracy": 0.5}}
+        for arm in tuning_arms(spec, arms)
+    }
+    for key, row in rows.items():
+        row["metrics"] = {} if row["status"] == "failed" else row["metrics"]
+        assert key[1] == 7
+    tuned = choose_arms(spec, arms, rows, (7,))
+    assert tuned.record["failed"] == 2
+    adam = next(arm for arm in tuned.arms if "adam" in arm.name)
+    assert adam.recipe["optimizer"].arguments["learning_rate"] == 0.001
+    assert tuned.record["arms"][adam.name]["chosen"] is None
+
+
+def test_an_arm_that_only_varies_what_is_tuned_would_be_the_baseline():
+    cfg = config({"optimizer": {"learning_rate": (0.01, 0.1)}})
+    cfg.vary.optimizer = (ablate.choice("momentum", learning_rate=0.5),)
+    with pytest.raises(ConfigError, match="the same recipe"):
+        make_plan(resolve(cfg), name="tuned")
+
+
+def test_the_record_is_strict_json_with_an_infinite_value():
+    cfg = config({"clip": {"max_norm": (1.0, float("inf"))}})
+    cfg.recipe.clip = ablate.choice("global_norm", max_norm=1.0)
+    spec, arms = spec_and_arms(cfg)
+    record = choose_arms(spec, arms, {}, (7,)).record
+    assert record["points"][1] == {"clip": {"max_norm": "inf"}}
+    json.dumps(record, allow_nan=False)
 
 
 def test_points_do_not_change_the_original_arms():

@@ -1,7 +1,6 @@
 """A multilayer perceptron: dense, norm, activation, dropout, again and again."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import flax.linen as nn
 from jaxtyping import Array, Float
@@ -41,8 +40,6 @@ class Mlp(nn.Module, kw_only=True):
         Rumelhart, Hinton, Williams. Learning Representations by Back-Propagating Errors. 1986.
         https://doi.org/10.1038/323533a0
     """
-
-    convolutions: ClassVar[bool] = False
 
     widths: tuple[int, ...] = (128, 128)
     classes: int

@@ -1,7 +1,6 @@
 """A residual network for small images: three stages of basic blocks and a mean over all positions."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -88,8 +87,6 @@ class ResNet(nn.Module, kw_only=True):
         He, Zhang, Ren, Sun. Deep Residual Learning for Image Recognition. 2015. https://arxiv.org/abs/1512.03385
         Zagoruyko, Komodakis. Wide Residual Networks. 2016. https://arxiv.org/abs/1605.07146
     """
-
-    convolutions: ClassVar[bool] = True
 
     depth: int = 8
     width: int = 16

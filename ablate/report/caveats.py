@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ablate.report.tables import Summary, Tables
-from ablate.report.tuned import border_caveat
+from ablate.report.tuned import border_caveat, failure_caveat
 from ablate.report.wording import listed, p_clause, plain, plural
 from ablate.stats.paired import smallest_p_sentence
 
@@ -22,6 +22,9 @@ def find_caveats(tables: Tables, environment: Mapping[str, Any]) -> tuple[str, .
     found = [sentence for objection in OBJECTIONS for sentence in objection(tables)]
     if environment.get("git_dirty"):
         found.append("The working tree had uncommitted changes: the commit named below is not the whole code.")
+    if environment.get("differs"):
+        changed = listed(environment["differs"], 12)
+        found.append(f"Cells of an earlier session were used again; since then the environment changed: {changed}.")
     return tuple(plain(sentence) for sentence in found)
 
 
@@ -179,10 +182,10 @@ def no_margin(tables: Tables) -> Iterator[str]:
 
 
 def tuned_at_border(tables: Tables) -> Iterator[str]:
-    """The grid of the tuning was too small."""
-    sentence = border_caveat(tables.study.get("tuning"))
-    if sentence:
-        yield sentence
+    """The grid of the tuning was too small, or not all of it was tried."""
+    for sentence in (failure_caveat(tables.study.get("tuning")), border_caveat(tables.study.get("tuning"))):
+        if sentence:
+            yield sentence
 
 
 def one_data_set(tables: Tables) -> Iterator[str]:

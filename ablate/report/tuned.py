@@ -31,8 +31,8 @@ def tuning_row(arm: str, found: Mapping[str, Any], points: list, unit: Unit, bud
     best = found["expected_best"]
     return (
         plain(arm),
-        point_text(points[found["chosen"]]),
-        unit.level(found["validation"][found["chosen"]]),
+        "none: its own numbers" if found["chosen"] is None else point_text(points[found["chosen"]]),
+        DASH if found["chosen"] is None else unit.level(found["validation"][found["chosen"]]),
         *(unit.level(best[n - 1]) if n <= len(best) else DASH for n in budgets),
         listed([plain(text) for text in found["at_border"]]) or DASH,
     )
@@ -40,7 +40,14 @@ def tuning_row(arm: str, found: Mapping[str, Any], points: list, unit: Unit, bud
 
 def point_text(point: Mapping[str, Mapping[str, float]]) -> str:
     """A point of the grid, `optimizer.learning_rate=0.1`."""
-    return plain(", ".join(f"{axis}.{name}={x:g}" for axis, values in point.items() for name, x in values.items()))
+    return plain(
+        ", ".join(f"{axis}.{name}={number(x)}" for axis, values in point.items() for name, x in values.items())
+    )
+
+
+def number(value: float | str) -> str:
+    """Stored infinities are words."""
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def tuning_notes(tuning: Mapping[str, Any]) -> tuple[str, ...]:
@@ -51,6 +58,16 @@ def tuning_notes(tuning: Mapping[str, Any]) -> tuple[str, ...]:
         f"{plural(len(tuning['seeds']), 'seed')} that the study does not use; the best mean on validation was taken. "
         f"{times}Best of n: the validation value that n points drawn at random would have led to, which says how much "
         "of an arm's result is search.",
+    )
+
+
+def failure_caveat(tuning: Mapping[str, Any] | None) -> str | None:
+    """Tuning cells without a result: budgets were not equal after all."""
+    failed = (tuning or {}).get("failed", 0)
+    if not failed:
+        return None
+    return (
+        f"{plural(failed, 'cell')} of the tuning failed, so arms were not tuned alike; see tuning/ and --retry-failed."
     )
 
 

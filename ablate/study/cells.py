@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ablate.study.design import Arm
-from ablate.study.resolving import UNPAIRED_SEEDS, Spec
+from ablate.study.resolving import Spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Cell:
 def cells_of(spec: Spec, arms: tuple[Arm, ...], data_fingerprint: str) -> tuple[Cell, ...]:
     """All cells of a study, arm by arm.
 
-    Where seeds are not paired, arm k draws its streams from seeds of its own: seed + k * 2^20.
+    Where seeds are not paired, an arm draws its streams from seeds of its own: a hash of the seed and its name.
     """
     cells = []
-    for k, arm in enumerate(arms):
+    for arm in arms:
         for seed in spec.seeds:
-            draw = seed if spec.paired else (seed + k * UNPAIRED_SEEDS) % 2**32
+            draw = seed if spec.paired else int(digest([seed, arm.name])[:8], 16)
             identity = _identity(spec, arm, draw, data_fingerprint)
             cells.append(Cell(arm, seed, draw, identity, digest(identity)))
     return tuple(cells)
@@ -94,10 +94,13 @@ def source_fingerprint() -> str:
     root = Path(__file__).parent.parent
     packages = ("tricks", "models", "data", "train")
     files = [path for package in packages for path in sorted((root / package).rglob("*.py"))]
+    files.append(root / "study" / "programs.py")  # the numbers of a lane
     return digest([_without_words(path.read_text(encoding="utf-8")) for path in files])[:16]
 
 
 def _code_of(thing: Any) -> str:
+    while isinstance(thing, functools.partial):
+        thing = thing.func
     try:
         return digest(_without_words(inspect.getsource(inspect.getmodule(thing) or thing)))[:16]
     except (OSError, TypeError):

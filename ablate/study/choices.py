@@ -129,12 +129,17 @@ def _resolve(
     return resolved
 
 
+def check_number(name: str, value: Any, key: str, problems: list[str]) -> float:
+    """A number as a float, with a problem added where it is none or out of the range that its name means."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        problems.append(f"{key}: expected a number, got {value!r}")
+        return 0.0
+    return _in_range(name, float(value), key, problems)
+
+
 def _typed(argument: Argument, value: Any, key: str, problems: list[str]) -> Any:
     if argument.traced:
-        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-            problems.append(f"{key}: expected a number, got {value!r}")
-            return None
-        return _in_range(argument.name, float(value), key, problems)
+        return check_number(argument.name, value, key, problems)
     if isinstance(value, list):
         value = tuple(value)
     least = 1 if argument.name in COUNTS else 0

@@ -6,7 +6,7 @@ To add one, write the function and put it into `DESIGNS`.
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def arms_of(spec: Spec) -> tuple[Arm, ...]:
     if problems:
         raise ConfigError(problems)
     arms = DESIGNS[spec.design](spec)
-    problems = [*(_twins(arms) if spec.paired else ()), *_namesakes(arms)]
+    problems = [*(twins(arms) if spec.paired else ()), *_namesakes(arms)]
     if problems:
         raise ConfigError(problems)
     return arms
@@ -131,7 +131,7 @@ def _arm(recipe: Recipe, changes: Recipe) -> Arm:
     return Arm(name, {**recipe, **changes}, dict(changes))
 
 
-def _problems(spec: Spec):
+def _problems(spec: Spec) -> Iterator[str]:
     if spec.design == "arms":
         if not spec.arms:
             yield "arms: empty; write at least one arm, for example cfg.arms = {'my arm': {'norm': choice('batch')}}"
@@ -153,7 +153,8 @@ def _problems(spec: Spec):
         )
 
 
-def _twins(arms: tuple[Arm, ...]):
+def twins(arms: tuple[Arm, ...]) -> Iterator[str]:
+    """A line for every arm that is the same recipe as one before it."""
     seen: dict[str, str] = {}
     for arm in arms:
         key = repr({axis: chosen.plain() for axis, chosen in arm.recipe.items()})

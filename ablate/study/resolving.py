@@ -2,16 +2,16 @@
 
 import dataclasses
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from ablate.study.choices import DATA, MODEL, Chosen, axis_of, check_choice
+from ablate.study.choices import DATA, MODEL, Chosen, axis_of, check_choice, check_number
 from ablate.study.config import DESIGNS, FRACTIONS, base_config
 from ablate.study.problems import ConfigError, unknown
 from ablate.tricks import AXES
 
-UNPAIRED_SEEDS = 2**20  # arm k draws from seed + k * 2^20, which must not meet another arm's
 METRICS = {"test_accuracy": True, "test_loss": False}  # name -> higher is better
 GROUPS = ("recipe", "vary", "fraction", "tune", "train", "report")  # keys of the config that hold a group of keys
 MOST_SEEDS = 2**16
@@ -97,8 +97,6 @@ def resolve(cfg: ConfigDict) -> Spec:
         report=_reporting(content["report"], problems),
         plain=content,
     )
-    if not problems and not spec.paired and any(seed >= UNPAIRED_SEEDS for seed in spec.seeds):
-        problems.append(f"seeds: with paired = False every seed must be below {UNPAIRED_SEEDS}, got {max(spec.seeds)}")
     if problems:
         raise ConfigError(problems)
     return spec
@@ -192,21 +190,21 @@ def _tuning(tune: Mapping[str, Any], recipe: Mapping[str, Chosen | None], proble
             problems.append(f"tune.grid.{axis}: expected arguments with values to try, got {arguments!r}")
         else:
             grid[axis] = {
-                name: _values(values, f"tune.grid.{axis}.{name}", problems) for name, values in arguments.items()
+                name: _values(name, values, f"tune.grid.{axis}.{name}", problems) for name, values in arguments.items()
             }
     if isinstance(tune["seeds"], bool) or not isinstance(tune["seeds"], int) or tune["seeds"] < 1:
         problems.append(f"tune.seeds: expected an integer of 1 or more, got {tune['seeds']!r}")
     return Tuning(grid, _flag(tune["relative"], "tune.relative", problems), tune["seeds"])
 
 
-def _values(values: Any, key: str, problems: list[str]) -> tuple[float, ...]:
+def _values(name: str, values: Any, key: str, problems: list[str]) -> tuple[float, ...]:
     numbers = values if isinstance(values, tuple) else (values,)
-    if len(numbers) < 2 or not all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers):
+    if len(numbers) < 2:
         problems.append(f"{key}: expected a tuple of two or more numbers, got {values!r}")
         return ()
     if len(set(numbers)) < len(numbers):
         problems.append(f"{key}: every value must be there once, got {values!r}")
-    return tuple(sorted(float(v) for v in numbers))
+    return tuple(sorted(check_number(name, number, key, problems) for number in numbers))
 
 
 def _flag(value: Any, key: str, problems: list[str]) -> bool:
@@ -248,8 +246,8 @@ def _reporting(report: Mapping[str, Any], problems: list[str]) -> Reporting:
     if not isinstance(report["alpha"], float) or not 0 < report["alpha"] < 1:
         problems.append(f"report.alpha: must lie between 0 and 1, got {report['alpha']!r}")
     margin = report["margin"]
-    if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float) or not margin > 0):
-        problems.append(f"report.margin: must be above 0 or None, got {margin!r}")
+    if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 < margin < inf):
+        problems.append(f"report.margin: must be above 0 and finite, or None, got {margin!r}")
     return Reporting(metric, METRICS.get(metric, True), report["alpha"], margin)
 
 

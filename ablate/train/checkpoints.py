@@ -20,10 +20,18 @@ class Checkpoints:
         self._manager = _manager(self._folder)
 
     def save(self, moment: Moment, members: int) -> None:
-        """Writes a moment without its padding lanes; the one before is removed once this one is complete."""
+        """Writes a moment without its padding lanes; the one before is removed once this one is complete.
+
+        Raises:
+            OSError: it could not be written.
+        """
         order = moment.step * 2 + moment.evaluated  # grows from moment to moment
-        self._manager.save(order, args=ocp.args.StandardSave(_as_tree(moment, members)), force=True)
-        self._manager.wait_until_finished()
+        try:
+            self._manager.save(order, args=ocp.args.StandardSave(_as_tree(moment, members)), force=True)
+            self._manager.wait_until_finished()
+        except Exception as error:  # Orbax raises what its storage raises, of any type
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise OSError(f"cannot write the checkpoint {self._folder}: {first}") from error
 
     def latest(self, like: Moment, members: int) -> Moment | None:
         """The newest complete moment, or None; `like` gives shapes and types, and lanes to fill up with.

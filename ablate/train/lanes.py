@@ -178,7 +178,8 @@ def close_one(task: Classification) -> Callable[..., tuple[State, Reading]]:
             val_accuracy=metrics.accuracy.total / metrics.accuracy.count,
             learning_rate=task.learning_rate(jnp.maximum(state.step - 1, 0), total, hp),
         )
-        return task.after_evaluation(state, k, val_loss, hp), reading
+        lost = (metrics.loss.count > 0) & ~jnp.isfinite(val_loss)  # its last update took it over the edge
+        return task.after_evaluation(state, k, val_loss, lost, hp), reading
 
     return close
 

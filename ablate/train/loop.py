@@ -138,6 +138,7 @@ class Loop:
             "test_loss": np.asarray(metrics.loss.total) / np.asarray(metrics.loss.count),
         }
         lost, stopped = np.asarray(state.diverged_step), np.asarray(state.stopped_step)
+        lost = np.where((lost < 0) & ~np.isfinite(found["test_loss"]), np.asarray(state.step), lost)
         return [
             _result(found, moment.curves, self._job.evaluations, lane, int(lost[lane]), int(stopped[lane]))
             for lane in range(len(self._job.lanes))

@@ -158,14 +158,18 @@ class Classification:
         correct = (jnp.argmax(logits, -1) == labels).astype(jnp.float32)
         return Metrics(_average(loss, weights), _average(correct, weights))
 
-    def after_evaluation(self, state: State, k: Int[Array, ""], loss: Float[Array, ""], hp: Numbers) -> State:
-        """Notes the k-th validation loss and asks `stop` whether the lane goes on."""
+    def after_evaluation(
+        self, state: State, k: Int[Array, ""], loss: Float[Array, ""], lost: Bool[Array, ""], hp: Numbers
+    ) -> State:
+        """Notes the k-th validation loss and asks `stop` whether the lane goes on; a `lost` lane has diverged."""
         history = state.history.at[k].set(loss)
         goes_on = assemble(self.compiled, hp).stop(history)
-        stops = state.running & ~goes_on
+        diverges = state.running & lost
+        stops = state.running & ~goes_on & ~lost
         return state._replace(
             history=history,
-            running=state.running & goes_on,
+            running=state.running & goes_on & ~lost,
+            diverged_step=jnp.where(diverges, state.step, state.diverged_step),
             stopped_step=jnp.where(stops, state.step, state.stopped_step),
             loss_sum=jnp.zeros_like(state.loss_sum),
             loss_count=jnp.zeros_like(state.loss_count),

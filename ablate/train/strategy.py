@@ -13,21 +13,19 @@ class Strategy:
         vmapped: several lanes per device advance in one operation.
         looped: many steps run inside XLA; otherwise every step is dispatched.
         sharded: one cell's batch is spread over the devices, instead of cells over devices.
-        what: one clause for plans and reports.
     """
 
     name: str
     vmapped: bool
     looped: bool
     sharded: bool
-    what: str
 
 
 STRATEGIES = {
-    "scan": Strategy("scan", True, True, False, "lanes vmapped, steps looped inside XLA"),
-    "vmap": Strategy("vmap", True, False, False, "lanes vmapped, steps dispatched one by one"),
-    "solo": Strategy("solo", False, False, False, "one lane per device, steps dispatched one by one"),
-    "data": Strategy("data", False, False, True, "one cell at a time, its batch spread over all devices"),
+    "scan": Strategy("scan", True, True, False),
+    "vmap": Strategy("vmap", True, False, False),
+    "solo": Strategy("solo", False, False, False),
+    "data": Strategy("data", False, False, True),
 }
 
 MOST_LANES = 64  # per device; throughput on CPU gains little beyond, and a wave is what a crash can lose

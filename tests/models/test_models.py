@@ -42,7 +42,6 @@ def test_what_a_config_may_set_has_a_default_and_what_is_handed_in_has_none(name
     arguments = signature_of(MODELS[name])
     assert {key for key, argument in arguments.items() if argument.required} == HANDED_IN
     assert not any(argument.traced for argument in arguments.values())
-    assert MODELS[name].convolutions is (name == "resnet")
 
 
 @pytest.mark.parametrize("name", MODELS)

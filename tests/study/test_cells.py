@@ -152,6 +152,7 @@ def test_the_source_counts_without_words(tmp_path, monkeypatch):
         for name, text in files.items():
             folder, _, stem = name.partition("_")
             (tmp_path / folder / f"{stem}.py").write_text(text)
+        (tmp_path / "study" / "programs.py").touch()
         monkeypatch.setattr("ablate.study.cells.__file__", str(tmp_path / "study" / "cells.py"))
         source_fingerprint.cache_clear()
         return source_fingerprint()
@@ -160,6 +161,8 @@ def test_the_source_counts_without_words(tmp_path, monkeypatch):
         first = fingerprint(tricks_a='"""Words."""\ndef f(x):\n    """More."""\n    return x\n', study_b="x = 1\n")
         assert fingerprint(tricks_a='"""Others."""\n\n\ndef f(x):\n    return x  # why\n') == first
         assert fingerprint(study_b="x = 2\n") == first
+        assert fingerprint(study_programs="x = 2\n") != first
+        assert fingerprint(study_programs="") == first
         assert fingerprint(tricks_a="def f(x):\n    return 2 * x\n") != first
     finally:
         source_fingerprint.cache_clear()

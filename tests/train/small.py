@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float
 
 from ablate import base_config, choice
 from ablate.planning import Plan, ProgramPlan, lane_job, make_plan
@@ -14,6 +16,7 @@ from ablate.study.resolving import resolve
 from ablate.train.lanes import Lanes
 from ablate.train.loop import Job, Loop, Moment, Result
 from ablate.train.strategy import STRATEGIES
+from ablate.tricks.axis import Scalar
 
 Config = Any
 
@@ -114,3 +117,13 @@ def compiled_functions() -> Iterator[list[str]]:
         yield names
     finally:
         jax.monitoring.unregister_event_duration_listener(note)
+
+
+def spike(path: str, step: Scalar, at: Scalar) -> Float[Array, ""]:
+    """A layer-wise factor that is infinite at one single step."""
+    return jnp.where(jnp.equal(step, jnp.asarray(at).astype(jnp.int32)), jnp.inf, 1.0)
+
+
+def stop_after(history: Float[Array, " evaluations"], evaluations: Scalar) -> Bool[Array, ""]:
+    """Goes on until so many evaluations have been made."""
+    return jnp.sum(jnp.isfinite(history)).astype(jnp.float32) < evaluations

@@ -64,6 +64,33 @@ def test_a_lost_lane_keeps_its_last_finite_state_and_its_curves_end(lanes):
         assert None not in trained.results[0].curves[name][1:]
 
 
+def test_a_lane_that_was_lost_once_stays_lost_though_it_would_be_finite_again():
+    spikes = tuple(choice("tests.train.small:spike", at=step) for step in (3.0, 1000.0))
+    plan = planned(small_config(seeds=1, vary={"layerwise": spikes}))
+    item = plan.programs[1]
+    trained = train(lanes_of(plan, item=item), job_of(plan, [0, 1], 2, item=item))
+    assert [result.diverged_step for result in trained.results] == [3, None]
+    assert np.asarray(trained.end.state.step).tolist() == [3, 20]
+    assert trained.results[0].metrics["test_loss"] is None
+
+
+@pytest.mark.parametrize("strategy", ["scan", "solo"])
+def test_a_lane_that_stops_early_keeps_what_it_had(strategy):
+    stops = tuple(choice("tests.train.small:stop_after", evaluations=count) for count in (2.0, 9.0))
+    plan = planned(small_config(seeds=1, steps=15, eval_every=5, vary={"stop": stops}))
+    item = plan.programs[1]
+    lanes = lanes_of(plan, strategy, item=item)
+    stopped, whole = (train(lanes, job_of(plan, cells, 2, item=item)) for cells in ([0, 1], [1]))
+    assert [result.stopped_step for result in stopped.results] == [5, None]
+    assert [result.status for result in stopped.results] == ["done", "done"]
+    assert np.asarray(stopped.end.state.step).tolist() == [5, 15]
+    assert stopped.results[1] == whole.results[0]
+    early, full = (result.curves["val_loss"] for result in stopped.results)
+    assert early[:2] == full[:2]
+    assert early[2:] == [early[1]] * 2  # measured again, of the weights it stopped with
+    assert full[3] != full[2] != full[1]
+
+
 def test_a_wave_of_lost_lanes_ends_early():
     plan = planned(study(1e30, math.inf, steps=100))
     lanes = lanes_of(plan)

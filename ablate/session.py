@@ -1,0 +1,123 @@
+"""One call of `ablate run`: the directory it writes to, who watches it, and whether it was asked to stop."""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from ablate.planning import Plan, ProgramPlan
+from ablate.store import Store, read_json, write_json
+
+HEARTBEAT_SECONDS = 2.0
+
+
+class Interrupted(Exception):
+    """The run could not go on, or was asked to stop; what it had is stored, and the same call continues."""
+
+
+class Display(Protocol):
+    """What watches a run; `cells` and `steps` are amounts that were just finished."""
+
+    def begin(self, plan: Plan, finished: int) -> None: ...
+    def program(self, item: ProgramPlan, cells: int) -> None: ...
+    def steps(self, cell_steps: int) -> None: ...
+    def end(self) -> None: ...
+
+
+class Silent:
+    """A display that shows nothing: the Python API."""
+
+    def begin(self, plan: Plan, finished: int) -> None:
+        """Nothing to show."""
+
+    def program(self, item: ProgramPlan, cells: int) -> None:
+        """Nothing to show."""
+
+    def steps(self, cell_steps: int) -> None:
+        """Nothing to show."""
+
+    def end(self) -> None:
+        """Nothing to show."""
+
+
+class Stop:
+    """Whether a signal asked the run to stop."""
+
+    asked = False
+
+
+class Log:
+    """`progress.json`: what other shells and the report's provenance read; it outlives interruptions."""
+
+    def __init__(self, directory: Path):
+        self._path = directory / "progress.json"
+        before = read_json(self._path) or {}
+        self._content = {
+            "compiles": 0, "compile_seconds": 0.0, "train_seconds": 0.0, "started": _now(), **before,
+            "pid": os.getpid(), "state": "running", "sessions": before.get("sessions", 0) + 1,
+        }  # fmt: skip
+        self._last = 0.0
+
+    def write(self, **changes: Any) -> None:
+        """Notes changes and the time."""
+        self._content |= changes | {"updated": _now()}
+        with contextlib.suppress(OSError):
+            write_json(self._path, self._content)
+        self._last = time.monotonic()
+
+    def beat(self, progress: Mapping[str, Any], compiles: list[float], seconds: float) -> None:
+        """Counts new compiles by their seconds and time spent training; writes if the last time is a while ago."""
+        self._content["compiles"] += len(compiles)
+        self._content["compile_seconds"] = round(self._content["compile_seconds"] + sum(compiles), 3)
+        self._content["train_seconds"] = round(self._content["train_seconds"] + seconds, 6)
+        if time.monotonic() - self._last > HEARTBEAT_SECONDS:
+            self.write(**progress)
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """What every part of a run needs beside its plan; `retry_failed` trains failed cells again."""
+
+    store: Store
+    log: Log
+    stop: Stop
+    display: Display
+    retry_failed: bool
+
+    def inside(self, name: str) -> "Session":
+        """The same session in a folder of its directory."""
+        return dataclasses.replace(self, store=Store(self.store.directory / name))
+
+
+@contextlib.contextmanager
+def signals() -> Iterator[Stop]:
+    """The first SIGINT or SIGTERM asks for a checkpoint; a second one ends the process at once."""
+    stop, before = Stop(), {}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def ask(number: int, frame: Any) -> None:
+        del number, frame
+        stop.asked = True
+        restore()
+
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, ask)
+    except ValueError:  # only the main thread may handle signals; a notebook's worker runs without
+        before.clear()
+    try:
+        yield stop
+    finally:
+        restore()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
