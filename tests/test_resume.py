@@ -46,7 +46,7 @@ def get_config():
     cfg.recipe.optimizer = choice("momentum", learning_rate=0.1)
     cfg.vary.norm = (choice("batch"),)
     cfg.vary.dropout = (choice("dropout", rate=0.3),)
-    cfg.train.update(steps=8000, eval_every=50, batch_size=32, lanes=2, checkpoint_seconds=0.2)
+    cfg.train.update(steps=6000, eval_every=50, batch_size=32, lanes=2, checkpoint_seconds=0.4)
     cfg.seeds = 3
     return cfg
 '''

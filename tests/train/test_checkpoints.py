@@ -17,7 +17,7 @@ from tests.train.small import Trained, identical, job_of, kept, lanes_of, planne
 
 MEMBERS, WIDTH = 3, 4
 # Another number of devices is another number of lanes on each, which XLA compiles into other loops: test_lanes.py.
-ROUNDING = 5e-6
+ROUNDING = 2e-6
 
 
 @pytest.fixture(scope="module")
