@@ -87,6 +87,7 @@ def _train(plan: Plan, session: Session) -> Plan:
     earlier, before = read_json(directory / "environment.json"), read_json(directory / "study.json")
     _describe(plan, directory, before, None)
     write_json(directory / "environment.json", environment() | {"differs": differences(earlier)})
+    session.log.write()
     try:
         if plan.spec.tune.grid:
             plan, record = _tune(plan, session.inside("tuning"))

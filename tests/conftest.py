@@ -1,7 +1,4 @@
-"""Two virtual devices, no silent promotion of ranks, and folders of the tests' own: set up before JAX starts.
-
-Promotion of dtypes is strict in the folders of tricks and models; training merges clu's metrics, which count in int32.
-"""
+"""Two virtual devices, no silent promotion, checked shapes, and folders of the tests' own: set up before JAX starts."""
 
 import atexit
 import os
@@ -15,9 +12,13 @@ os.environ["TFDS_DATA_DIR"] = os.path.join(CACHE, "tensorflow_datasets")
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # or `ablate` asks for one per core, and JAX has started already
 
 import jax  # noqa: E402  # after its environment
+from jaxtyping import install_import_hook  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+# Shapes in signatures are checked here, and free at run time.
+install_import_hook(["ablate.tricks", "ablate.models", "ablate.stats"], "beartype.beartype")
 
 
 def pytest_configure(config):

@@ -1,10 +1,7 @@
-"""Shapes and types of the public signatures are checked while the statistics are tested."""
+"""A way to see the errors of the statistics as a user without checked shapes sees them."""
 
 import jaxtyping
 import pytest
-
-# Modules imported before this point (by tests of other packages in the same process) stay unchecked.
-jaxtyping.install_import_hook("ablate.stats", "beartype.beartype")
 
 
 @pytest.fixture
