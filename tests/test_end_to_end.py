@@ -82,7 +82,7 @@ def test_an_experiment_from_start_to_end(experiment, ran, capsys):
     assert f"{cells} of {cells} cells done" in found.out
     assert f"{cells} cells, 0 already finished" in found.err
 
-    # Files: DESIGN.md, section 9.
+    # The files of a run.
     assert {path.name for path in directory.iterdir()} >= {
         "study.json",
         "environment.json",
