@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ablate.report.bands import PANEL_ARMS, Band
 from ablate.report.canvas import COLOURS, DASHES, GREY, hide_unused, label, new_figure, note, render, style
+from ablate.report.company import NOTE, company_grid
 from ablate.report.delimited import delimited
 from ablate.report.html import page
 from ablate.report.markdown import bullets, escape, grid
@@ -49,6 +50,7 @@ def markdown(found: Comparison) -> str:
         grid(overall_grid(found)),
         "## Differences from the baseline, study by study",
         grid(delta_grid(found)),
+        *company_part(found),
         f"![{CAPTION}](figures/profile.png)",
         f"*{CAPTION}*",
         "## How to read this",
@@ -57,12 +59,20 @@ def markdown(found: Comparison) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def company_part(found: Comparison) -> list[str]:
+    """The section on redundancy and synergy, where the studies show it."""
+    together = company_grid(found)
+    return ["## Alone and together", grid(together), escape(NOTE)] if together else []
+
+
 def html(found: Comparison) -> str:
     """The comparison as one page."""
     return page(
         "studies.html.j2",
         overall=overall_grid(found),
         deltas=delta_grid(found),
+        company=company_grid(found),
+        company_note=NOTE,
         notes=notes(found),
         plots_shown=profile_plots(found),
         caption=CAPTION,
