@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ablate.planning import Plan, ProgramPlan, lane_job, made_of
@@ -46,8 +47,9 @@ def probe_plan(plan: Plan) -> list[Layer]:
 def _probe(plan: Plan, item: ProgramPlan, lane: Lane) -> list[Layer]:
     job = lane_job(lane, plan.dataset, plan.sampling)
     batch = BatchOrder(job.seed, len(job.split.train), plan.spec.train.batch_size).at(0)
-    images, labels = np.asarray(plan.dataset.images[job.split.train[batch]]), job.split.train_labels[batch]
-    hp, init_hp = jax.tree.map(np.float32, (job.hp, job.init_hp))
+    images = jax.device_put(np.asarray(plan.dataset.images[job.split.train[batch]]))
+    labels = jax.device_put(job.split.train_labels[batch])
+    hp, init_hp = jax.tree.map(jnp.float32, (job.hp, job.init_hp))
     task: Classification = item.task
     state = task.init(made_of(lane), np.uint32(job.seed), init_hp, hp, images)  # type: ignore[arg-type]
     activations, gradients = task.signals(state, images, labels, np.uint32(job.seed), hp)  # type: ignore[arg-type]

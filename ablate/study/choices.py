@@ -102,6 +102,9 @@ def _imported(path: str, key: str, problems: list[str]) -> Choice | None:
     except Exception as error:  # user code: an import can raise anything, and one line must say so
         problems.append(f"{key}.name: cannot import {path!r}: {type(error).__name__}: {error}")
         return None
+    if not isinstance(found, Choice) and not callable(found):
+        problems.append(f"{key}.name: {path!r} cannot be a choice: TypeError: {found!r} is not callable")
+        return None
     return found if isinstance(found, Choice) else Choice(found)
 
 
