@@ -24,6 +24,7 @@ class Check:
     """What the checks say about one arm."""
 
     arm: str
+    baseline: bool
     first_loss: float | None
     log_classes: float
     accuracy: float | None
@@ -32,13 +33,16 @@ class Check:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong, in words; empty where all is well."""
+        """What is wrong, in words; empty where all is well.
+
+        Only the baseline has to learn by heart: many tricks are there to prevent just that.
+        """
         found = []
         if not self.finite:
             found.append("loss or parameters became non-finite")
         if self.first_loss is not None and self.first_loss > 2 * self.log_classes:
             found.append("first loss far above log C")
-        if self.accuracy is not None and self.accuracy < 0.95:
+        if self.baseline and self.accuracy is not None and self.accuracy < 0.95:
             found.append(f"does not learn {EXAMPLES} examples by heart in {STEPS} steps")
         if self.compiles != 1:
             found.append(f"the step was compiled {self.compiles} times")
@@ -105,6 +109,7 @@ def _results(plan: Plan, members: list[Lane], width: int, lanes: Lanes, dataset:
 def _check(lane: Lane, result: Result, classes: int, compiles: int) -> Check:
     return Check(
         arm=lane.cell.arm.name,
+        baseline=not lane.cell.arm.changes,
         first_loss=result.curves["val_loss"][0],
         log_classes=math.log(classes),
         accuracy=result.metrics["test_accuracy"],

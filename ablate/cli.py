@@ -15,7 +15,7 @@ from ablate.train.strategy import STRATEGIES
 EPILOG = """\
 examples:
   ablate run --config=experiments/digits.py
-  ablate run --config=experiments/digits.py --config.seeds=12 --config.recipe.norm.name=batch
+  ablate run --config=experiments/digits.py --config.seeds=12 --config.recipe.norm.name=layer
   ablate plan --config=experiments/digits.py --config.design=factorial
   ablate status results/digits
   ablate tricks loss.focal

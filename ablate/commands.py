@@ -26,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
         check_installed()
     plan_ = _plan(options)
     directory = options.workdir or Path("results") / plan_.name
+    _warn_of_another(directory, plan_)
     try:
         display = display_for(Console(stderr=True))
         rows = execute(plan_, directory, retry_failed=options.retry_failed, measure=options.measure, display=display)
@@ -40,6 +41,20 @@ def run(options: argparse.Namespace) -> int:
     _say_results(rows, directory)
     untuned = (rows.study.get("tuning") or {}).get("failed", 0)
     return int(untuned > 0 or any(row["status"] not in ("done", "diverged") for row in rows))
+
+
+def _warn_of_another(directory: Path, plan_: Any) -> None:
+    """The cells of another study stay, but its report is about to be replaced."""
+    from ablate.store import read_json
+
+    before = read_json(directory / "study.json")
+    now = {arm.name for arm in plan_.arms}
+    if isinstance(before, dict) and not {arm["name"] for arm in before.get("arms", ())} & now - {"baseline"} and now:
+        print(f"ablate: {directory} held another study; its cells stay, its report is replaced", file=sys.stderr)
+        return
+    if isinstance(before, dict) and before.get("train", {}).get("steps") != plan_.spec.train.steps:
+        steps = before.get("train", {}).get("steps")
+        print(f"ablate: {directory} held this study with {steps} steps; its report is replaced", file=sys.stderr)
 
 
 def plan(options: argparse.Namespace) -> int:
@@ -123,7 +138,7 @@ def check(options: argparse.Namespace) -> int:
     table = _table("arm", "first loss", "log C", "accuracy on 64", "gradients", "compiles", "verdict")
     for item in found:
         table.add_row(*item.cells())
-    Console(soft_wrap=True).print(table)
+    _console().print(table)
     return int(not all(item.passes for item in found))
 
 
@@ -136,7 +151,7 @@ def probe(options: argparse.Namespace) -> int:
     table = _table("arm", "layer", "activation mean", "activation sd", "gradient mean", "gradient sd")
     for layer in layers:
         table.add_row(*layer.cells())
-    Console(soft_wrap=True).print(table)
+    _console().print(table)
     directory = options.workdir or Path("results") / plan_.name
     for path in write_probe(directory, layers):
         print(path)
@@ -145,6 +160,7 @@ def probe(options: argparse.Namespace) -> int:
 
 def _plan(options: argparse.Namespace) -> Any:
     """Everything before the first compile: config, devices, plan."""
+    from ablate.study.design import at_off
     from ablate.study.loading import load_config, question_of
     from ablate.study.resolving import resolve
 
@@ -153,13 +169,16 @@ def _plan(options: argparse.Namespace) -> Any:
     from ablate.planning import make_plan
 
     name = Path(options.config if os.path.exists(options.config) else options.config.split(":")[0]).stem
-    return make_plan(
+    found = make_plan(
         spec,
         name=name,
         question=question_of(options.config),
         command=options.command_line,
         strategy=getattr(options, "strategy", None),
     )
+    for warning in at_off(spec):
+        print(f"ablate: warning: {warning}", file=sys.stderr)
+    return found
 
 
 def prepare_jax() -> None:
@@ -174,6 +193,15 @@ def prepare_jax() -> None:
     jax.config.update("jax_compilation_cache_dir", str(cache_root() / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _console() -> Console:
+    """Wide where nobody's window limits it, so that a pipe gets whole names."""
+    return Console(width=None if sys.stdout.isatty() else 160)
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _table(*names: str) -> Table:
@@ -196,17 +224,20 @@ def _print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> 
     train = content["train"]
     print(
         f"{content['name']}: {len(content['arms'])} arms x {len(content['seeds'])} seeds = {len(content['cells'])} "
-        f"cells in {len(content['programs'])} programs; {train['steps']} steps of {train['batch_size']}; {devices}"
+        f"cells in {_plural(len(content['programs']), 'program')}; {train['steps']} steps of {train['batch_size']}; "
+        f"{devices}"
     )
     if content["tuning_cells"]:
-        print(f"before that, {content['tuning_cells']} cells tune the same numbers for every arm")
+        print(
+            f"before that, {content['tuning_cells']} cells tune the same numbers for every arm; not in the times below"
+        )
     table = _table("program", "arms", "cells", "lanes", "waves", "strategy", "parameters", "about")
     for item in content["programs"]:
         counts = [str(n) for n in (len(item["cells"]), item["lanes"], item["waves"])]
         about = _duration(cost["programs"][item["id"]])
         arms = escape("\n".join(item["arms"]))
         table.add_row(item["id"], arms, *counts, item["strategy"], f"{item['parameters']:,}", about, end_section=True)
-    Console().print(table)
+    _console().print(table)
     for why in dict.fromkeys(f"{item['strategy']}: {item['why']}" for item in content["programs"]):
         print(why)
     print(

@@ -50,6 +50,10 @@ class Live:
         """Moves the bar."""
         self._progress.advance(self._task, cell_steps)
 
+    def resumed(self, step: int, steps: int) -> None:
+        """Says that a checkpoint goes on."""
+        self._progress.console.print(_resumed(step, steps), markup=False, highlight=False)
+
     def end(self) -> None:
         """Takes the bar away."""
         self._progress.stop()
@@ -84,11 +88,19 @@ class Lines:
             self._say(f"{100 * self._done / self._total:.0f} % of all cell-steps{words}")
             self._last = now
 
+    def resumed(self, step: int, steps: int) -> None:
+        """Says that a checkpoint goes on."""
+        self._say(_resumed(step, steps))
+
     def end(self) -> None:
         """Nothing stays open."""
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _resumed(step: int, steps: int) -> str:
+    return f"continues from its checkpoint at step {step} of {steps}"
 
 
 def _program_line(item: ProgramPlan, cells: int) -> str:

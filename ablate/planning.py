@@ -11,7 +11,7 @@ import numpy as np
 
 from ablate.data import NOISE_KINDS, DataError, Dataset, Sampling, Split
 from ablate.study.cells import Cell, cells_of, jsonable
-from ablate.study.design import Arm, arms_of
+from ablate.study.design import Arm, arms_of, at_off
 from ablate.study.problems import ConfigError, unknown
 from ablate.study.programs import Lane, Program, Slot, programs_of
 from ablate.study.resolving import Spec
@@ -261,6 +261,7 @@ def study_json(plan: Plan) -> dict[str, Any]:
         },
         "train": {name: getattr(spec.train, name) for name in ("steps", "batch_size", "eval_every", "lanes")},
         "seed_varies": list(SEED_VARIES),
+        "warnings": list(at_off(spec)),
         "cells": [
             {"cell": cell.name, "arm": cell.arm.name, "seed": cell.seed, "program": owner[cell.name]}
             for cell in plan.cells

@@ -26,6 +26,7 @@ class Display(Protocol):
     def begin(self, plan: Plan, finished: int) -> None: ...
     def program(self, item: ProgramPlan, cells: int) -> None: ...
     def steps(self, cell_steps: int) -> None: ...
+    def resumed(self, step: int, steps: int) -> None: ...
     def end(self) -> None: ...
 
 
@@ -39,6 +40,9 @@ class Silent:
         """Nothing to show."""
 
     def steps(self, cell_steps: int) -> None:
+        """Nothing to show."""
+
+    def resumed(self, step: int, steps: int) -> None:
         """Nothing to show."""
 
     def end(self) -> None:

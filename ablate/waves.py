@@ -69,6 +69,8 @@ class WaveRun:
         begin = loop.start()
         moment = checkpoints.latest(begin, len(self._members)) or begin
         session.display.steps(moment.step * len(self._members))
+        if moment.step:
+            session.display.resumed(moment.step, self._job.steps)
         before, spent, saved = moment.step, 0.0, time.monotonic()
         for moment in loop.moments(moment):  # noqa: B020  # each moment follows from the one before
             session.display.steps((moment.step - before) * len(self._members))

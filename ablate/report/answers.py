@@ -1,10 +1,12 @@
 """The answer in words: one status line, one headline, one sentence per trick."""
 
 import dataclasses
+from collections.abc import Iterator
 
+from ablate.report.interactions import Factorial, analyse
 from ablate.report.ranking import RANK, ranked
 from ablate.report.tables import Summary, Tables
-from ablate.report.wording import DASH, interval, listed, p_clause, plain, plural
+from ablate.report.wording import DASH, TIMES, interval, listed, p_clause, plain, plural
 from ablate.stats.verdict import Contrast
 
 RANKED = ("sign", "rank sum")
@@ -33,6 +35,7 @@ def headline(tables: Tables) -> str:
     tricks = tables.tricks
     if not tricks:
         return "There is only the baseline: nothing to compare."
+    effects = headline_of_effects(tables)
     groups = {verdict: [plain(a.arm) for a in ranked(tables) if a.verdict == verdict] for verdict in (*RANK, "")}
     if len(groups[""]) == len(tricks):
         return "No arm has a verdict yet."
@@ -42,12 +45,44 @@ def headline(tables: Tables) -> str:
         if verdict
     ]
     left = f"; {len(groups[''])} without a verdict" if groups[""] else ""
-    return f"Of {plural(len(tricks), 'arm')} against {plain(tables.baseline.arm)}: {', '.join(parts)}{left}."
+    return f"{effects}Of {plural(len(tricks), 'arm')} against {plain(tables.baseline.arm)}: {', '.join(parts)}{left}."
+
+
+def headline_of_effects(tables: Tables) -> str:
+    """In a factorial design, the tricks whose main effect shows; empty elsewhere."""
+    found = analyse(tables)
+    if found is None:
+        return ""
+    main = [term for term in found.terms if len(term.names) == 1 and term.effect.p is not None]
+    clear = [term for term in main if (term.effect.p or 0.0) <= tables.study["alpha"]]
+    helps = [TIMES.join(term.names) for term in clear if (term.effect.estimate or 0.0) * tables.better > 0]
+    hurts = [TIMES.join(term.names) for term in clear if TIMES.join(term.names) not in helps]
+    parts = [f"{listed(names, 4)} {word}" for names, word in ((helps, "help"), (hurts, "hurt")) if names]
+    said = "; ".join(parts) or "none shows"
+    return f"Main effects, averaged over the other tricks and uncorrected: {said}. "
 
 
 def answers(tables: Tables) -> tuple[Answer, ...]:
-    """One sentence per trick."""
-    return tuple(Answer(plain(arm.arm), arm.verdict, answer(arm, tables)) for arm in ranked(tables))
+    """One sentence per trick: in a factorial design its main effect first, then every arm."""
+    arms = tuple(Answer(plain(arm.arm), arm.verdict, answer(arm, tables)) for arm in ranked(tables))
+    found = analyse(tables)
+    return (*main_effects(found, tables), *arms) if found else arms
+
+
+def main_effects(found: Factorial, tables: Tables) -> Iterator[Answer]:
+    """What each trick adds on average over the others; never as if it were known apart from what it is mixed with."""
+    unit = tables.unit
+    for term in found.terms:
+        if len(term.names) > 1 or term.effect.estimate is None:
+            continue
+        name, effect = TIMES.join(term.names), term.effect
+        others = found.aliases.get((name.split("=")[0],), {})
+        mixed = f"; mixed with {listed([TIMES.join(other) for other in others], 4)}" if others else ""
+        around = bounds(unit.delta(effect.low), unit.delta(effect.high), tables)
+        size = (
+            f"main effect {unit.points(unit.delta(effect.estimate))} of {unit.metric}, averaged over the other tricks"
+        )
+        yield Answer(name, "", f"{size} ({around}{p_clause(effect.p, 'uncorrected p')}{mixed})")
 
 
 def answer(arm: Summary, tables: Tables) -> str:

@@ -188,6 +188,27 @@ def tuned_at_border(tables: Tables) -> Iterator[str]:
             yield sentence
 
 
+def warned(tables: Tables) -> Iterator[str]:
+    """What the plan of the study warned of."""
+    yield from tables.study.get("warnings") or ()
+
+
+def declining_baseline(tables: Tables) -> Iterator[str]:
+    """A baseline that trained past its best: an arm may look better only by getting there later."""
+    cells = [cell for cell in tables.cells if cell.arm == tables.baseline.arm and cell.status == "done"]
+    curves = [cell.curves.get("val_accuracy") or [] for cell in cells]
+    if not curves or not curves[0] or any(len(c) != len(curves[0]) or None in c for c in curves):
+        return
+    means = [sum(values) / len(values) for values in zip(*curves)]  # type: ignore[arg-type]  # no None is left
+    best = means.index(max(means))
+    fall = 100 * (means[best] - means[-1])
+    if fall >= 1:
+        yield (
+            f"The baseline's validation accuracy fell by {fall:.1f} points from its best, at step "
+            f"{cells[0].curves['step'][best]}, to the end: an arm may be better only by passing its own best later."
+        )
+
+
 def one_data_set(tables: Tables) -> Iterator[str]:
     """Always, for a single study."""
     rest = "one model" if tables.study.get("tuning") else "one model, with hyperparameters tuned for no arm"
@@ -206,6 +227,8 @@ OBJECTIONS: tuple[Callable[[Tables], Iterator[str]], ...] = (
     one_seed_decides,
     wide_baseline,
     coarse_test_set,
+    warned,
+    declining_baseline,
     best_of_many,
     unequal_budgets,
     stopped_early,

@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from ablate.report.grids import Grid, grid
 from ablate.report.interactions import Factorial
 from ablate.report.tables import Tables
-from ablate.report.wording import DASH, Unit, interval, listed, number, probability
-
-TIMES = " × "
+from ablate.report.wording import DASH, TIMES, Unit, interval, listed, number, probability
 
 
 def effect_grid(found: Factorial, unit: Unit, level: str) -> Grid:

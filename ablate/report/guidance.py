@@ -34,10 +34,10 @@ def reading(tables: Tables) -> tuple[str, ...]:
 
 def delta_note(tables: Tables) -> str:
     """What delta and its interval are."""
-    pairs = "its seeds paired with the baseline's" if tables.study["paired"] else "seeds not paired"
+    pairs = "seed by seed" if tables.study["paired"] else "seeds not paired"
     return (
-        f"Delta is arm minus baseline in {tables.unit.metric}, {pairs}; its interval is a {confidence(tables)} t "
-        f"interval, one arm at a time. {'Higher' if tables.better > 0 else 'Lower'} is better."
+        f"Delta is arm minus {plain(tables.baseline.arm)} in {tables.unit.metric}, {pairs}; its interval is a "
+        f"{confidence(tables)} t interval, one arm at a time. {'Higher' if tables.better > 0 else 'Lower'} is better."
     )
 
 

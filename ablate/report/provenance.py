@@ -58,6 +58,17 @@ def structure_text(structure: Mapping[str, Any], axes: Sequence[str]) -> str:
     return "; ".join(parts) or DASH
 
 
+def choice_text(choice: Mapping[str, Any]) -> str:
+    """`momentum(learning_rate=0.1, beta=0.9)`."""
+    arguments = [f"{key}={value}" for key, value in choice.items() if key != "name"]
+    return f"{choice.get('name')}({', '.join(arguments)})" if arguments else str(choice.get("name") or "")
+
+
+def shown(axis: str, choice: Mapping[str, Any]) -> bool:
+    """Whether a choice of the baseline is worth a word: absence is not."""
+    return axis != "model" and choice.get("name") not in ("none", "never", "mean", "zeros")
+
+
 def provenance(
     study: Mapping[str, Any], environment: Mapping[str, Any], progress: Mapping[str, Any] | None
 ) -> tuple[tuple[str, str], ...]:
@@ -69,12 +80,17 @@ def provenance(
         for name in ("steps", "batch_size", "eval_every", "lanes")
         if train.get(name)
     ]
+    base = next(arm["recipe"] for arm in study["arms"] if arm["name"] == study["baseline"])
     versions = [f"{name} {version}" for name, version in sorted((environment.get("versions") or {}).items())]
     commit = environment.get("git_commit")
     seconds = progress.get("train_seconds")
     entries = {
         "command": study.get("command"),
         "design": f"{study['design'].replace('_', ' ')}, seeds {', '.join(str(seed) for seed in study['seeds'])}",
+        "model": choice_text(base.get("model") or {}),
+        f"recipe of {study['baseline']}": ", ".join(
+            f"{axis}={choice_text(c)}" for axis, c in base.items() if shown(axis, c)
+        ),
         "data": f"{data['name']}: {sizes} examples. {data.get('description') or ''}",
         "data arguments": ", ".join(f"{key}={value}" for key, value in (data.get("arguments") or {}).items()),
         "training": ", ".join(training),
@@ -89,6 +105,6 @@ def provenance(
         "training time": f"{short(seconds)} s in {plural(progress.get('sessions') or 1, 'session')}"
         if seconds
         else None,
-        "fingerprint": study.get("fingerprint"),
+        "code fingerprint": study.get("fingerprint"),
     }
     return tuple((label, plain(value)) for label, value in entries.items() if value)

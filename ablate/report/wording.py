@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+TIMES = " × "
 DASH = "–"
 MINUS = "\N{MINUS SIGN}"
 

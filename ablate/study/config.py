@@ -58,7 +58,12 @@ def base_config() -> ConfigDict:
     cfg.recipe.optimizer = choice("sgd", learning_rate=0.1)
     # What to try: a tuple of choices per axis, or of models. A bare name stands for the choice with its defaults.
     cfg.vary = Written({name: () for name in ("model", *AXES)})
-    # How to combine them: one_at_a_time, leave_one_out, cumulative, factorial, fractional, or the arms written below.
+    # How to combine them with the recipe above, which stands for "without the trick" everywhere:
+    #   one_at_a_time  the recipe, then each choice alone on top of it
+    #   leave_one_out  all choices together are the baseline, then all but one
+    #   cumulative     the recipe, then one choice after the other on top, in the order of writing; every delta is to
+    #                  the recipe
+    #   factorial      every combination;  fractional: a balanced part of them;  arms: as written below
     cfg.design = "one_at_a_time"
     # For design "fractional": kind regular, of resolution 3, 4 or 5 (or higher, where it takes no more arms), or
     # plackett_burman, which has resolution 3.

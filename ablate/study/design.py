@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from ablate.stats import designs
-from ablate.study.choices import Chosen
+from ablate.study.choices import Chosen, axis_of
 from ablate.study.problems import ConfigError
 from ablate.study.resolving import Spec
 
@@ -129,6 +129,17 @@ DESIGNS: dict[str, Callable[[Spec], tuple[Arm, ...]]] = {
 def _arm(recipe: Recipe, changes: Recipe) -> Arm:
     name = " + ".join(f"{axis}={chosen.label()}" for axis, chosen in changes.items())
     return Arm(name, {**recipe, **changes}, dict(changes))
+
+
+def at_off(spec: Spec) -> Iterator[str]:
+    """Warnings: a trick at the value where it vanishes is the baseline under another name."""
+    tried = [(f"vary.{axis}[{i}]", chosen) for axis, found in spec.vary.items() for i, chosen in enumerate(found)]
+    tried += [(f"arms.{name}.{axis}", chosen) for name, arm in spec.arms.items() for axis, chosen in arm.items()]
+    for key, chosen in tried:
+        off = chosen.choice.off
+        if off and chosen.name != axis_of(chosen.axis).identity and all(chosen.arguments[k] == off[k] for k in off):
+            values = ", ".join(f"{name}={value:g}" for name, value in off.items())
+            yield f"{key}: {chosen.name} is off at {values}, so this arm changes nothing; give it another value"
 
 
 def _problems(spec: Spec) -> Iterator[str]:

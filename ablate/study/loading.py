@@ -63,6 +63,9 @@ def _from_file(path: str) -> ConfigDict:
     if not os.path.isfile(file):
         raise ConfigError([f"--config: no such file: {file}; give the path of an experiment, for example {_example()}"])
     sys.modules.pop("config_config", None)  # or names of a file that was loaded before would still be there
+    folder = os.path.dirname(os.path.abspath(file))
+    if folder not in sys.path:  # tricks by import path may lie beside the experiment
+        sys.path.append(folder)
     values = flags.FlagValues()
     config_flags.DEFINE_config_file("config", flag_values=values, lock_config=False, sys_argv=["ablate"])
     try:

@@ -99,7 +99,7 @@ def resolve(cfg: ConfigDict) -> Spec:
     )
     if problems:
         raise ConfigError(problems)
-    return spec
+    return dataclasses.replace(spec, vary=_untuned_names(spec.vary, spec.tune))
 
 
 def _known_keys(cfg: Mapping[str, Any], default: Mapping[str, Any], key: str, problems: list[str]) -> dict[str, Any]:
@@ -205,6 +205,17 @@ def _values(name: str, values: Any, key: str, problems: list[str]) -> tuple[floa
     if len(set(numbers)) < len(numbers):
         problems.append(f"{key}: every value must be there once, got {values!r}")
     return tuple(sorted(check_number(name, number, key, problems) for number in numbers))
+
+
+def _untuned_names(vary: Mapping[str, tuple[Chosen, ...]], tune: Tuning) -> dict[str, tuple[Chosen, ...]]:
+    """No arm is named after a number that tuning will choose."""
+    return {
+        axis: tuple(
+            dataclasses.replace(one, given={k: v for k, v in one.given.items() if k not in tune.grid.get(axis, {})})
+            for one in choices
+        )
+        for axis, choices in vary.items()
+    }
 
 
 def _flag(value: Any, key: str, problems: list[str]) -> bool:
