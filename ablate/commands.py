@@ -212,11 +212,14 @@ def _table(*names: str) -> Table:
 def _say_results(rows: Any, directory: Path) -> None:
     from ablate.report.answers import answers, status_line
     from ablate.report.tables import tabulate
+    from ablate.report.tuned import tuned_lines
 
     tables = tabulate(rows.study, list(rows))
     print(status_line(tables))
     for answer in answers(tables):
         print(f"  {answer.arm}: {answer.text}")
+    for line in tuned_lines(rows.study.get("tuning")):
+        print(f"  {line}")
     print(f"{directory / 'report.md'}  {directory / 'report.html'}  {directory / 'summary.csv'}")
 
 

@@ -13,6 +13,7 @@ from ablate.planning import make_plan, study_json
 from ablate.report.answers import answers, headline
 from ablate.report.caveats import find_caveats
 from ablate.report.tables import tabulate
+from ablate.report.tuned import tuned_lines
 from ablate.study.resolving import resolve
 
 from .report import synthetic
@@ -127,3 +128,11 @@ def test_every_experiment_line_of_the_readme_is_a_config_that_plans(monkeypatch,
     for _, words in found:
         assert main(["plan", *words.split(), "--json"]) == 0
     capsys.readouterr()
+
+
+def test_the_console_says_what_tuning_chose():
+    made = synthetic.tuned()
+    lines = tuned_lines(made.study["tuning"])
+    assert len(lines) == len(made.study["arms"])
+    assert lines[0].startswith(f"tuning of {made.study['baseline']} chose optimizer.learning_rate=")
+    assert tuned_lines(None) == []

@@ -45,6 +45,20 @@ def point_text(point: Mapping[str, Mapping[str, float]]) -> str:
     )
 
 
+def tuned_lines(tuning: Mapping[str, Any] | None) -> list[str]:
+    """What every arm chose, one line each, for the console."""
+    if not tuning:
+        return []
+    lines = []
+    for arm, found in tuning["arms"].items():
+        chosen = "nothing, no point trained well"
+        if found["chosen"] is not None:
+            chosen = point_text(tuning["points"][found["chosen"]])
+        border = ", at the border of its grid" if found["at_border"] else ""
+        lines.append(f"tuning of {plain(arm)} chose {chosen}{border}")
+    return lines
+
+
 def number(value: float | str) -> str:
     """Stored infinities are words."""
     return value if isinstance(value, str) else f"{value:g}"
