@@ -171,7 +171,8 @@ class Loop:
                 rows = np.stack([order.at(step + k) for k in range(count)])
                 rows = np.pad(rows, ((0, length - count), (0, 0)))
                 by_seed[lane.seed] = split.train[rows], split.train_labels[rows]
-        return tuple(np.stack([by_seed[lane.seed][k] for lane in self._job.padded]) for k in (0, 1))  # type: ignore
+        index, labels = (np.stack([by_seed[lane.seed][k] for lane in self._job.padded]) for k in (0, 1))
+        return index, labels
 
     def _evaluate(self, state: State, k: int, curves: dict[str, np.ndarray]) -> tuple[State, dict[str, np.ndarray]]:
         lost = np.asarray(state.diverged_step) >= 0
@@ -196,8 +197,9 @@ class Loop:
 
 
 def _no_metrics(width: int) -> Metrics:
-    zero = np.zeros(width, np.float32)
-    return Metrics(*(clu_metrics.Average(total=zero.copy(), count=zero.copy()) for _ in Metrics._fields))  # type: ignore
+    average: Any = clu_metrics.Average  # a flax dataclass, whose fields type checkers do not see
+    empty = (average(total=np.zeros(width, np.float32), count=np.zeros(width, np.float32)) for _ in Metrics._fields)
+    return Metrics(*empty)
 
 
 def _batches(positions: list[np.ndarray], labels: np.ndarray, size: int) -> list[EvalBatch]:
@@ -221,10 +223,11 @@ def _result(
     metrics = {name: _number(values[lane]) for name, values in found.items()}
     metrics |= {name: _number(_last_finite(values)) for name, values in last.items()}
     metrics["initial_loss"] = _number(curves["val_loss"][0, lane])  # a sanity check: near log C
+    drawn: dict[str, list[float | None]] = {name: [_number(v) for v in c[:, lane]] for name, c in curves.items()}
     return Result(
         status="diverged" if diverged else "done",
         metrics=dict.fromkeys(metrics) if diverged else metrics,
-        curves={"step": list(steps), **{n: [_number(v) for v in c[:, lane]] for n, c in curves.items()}},  # type: ignore
+        curves={"step": [*steps], **drawn},
         diverged_step=lost if diverged else None,
         stopped_step=stop if stop >= 0 else None,
     )

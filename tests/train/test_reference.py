@@ -101,11 +101,11 @@ def expected(model: nn.Module, params: Any, extra: Any, steps: int) -> dict[str,
         logits, changed = model.apply({"params": params, **extra}, images, train=True, mutable=list(extra))
         return cross_entropy(logits, labels, ALPHA), changed
 
-    def test_loss(params, extra, images, labels):
+    def plain_loss(params, extra, images, labels):
         return cross_entropy(model.apply({"params": params, **extra}, pixels(images), train=False), labels, 0.0)
 
     gradient: Callable[..., Any] = jax.jit(jax.value_and_grad(loss_of, has_aux=True))
-    measure = jax.jit(test_loss)
+    measure = jax.jit(plain_loss)
     velocity = jax.tree.map(jnp.zeros_like, params)
     rate = optax.cosine_decay_schedule(RATE, steps)
     found = {"train_loss": [], "val_loss": [float(measure(params, extra, data.images[held], data.labels[held]))]}
