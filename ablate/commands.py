@@ -49,7 +49,7 @@ def _warn_of_another(directory: Path, plan_: Any) -> None:
 
     before = read_json(directory / "study.json")
     now = {arm.name for arm in plan_.arms}
-    if isinstance(before, dict) and not {arm["name"] for arm in before.get("arms", ())} & now - {"baseline"} and now:
+    if isinstance(before, dict) and not {arm["name"] for arm in before.get("arms", ())} & now - {"baseline"}:
         print(f"ablate: {directory} held another study; its cells stay, its report is replaced", file=sys.stderr)
         return
     if isinstance(before, dict) and before.get("train", {}).get("steps") != plan_.spec.train.steps:
@@ -76,11 +76,9 @@ def status(options: argparse.Namespace) -> int:
     """`ablate status`: counts by status, without locking."""
     from ablate.rows import Rows
 
-    tuning = options.directory / "tuning"
-    if not (Rows.load(options.directory).study.get("tuning")) and (tuning / "study.json").exists():
-        rows = dataclasses.replace(Rows.load(tuning), progress=Rows.load(options.directory).progress)
-    else:
-        rows = Rows.load(options.directory)
+    rows, tuning = Rows.load(options.directory), options.directory / "tuning"
+    if not rows.study.get("tuning") and (tuning / "study.json").exists():
+        rows = dataclasses.replace(Rows.load(tuning), progress=rows.progress)
     found = {row["cell"]: row["status"] for row in rows}
     progress = rows.progress or {}
     alive = progress.get("state") == "running" and _alive(progress.get("pid"))

@@ -26,11 +26,10 @@ def environment() -> dict[str, Any]:
     }
 
 
-def differences(earlier: dict[str, Any] | None) -> list[str]:
+def differences(now: dict[str, Any], earlier: dict[str, Any] | None) -> list[str]:
     """What has changed since `earlier` was written, in words; rows of then are used again, and reports say so."""
     if not earlier:
         return []
-    now = environment()
     changed = [
         f"{name} {earlier.get('versions', {}).get(name)} then, {version} now"
         for name, version in now["versions"].items()

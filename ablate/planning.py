@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import jax
 import numpy as np
 
-from ablate.data import NOISE_KINDS, DataError, Dataset, Sampling, Split
+from ablate.data import NOISE_KINDS, DataError, Dataset, Sampling, Split, tfds_dataset
 from ablate.study.cells import Cell, cells_of, jsonable
 from ablate.study.design import Arm, arms_of, at_off
 from ablate.study.problems import ConfigError, unknown
@@ -64,8 +64,7 @@ class Plan:
     @property
     def eval_batch_size(self) -> int:
         """One batch for the validation split where it fits, so that little is padded."""
-        train, validation = split_sizes(self.dataset, self.sampling)
-        del train
+        _, validation = split_sizes(self.dataset, self.sampling)
         size = min(self.spec.train.eval_batch_size, validation or len(self.dataset.test_labels))
         across = len(self.devices) if any(p.strategy.sharded for p in self.programs) else 1
         return -(-size // across) * across
@@ -112,7 +111,7 @@ def _devices() -> tuple[Device, ...]:
 
 def split_sizes(dataset: Dataset, sampling: Sampling) -> tuple[int, int]:
     """Training and validation images of every seed."""
-    split = split_of(0, dataset.labels, dataset.classes, sampling)
+    split = _split(0, dataset, sampling)
     return len(split.train), len(split.validation)
 
 
@@ -125,7 +124,7 @@ def _load(spec: Spec) -> tuple[Dataset, Sampling]:
         problems.append(unknown("data.noise_kind", "value", sampling.noise_kind, NOISE_KINDS))
     try:
         own = spec.data.choice.make
-        dataset = own(spec.data.name, **arguments) if _takes_name(own) else own(**arguments)
+        dataset = own(spec.data.name, **arguments) if own is tfds_dataset else own(**arguments)
     except DataError as error:
         raise ConfigError([*problems, str(error)]) from error
     except Exception as error:  # a data set by import path is the user's code
@@ -138,12 +137,6 @@ def _load(spec: Spec) -> tuple[Dataset, Sampling]:
     if problems:
         raise ConfigError(problems)
     return dataset, sampling
-
-
-def _takes_name(make: Any) -> bool:
-    from ablate.data import tfds_dataset
-
-    return make is tfds_dataset
 
 
 def compiled(slots: Mapping[str, tuple[Slot, ...]]) -> Compiled:

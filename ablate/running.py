@@ -86,7 +86,8 @@ def _train(plan: Plan, session: Session) -> Plan:
     session.store.clear_temporary()
     earlier, before = read_json(directory / "environment.json"), read_json(directory / "study.json")
     _describe(plan, directory, before, None)
-    write_json(directory / "environment.json", environment() | {"differs": differences(earlier)})
+    now = environment()
+    write_json(directory / "environment.json", now | {"differs": differences(now, earlier)})
     session.log.write()
     try:
         if plan.spec.tune.grid:

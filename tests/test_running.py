@@ -47,7 +47,7 @@ def test_data_sets_of_one_size_do_not_share_their_splits():
 
 
 def test_a_changed_environment_is_told_where_old_cells_are_used_again(tmp_path):
-    assert differences(environment()) == []
+    assert differences(environment(), environment()) == []
     ablate.run(config(), tmp_path)
     earlier = read_json(tmp_path / "environment.json")
     write_json(tmp_path / "environment.json", {**earlier, "versions": {**earlier["versions"], "jax": "0.1.0"}})
