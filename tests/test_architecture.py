@@ -84,9 +84,9 @@ def test_a_dependency_is_seen_only_where_it_belongs(module):
     } == set()
 
 
-def test_study_sees_statistics_only_for_its_designs():
+def test_study_sees_statistics_only_for_its_designs_and_the_range_of_levels():
     names = {name for path in (ROOT / "study").glob("*.py") for name in imports(path) if within(name, "ablate.stats")}
-    assert names <= {"ablate.stats.designs"}
+    assert names <= {"ablate.stats.designs", "ablate.stats.checks.POWER"}
 
 
 def test_transformations_over_lanes_stand_in_one_file():

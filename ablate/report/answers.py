@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 
-from ablate.report.interactions import Factorial, analyse
+from ablate.report.interactions import Factorial, Term, analyse
 from ablate.report.ranking import RANK, ranked
 from ablate.report.tables import Summary, Tables
 from ablate.report.wording import DASH, TIMES, interval, listed, p_clause, plain, plural
@@ -49,17 +49,29 @@ def headline(tables: Tables) -> str:
 
 
 def headline_of_effects(tables: Tables) -> str:
-    """In a factorial design, the tricks whose main effect shows; empty elsewhere."""
+    """In a factorial design, the tricks whose main effect shows, and those with which cells diverge; else empty."""
     found = analyse(tables)
-    if found is None:
-        return ""
-    main = [term for term in found.terms if len(term.names) == 1 and term.effect.p is not None]
-    clear = [term for term in main if (term.effect.p or 0.0) <= tables.study["alpha"]]
-    helps = [TIMES.join(term.names) for term in clear if (term.effect.estimate or 0.0) * tables.better > 0]
-    hurts = [TIMES.join(term.names) for term in clear if TIMES.join(term.names) not in helps]
-    parts = [f"{listed(names, 4)} {word}" for names, word in ((helps, "help"), (hurts, "hurt")) if names]
+    main = [term for term in found.terms if len(term.names) == 1] if found else []
+    tested = sum(term.effect.p is not None for term in main)
+    readings = {word: [t.names[0] for t in main if reading_of(t, tables) == word] for word in ("help", "hurt")}
+    parts = [f"{listed(names, 4)} {word}" for word, names in readings.items() if names]
     said = "; ".join(parts) or "none shows"
-    return f"Main effects, averaged over the other tricks and uncorrected: {said}. "
+    effects = f"Main effects, averaged over the other tricks and corrected for {tested}: {said}. " if tested else ""
+    losses = [f"{t.names[0]} ({losses_of(t)})" for t in main if t.divergence and t.divergence.excess > 0]
+    return f"{effects}More cells diverged with {listed(losses, 4)}. " if losses else effects
+
+
+def reading_of(term: Term, tables: Tables) -> str:
+    """`help`, `hurt` or empty."""
+    return term.reading(tables.better, tables.study["alpha"])
+
+
+def losses_of(term: Term) -> str:
+    """`12 of 24 diverged, without it 0 of 24`; empty where none did."""
+    lost = term.divergence
+    if lost is None or not lost.diverged + lost.diverged_without:
+        return ""
+    return f"{lost.diverged} of {lost.cells} diverged, without it {lost.diverged_without} of {lost.cells_without}"
 
 
 def answers(tables: Tables) -> tuple[Answer, ...]:
@@ -70,24 +82,33 @@ def answers(tables: Tables) -> tuple[Answer, ...]:
 
 
 def main_effects(found: Factorial, tables: Tables) -> Iterator[Answer]:
-    """What each trick adds on average over the others; never as if it were known apart from what it is mixed with."""
-    unit = tables.unit
+    """What each trick adds on average over the others; never as if it were known apart from what it is aliased with."""
     for term in found.terms:
-        if len(term.names) > 1 or term.effect.estimate is None:
-            continue
-        name, effect = TIMES.join(term.names), term.effect
-        others = found.aliases.get((name.split("=")[0],), {})
-        mixed = f"; mixed with {listed([TIMES.join(other) for other in others], 4)}" if others else ""
-        around = bounds(unit.delta(effect.low), unit.delta(effect.high), tables)
-        size = (
-            f"main effect {unit.points(unit.delta(effect.estimate))} of {unit.metric}, averaged over the other tricks"
-        )
-        yield Answer(name, "", f"{size} ({around}{p_clause(effect.p, 'uncorrected p')}{mixed})")
+        if len(term.names) == 1 and (term.effect.estimate is not None or losses_of(term)):
+            yield Answer(term.names[0], "", main_effect(term, found, tables))
+
+
+def main_effect(term: Term, found: Factorial, tables: Tables) -> str:
+    """Size, interval, test and seeds of a main effect, and how many cells diverged."""
+    unit, effect = tables.unit, term.effect
+    others = found.aliases.get((term.names[0].split("=")[0],), {})
+    mixed = f"aliased with {listed([TIMES.join(other) for other in others], 4)}" if others else ""
+    if effect.estimate is None:
+        notes = filter(None, ("no seed has the cells that it takes", losses_of(term), mixed))
+        return f"main effect not known: {'; '.join(notes)}"
+    around = bounds(unit.delta(effect.low), unit.delta(effect.high), tables)
+    tested = f"{p_clause(effect.p_holm, 'corrected p')}, " if effect.p_holm is not None else ""
+    seeds = plural(effect.n, "seed" if tables.study["paired"] else "cell")
+    size = f"main effect {unit.points(unit.delta(effect.estimate))} of {unit.metric}, averaged over the other tricks"
+    notes = filter(None, (f"{around}{tested}{seeds}", losses_of(term), mixed))
+    return f"{size} ({'; '.join(notes)})"
 
 
 def answer(arm: Summary, tables: Tables) -> str:
     """What stands behind an arm's name and a colon."""
     found, unit = arm.contrast, tables.unit
+    if arm.identical:
+        return f"{arm.verdict}, identical in every seed: no metric of its {plural(arm.cells, 'cell')} differs"
     if found is None or found.fact or found.mean is None:
         return without_estimate(arm, tables)
     if found.test in RANKED:

@@ -10,6 +10,7 @@ from ablate.report.studies import Comparison
 from ablate.report.tables import Summary, Tables
 from ablate.report.wording import interval, plain, short
 from ablate.stats.attribution import Company, company
+from ablate.stats.checks import rounding_of
 
 NOTE = (
     "Alone is what a trick adds to the baseline, together what is lost when it is taken away from all tricks. "
@@ -67,8 +68,13 @@ def company_of(single: Summary, without: Summary, seeds: list[int], tables: Tabl
     """Taking a trick away from all loses what it gives together."""
     alone = np.array([single.deltas[seed] for seed in seeds])
     together = np.array([-without.deltas[seed] for seed in seeds])
-    higher = bool(tables.study["metric"]["higher_is_better"])
-    return company(alone, together, higher_is_better=higher, alpha=tables.study["alpha"])
+    return company(
+        alone,
+        together,
+        higher_is_better=bool(tables.study["metric"]["higher_is_better"]),
+        alpha=tables.study["alpha"],
+        rounding=rounding_of(*(np.array([arm.values[seed] for seed in seeds]) for arm in (single, without))),
+    )
 
 
 def key_of(changes: Mapping[str, Mapping[str, Any]]) -> str:

@@ -9,14 +9,16 @@ from ablate.report.wording import DASH, TIMES, Unit, interval, listed, number, p
 
 
 def effect_grid(found: Factorial, unit: Unit, level: str) -> Grid:
-    """Main effects and interactions with intervals; p uncorrected."""
-    header = ("term", unit.labelled("effect", difference=True), f"{level} interval", "p", "share")
+    """Main effects and interactions with intervals, over the seeds that determine them."""
+    header = ("term", "n", unit.labelled("effect", difference=True), f"{level} interval", "p", "p (Holm)", "share")
     rows = [
         (
             TIMES.join(term.names),
+            str(term.effect.n),
             unit.delta(term.effect.estimate),
             interval(unit.delta(term.effect.low), unit.delta(term.effect.high)),
             probability(term.effect.p),
+            probability(term.effect.p_holm),
             number(found.shares.get(tuple(name.split("=")[0] for name in term.names)), 2),
         )
         for term in found.terms
@@ -49,7 +51,7 @@ def alias_lines(aliases: Mapping[tuple[str, ...], Mapping[tuple[str, ...], float
     lines = []
     for term, others in aliases.items():
         parts = [f"{TIMES.join(other)} ({'+' if w > 0 else '−'}{abs(w):.2g})" for other, w in others.items()]
-        lines.append(f"{TIMES.join(term)} is mixed with {listed(parts, 6)}.")
+        lines.append(f"{TIMES.join(term)} is aliased with {listed(parts, 6)}.")
     return tuple(lines)
 
 
@@ -57,8 +59,14 @@ def notes(found: Factorial, tables: Tables) -> tuple[str, ...]:
     """How to read the grids of a factorial study."""
     lines = [
         "An effect compares a choice with the baseline's choice on the same axis, averaged over all other axes; an "
-        "interaction is how much more the two tricks give together than the sum of each. p is not corrected. Share is "
-        "partial eta squared, the part of the variation that the axis explains beyond the others.",
+        "interaction is how much more the two tricks give together than the sum of each. "
+        + (
+            "Each is computed within every seed and tested over the n seeds whose cells determine it"
+            if tables.study["paired"]
+            else "Seeds are not shared: the error is that of all n cells"
+        )
+        + "; p (Holm) is corrected over all main effects, and apart from them over all interactions. Share is partial "
+        "eta squared, the part of the variation that the axis explains beyond the others.",
     ]
     if found.assumed:
         lines.append("This fraction cannot tell main effects from interactions: they are assumed to be zero.")
@@ -70,5 +78,6 @@ def notes(found: Factorial, tables: Tables) -> tuple[str, ...]:
         )
     lost = sum(arm.diverged + arm.failed + arm.pending for arm in tables.arms)
     if lost:
-        lines.append(f"{lost} cells without a finite result are left out of these numbers.")
+        cells = "1 cell" if lost == 1 else f"{lost} cells"
+        lines.append(f"{cells} without a finite result left out; a choice with which more diverge is not said to help.")
     return tuple(lines)

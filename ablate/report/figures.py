@@ -32,7 +32,7 @@ PICTURES = (
     Picture(
         "interactions",
         "Main effects (diagonal) and interactions: how much more two tricks give together than the sum of each; bold "
-        "where the interval excludes zero.",
+        "where the corrected test shows it.",
         draw_interactions,
         has_interactions,
     ),

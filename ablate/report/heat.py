@@ -51,11 +51,11 @@ def matrix(found: Factorial, unit: Unit) -> np.ndarray:
 
 
 def write_cell(axis: Axes, place: tuple[int, int], tone: float, found: Factorial, pair: tuple[str, str], unit: Unit):
-    """The number of one cell; bold where its interval excludes zero."""
+    """The number of one cell; bold where the corrected test shows it."""
     effect = found.effect(*pair)
     if effect is None:
         return
-    clear = effect.low is not None and effect.high is not None and effect.low * effect.high > 0
+    clear = effect.p_holm is not None and effect.p_holm <= found.alpha
     colour = "white" if abs(tone) > 0.7 else INK
     weight = "bold" if clear else "normal"
     axis.text(*place, unit.delta(effect.estimate), ha="center", va="center", color=colour, fontweight=weight)

@@ -1,6 +1,7 @@
 """Factorial designs: from arms and cells to effects, interactions, shares and aliases. Pure."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 from ablate.report.tables import Tables
 from ablate.report.wording import plain
 from ablate.stats.attribution import Company, Shapley, company, shapley
+from ablate.stats.checks import rounding_of
 from ablate.stats.designs import alias_table
-from ablate.stats.factorial import Effect, effects, shares
+from ablate.stats.factorial import Effect, effects, separable, shares
 
 DESIGNS = ("factorial", "fractional")
 
@@ -24,11 +26,39 @@ class Factor:
 
 
 @dataclasses.dataclass(frozen=True)
+class Divergence:
+    """How many of the cells with a choice diverged, and of those with the baseline's choice on that axis."""
+
+    diverged: int
+    cells: int
+    diverged_without: int
+    cells_without: int
+
+    @property
+    def excess(self) -> float:
+        """The share that diverged with the choice, less the share without it."""
+        return self.diverged / max(1, self.cells) - self.diverged_without / max(1, self.cells_without)
+
+
+@dataclasses.dataclass(frozen=True)
 class Term:
-    """A main effect (one name) or an interaction (two), in the metric's unit as stored."""
+    """A main effect (one name) or an interaction (two, without `divergence`), in the metric's unit as stored."""
 
     names: tuple[str, ...]
     effect: Effect
+    divergence: Divergence | None
+
+    def reading(self, better: float, alpha: float) -> str:
+        """`help`, `hurt`, or empty where the corrected test or the diverged cells do not carry it.
+
+        Estimates are over cells that survived: a choice with which more cells diverge is not said to help, nor one
+        with which fewer do to hurt.
+        """
+        effect, excess = self.effect, self.divergence.excess if self.divergence else 0.0
+        if effect.estimate is None or effect.p_holm is None or effect.p_holm > alpha:
+            return ""
+        helps = effect.estimate * better > 0
+        return "" if (excess > 0 if helps else excess < 0) else "help" if helps else "hurt"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +73,7 @@ class Factorial:
         company: axis to the trick alone against the trick among all others; empty where those arms are missing.
         aliases: term to the terms it cannot be told from, with weights; empty for a full grid.
         assumed: whether interactions had to be assumed away to estimate main effects.
+        alpha: the level at which an effect shows, for corrected p-values.
     """
 
     factors: tuple[Factor, ...]
@@ -52,6 +83,7 @@ class Factorial:
     company: Mapping[str, Company]
     aliases: Mapping[tuple[str, ...], Mapping[tuple[str, ...], float]]
     assumed: bool
+    alpha: float
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,19 +103,29 @@ def analyse(tables: Tables) -> Factorial | None:
     factors = factors_of(tables.study)
     codes = codes_of(tables.study, factors)
     levels, response, seeds = observed(tables, codes)
-    if len(factors) < 2 or len(np.unique(levels, axis=0)) < 2:
+    known = np.isfinite(response)
+    if len(factors) < 2 or len(np.unique(levels[known], axis=0)) < 2:
         return None
-    found, assumed = estimate(levels, response, seeds, 1 - tables.study["alpha"])
+    # Whether interactions have to be assumed away is a matter of the design, not of the cells that are left of it.
+    assumed = not separable(np.array(list(codes.values())))
+    found = effects(
+        levels,
+        response,
+        seeds if tables.study["paired"] else None,
+        interactions=not assumed,
+        confidence=1 - tables.study["alpha"],
+    )
     two_level = all(len(factor.levels) == 2 for factor in factors)
     axes = [factor.axis for factor in factors]
     return Factorial(
         factors=factors,
-        terms=tuple(Term(names_of(effect, factors), effect) for effect in found),
+        terms=tuple(Term(names_of(e, factors), e, divergence_of(e, tables, codes)) for e in found),
         shares=shares_of(axes, levels, response, seeds, interactions=not assumed),
-        shapley=shapley_of(axes, levels, response, seeds) if two_level else {},
+        shapley=shapley_of(axes, levels[known], response[known], seeds[known]) if two_level else {},
         company=company_of(axes, tables, codes) if two_level else {},
         aliases=aliases_of(axes, np.array(list(codes.values()))) if two_level else {},
         assumed=assumed,
+        alpha=tables.study["alpha"],
     )
 
 
@@ -137,21 +179,22 @@ def codes_of(study: Mapping[str, Any], factors: Sequence[Factor]) -> dict[str, t
 
 
 def observed(tables: Tables, codes: Mapping[str, tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Levels, metric and seed of every cell with a finite result; one block where seeds are not shared."""
-    found = [(codes[arm.arm], value, seed) for arm in tables.arms for seed, value in arm.values.items()]
-    width = len(next(iter(codes.values())))
-    levels = np.array([code for code, _, _ in found], dtype=int).reshape(-1, width)
-    response = np.array([value for _, value, _ in found], dtype=float)
-    seeds = np.array([seed if tables.study["paired"] else 0 for _, _, seed in found], dtype=int)
+    """Levels, metric (nan without a finite result) and seed of every cell; one block where seeds are not shared."""
+    values = [cell.value(tables.metric) for cell in tables.cells]
+    levels = np.array([codes[cell.arm] for cell in tables.cells], dtype=int)
+    response = np.array([math.nan if value is None else value for value in values], dtype=float)
+    seeds = np.array([cell.seed if tables.study["paired"] else 0 for cell in tables.cells], dtype=int)
     return levels, response, seeds
 
 
-def estimate(levels: np.ndarray, response: np.ndarray, seeds: np.ndarray, confidence: float) -> tuple[list, bool]:
-    """Effects with interactions where the design allows, otherwise main effects under the assumption of none."""
-    found = effects(levels, response, seeds, confidence=confidence)
-    if any(effect.estimate is not None for effect in found if len(effect.factors) == 1):
-        return found, False
-    return effects(levels, response, seeds, interactions=False, confidence=confidence), True
+def divergence_of(effect: Effect, tables: Tables, codes: Mapping[str, tuple[int, ...]]) -> Divergence | None:
+    """Diverged cells with and without the choice of a main effect; None for an interaction."""
+    if len(effect.factors) != 1:
+        return None
+    factor, level = effect.factors[0], effect.levels[0]
+    groups = [[arm for arm in tables.arms if codes[arm.arm][factor] == at] for at in (level, 0)]
+    counts = [(sum(arm.diverged for arm in arms), sum(arm.cells for arm in arms)) for arms in groups]
+    return Divergence(*counts[0], *counts[1])
 
 
 def names_of(effect: Effect, factors: Sequence[Factor]) -> tuple[str, ...]:
@@ -187,11 +230,15 @@ def company_of(axes: Sequence[str], tables: Tables, codes: Mapping[str, tuple[in
         single, none, everything, rest = (values[corner] for corner in corners)
         common = [seed for seed in single if seed in none and seed in everything and seed in rest]
         if common:
+            one, base, whole, others = (
+                np.array([arm[seed] for seed in common]) for arm in (single, none, everything, rest)
+            )
             found[plain(axis)] = company(
-                np.array([single[seed] - none[seed] for seed in common]),
-                np.array([everything[seed] - rest[seed] for seed in common]),
+                one - base,
+                whole - others,
                 higher_is_better=tables.better > 0,
                 alpha=tables.study["alpha"],
+                rounding=rounding_of(one, base, whole, others),
             )
     return found
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ablate.report.wording import Unit, plain, unit_of
+from ablate.stats.checks import rounding_of
 from ablate.stats.paired import t_interval
 from ablate.stats.verdict import Contrast, compare
 
@@ -51,7 +52,7 @@ class Summary:
     """One arm: what its seeds gave, what it cost, and how it compares with the baseline (None for the baseline).
 
     `values` and `deltas` go by seed and hold finite numbers only; `mean` to `high` and `deltas` are in the metric's
-    unit as stored; `contrast.mean` is the delta.
+    unit as stored; `contrast.mean` is the delta. `identical`: no metric of any cell differs from the baseline's.
     """
 
     arm: str
@@ -70,6 +71,7 @@ class Summary:
     high: float | None
     contrast: Contrast | None
     deltas: Mapping[int, float]
+    identical: bool
     parameters: int | None
     steps: int | None
     program: str
@@ -203,7 +205,7 @@ def summarise(
 ) -> Summary:
     """One line of the summary."""
     name = arm["name"]
-    mine = [cell for cell in cells if cell.arm == name]
+    mine, base = ([cell for cell in cells if cell.arm == owner] for owner in (name, study["baseline"]))
     known = {seed: value for seed, value in values[name].items() if math.isfinite(value)}
     spread = t_interval(np.array(list(known.values())), 1 - study["alpha"]) if known else None
     return Summary(
@@ -223,9 +225,29 @@ def summarise(
         high=finite(spread.high) if spread else None,
         contrast=contrast,
         deltas=deltas_of(known, values[study["baseline"]], paired=study["paired"]) if contrast else {},
+        identical=bool(contrast) and study["paired"] and changed_nothing(mine, base),
         flops=finite(arm.get("flops")),
         step_seconds=finite(arm.get("step_seconds")),
         **costs_of(mine),
+    )
+
+
+def changed_nothing(cells: Iterable[Cell], baseline: Iterable[Cell]) -> bool:
+    """Whether every ended cell has the baseline's metrics on its seed, up to the rounding of float32."""
+    there = {cell.seed: cell for cell in baseline if cell.ended}
+    pairs = [(cell, there[cell.seed]) for cell in cells if cell.ended and cell.seed in there]
+    return bool(pairs) and all(same_result(cell, base) for cell, base in pairs)
+
+
+def same_result(a: Cell, b: Cell) -> bool:
+    """Whether two cells ended alike, with equal metrics."""
+
+    def same(x: float | None, y: float | None) -> bool:
+        return x == y if x is None or y is None else abs(x - y) <= rounding_of(np.array([x, y]))
+
+    metrics = a.metrics.keys() | b.metrics.keys()
+    return (a.status, a.diverged_step) == (b.status, b.diverged_step) and all(
+        same(a.metrics.get(name), b.metrics.get(name)) for name in metrics
     )
 
 

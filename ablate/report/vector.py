@@ -115,7 +115,7 @@ def heat_cell(effect: Effect | None, largest: float, tables: Tables) -> HeatCell
         return None
     width = round(50 * abs(effect.estimate) / largest, 2)
     look = "better" if effect.estimate * tables.better > 0 else "worse"
-    clear = effect.low is not None and effect.high is not None and effect.low * effect.high > 0
+    clear = effect.p_holm is not None and effect.p_holm <= tables.study["alpha"]
     x = 50.0 if effect.estimate > 0 else round(50 - width, 2)
     return HeatCell(tables.unit.delta(effect.estimate), look, clear, x, width)
 

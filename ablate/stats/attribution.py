@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from ablate.stats.checks import finite
+from ablate.stats.checks import finite, rounding_of
 from ablate.stats.paired import Interval, PairedT, paired_t, t_interval
 
 
@@ -65,10 +65,11 @@ def shapley(
     tricks = on.shape[1]
     values = np.stack([_values(grids, i, tricks) for i in range(tricks)], axis=1)
     total = float((grids[:, -1] - grids[:, 0]).mean())
-    means = values.mean(axis=0)
-    known = abs(total) > 1e-12 * np.abs(grids).max()
+    means, rounding = values.mean(axis=0), rounding_of(grids)
+    known = abs(total) > rounding
     return [
-        Shapley(t_interval(values[:, i], confidence), float(means[i] / total) if known else None) for i in range(tricks)
+        Shapley(t_interval(values[:, i], confidence, rounding), float(means[i] / total) if known else None)
+        for i in range(tricks)
     ]
 
 
@@ -78,6 +79,7 @@ def company(
     *,
     higher_is_better: bool,
     alpha: float = 0.05,
+    rounding: float = 0.0,
 ) -> Company:
     """Compare a trick's gain alone with its gain among the others: together_i - alone_i, by the paired t test.
 
@@ -89,6 +91,7 @@ def company(
         together: deltas of the same seeds in the same order.
         higher_is_better: direction of the metric.
         alpha: level of the test, between 0 and 1.
+        rounding: of the values subtracted (`checks.rounding_of`), in the metric's unit.
 
     Returns:
         Both means with intervals, the test of their difference and its reading.
@@ -104,11 +107,12 @@ def company(
     alone, together = finite(alone), finite(together)
     if alone.size != together.size:
         raise ValueError(f"pairs need equal lengths, got {alone.size} and {together.size}")
-    extra = paired_t(together - alone, 1 - alpha)
+    extra = paired_t(together - alone, 1 - alpha, 2 * rounding)  # four values make one of these
     kind = "unclear"
     if extra.p is not None and extra.mean is not None and extra.p <= alpha:
         kind = "synergy" if (extra.mean > 0) == higher_is_better else "redundancy"
-    return Company(t_interval(alone, 1 - alpha), t_interval(together, 1 - alpha), extra, kind)
+    one, both = (t_interval(deltas, 1 - alpha, rounding) for deltas in (alone, together))
+    return Company(one, both, extra, kind)
 
 
 def _grids(

@@ -1,11 +1,17 @@
-"""What every function of this package asks of its numbers: finite, and different by more than rounding."""
+"""What every function of this package asks of its numbers: finite, and different by more than rounding.
+
+Metrics are float32: 380/450 and 381/450 are each off by up to half a unit in the last place, and their difference keeps
+that error while it loses most of its size. What counts as rounding is therefore judged by the values that were
+subtracted, never by what is left of them.
+"""
 
 import numpy as np
 from jaxtyping import Float
 
-# Metrics often come as float32 accuracies, whose differences carry errors of about 1e-7; deltas of .01 that are meant
-# to be equal then differ by 1e-5 of themselves. Spread below that is rounding, and so are gaps between sign flips.
-ROUND_OFF = 1e-5
+# Each value is off by at most 2^-24 of itself, a difference of two by twice that, and two differences that are meant
+# to be equal part by at most four times.
+FLOAT32_ROUNDING = 4 * 2.0**-24
+POWER = 0.8  # for which minimum detectable effects are given; a level of a test has to lie below it
 
 
 def finite(values: Float[np.ndarray, "values"]) -> Float[np.ndarray, "values"]:
@@ -30,11 +36,30 @@ def finite(values: Float[np.ndarray, "values"]) -> Float[np.ndarray, "values"]:
     return values
 
 
-def has_spread(values: Float[np.ndarray, "values"]) -> bool:
-    """Say whether values differ by more than rounding: range > 1e-5 max |value|.
+def rounding_of(*values: Float[np.ndarray, "..."]) -> float:
+    """Give how far two differences of float32 values can part that are meant to be equal: 4 2^-24 max |value|.
+
+    Args:
+        values: the numbers that were subtracted from each other, in any unit.
+
+    Returns:
+        A distance in their unit; 0 without values.
+
+    Example:
+        >>> a, b = np.float32([380 / 450, 391 / 450]), np.float32([381 / 450, 392 / 450])
+        >>> gap = np.ptp(b.astype(float) - a)
+        >>> bool(0 < gap <= rounding_of(a, b))
+        True
+    """
+    return FLOAT32_ROUNDING * max((float(np.abs(array).max()) for array in values if np.size(array)), default=0.0)
+
+
+def has_spread(values: Float[np.ndarray, "values"], rounding: float = 0.0) -> bool:
+    """Say whether values differ by more than rounding: range > max(rounding, 4 2^-24 max |value|).
 
     Args:
         values: at least one finite number.
+        rounding: where the values are differences, `rounding_of` what was subtracted.
 
     Returns:
         False where the values are one value up to rounding.
@@ -42,5 +67,7 @@ def has_spread(values: Float[np.ndarray, "values"]) -> bool:
     Example:
         >>> has_spread(np.array([0.1, 0.1 + 1e-9])), has_spread(np.array([0.1, 0.2]))
         (False, True)
+        >>> has_spread(np.array([0.0022222, 0.0022223]), rounding=rounding_of(np.array([0.87])))
+        False
     """
-    return bool(np.ptp(values) > ROUND_OFF * np.abs(values).max())
+    return bool(np.ptp(values) > max(rounding, rounding_of(values)))

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import stats
 
-from ablate.stats.checks import ROUND_OFF
+from ablate.stats.checks import FLOAT32_ROUNDING
 
 # Draws of a given shape, mean 0 and variance 1.
 Noise = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
@@ -132,7 +132,7 @@ def flip_p(deltas: Float[np.ndarray, "*studies n"]) -> Float[np.ndarray, "*studi
     n = deltas.shape[-1]
     patterns = 1 - 2 * (np.arange(1 << n - 1)[:, None] >> np.arange(n) & 1)  # The last sign stays: mirrors count alike.
     sums = np.abs(deltas @ patterns.T)
-    threshold = np.abs(deltas.sum(axis=-1)) - ROUND_OFF * np.abs(deltas).max(axis=-1)
+    threshold = np.abs(deltas.sum(axis=-1)) - n * FLOAT32_ROUNDING * np.abs(deltas).max(axis=-1)
     return np.asarray((sums >= threshold[..., None]).mean(axis=-1))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from ablate.stats.checks import rounding_of
 from ablate.stats.exact import sign_flip, sign_test, smallest_p, wilcoxon
 from ablate.stats.paired import Pairing, drop_one, paired_t, pairing
 from ablate.stats.unpaired import rank_sum, relabel, welch
@@ -69,8 +70,8 @@ def paired_evidence(
     seeds = sorted(arm.keys() & baseline.keys())
     a, b = as_array(arm[s] for s in seeds), as_array(baseline[s] for s in seeds)
     both = np.isfinite(a) & np.isfinite(b)
-    deltas = a[both] - b[both]
-    location = _paired_location(deltas, alpha)
+    deltas, rounding = a[both] - b[both], rounding_of(a[both], b[both])
+    location = _paired_location(deltas, alpha, rounding)
     good_a, good_b = _goodness(a, higher_is_better), _goodness(b, higher_is_better)
     order = (good_a > good_b).astype(float) - (good_a < good_b)
     p_sign = sign_test(order) if len(seeds) > 1 else None
@@ -80,8 +81,8 @@ def paired_evidence(
         location,
         *_chosen(location, "sign" if diverged else None, "paired t", "sign flip", p_sign),
         lean=int(np.sign(order.sum() if diverged else mean)),
-        p_exact=None if diverged or deltas.size < 2 else sign_flip(deltas),
-        p_wilcoxon=None if diverged or deltas.size < 2 else wilcoxon(deltas),
+        p_exact=None if diverged or deltas.size < 2 else sign_flip(deltas, rounding=rounding),
+        p_wilcoxon=None if diverged or deltas.size < 2 else wilcoxon(deltas, rounding),
         p_sign=p_sign,
         drop_one=drop_one(deltas),
         pairing=pairing(a[both], b[both]),
@@ -148,8 +149,8 @@ def _goodness(metrics: Float[np.ndarray, "cells"], higher_is_better: bool) -> Fl
     return np.where(np.isfinite(metrics), turned, -np.inf)
 
 
-def _paired_location(deltas: Float[np.ndarray, "pairs"], alpha: float) -> Location:
-    test = paired_t(deltas, 1 - alpha)
+def _paired_location(deltas: Float[np.ndarray, "pairs"], alpha: float, rounding: float) -> Location:
+    test = paired_t(deltas, 1 - alpha, rounding)
     error, df = (None, None) if test.sd is None else (test.sd / math.sqrt(test.n), float(test.n - 1))
     return Location(test.n, test.mean, test.sd, error, df, test.low, test.high, test.p, smallest_p(test.n))
 

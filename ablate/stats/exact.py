@@ -4,12 +4,14 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from ablate.stats.checks import ROUND_OFF, finite
+from ablate.stats.checks import finite, rounding_of
 
 EXACT_UP_TO = 16
 
 
-def sign_flip(deltas: Float[np.ndarray, "pairs"], seed: int = 0, draws: int = 100_000) -> float:
+def sign_flip(
+    deltas: Float[np.ndarray, "pairs"], seed: int = 0, draws: int = 100_000, *, rounding: float = 0.0
+) -> float:
     """Give the exact two-sided p of the sign-flip test: the share of sign patterns with |sum +-delta| >= |sum delta|.
 
     It assumes that deltas are symmetric about zero under the null, not that they are normal. All 2^n patterns are
@@ -19,9 +21,11 @@ def sign_flip(deltas: Float[np.ndarray, "pairs"], seed: int = 0, draws: int = 10
         deltas: arm - baseline, one per shared seed, in the metric's unit.
         seed: of the random patterns, used beyond 16 pairs only.
         draws: number of random patterns.
+        rounding: of the values subtracted (`checks.rounding_of`), in the same unit; sums of n deltas that differ by
+            less than n times that are ties.
 
     Returns:
-        p in (0, 1]; 1 without deltas.
+        p in (0, 1]; 1 without deltas, and where all are zero up to rounding.
 
     Raises:
         ValueError: if a delta is not finite.
@@ -35,11 +39,9 @@ def sign_flip(deltas: Float[np.ndarray, "pairs"], seed: int = 0, draws: int = 10
         Statistical Applications in Genetics and Molecular Biology 2010, https://doi.org/10.2202/1544-6115.1585
     """
     deltas = finite(deltas)
-    if not deltas.any():
-        return 1.0
     total = deltas.sum()
-    # Equal sums computed in another order differ in the last digits, and must count as "at least as extreme".
-    threshold = abs(total) - ROUND_OFF * np.abs(deltas).max()
+    # Sums that are meant to be equal differ by the rounding of every delta in them, and count as "at least as extreme".
+    threshold = abs(total) - deltas.size * max(rounding, rounding_of(deltas))
     if deltas.size <= EXACT_UP_TO:
         return float(np.mean(np.abs(_all_flips(deltas)) >= threshold))
     bits = np.random.default_rng(seed).integers(0, 2, size=(draws, deltas.size), dtype=np.int8)
@@ -147,13 +149,14 @@ def sign_test(deltas: Float[np.ndarray, "pairs"]) -> float:
     return float(stats.binomtest(plus, plus + minus).pvalue)
 
 
-def wilcoxon(deltas: Float[np.ndarray, "pairs"]) -> float | None:
+def wilcoxon(deltas: Float[np.ndarray, "pairs"], rounding: float = 0.0) -> float | None:
     """Give the two-sided p of the signed-rank test: W = sum sign(d) rank(|d|), ties at their mean rank, zeros dropped.
 
     Exact to 16 nonzero deltas also with ties (the sign-flip test of the signed ranks); beyond, scipy's.
 
     Args:
         deltas: arm - baseline, one per shared seed, in the metric's unit.
+        rounding: of the values subtracted (`checks.rounding_of`), in the same unit: zero and ties are up to it.
 
     Returns:
         p in (0, 1], or None without a nonzero delta.
@@ -170,20 +173,21 @@ def wilcoxon(deltas: Float[np.ndarray, "pairs"]) -> float | None:
         https://doi.org/10.2307/3001968
     """
     deltas = finite(deltas)
-    deltas = deltas[deltas != 0]
+    rounding = max(rounding, rounding_of(deltas))
+    deltas = deltas[np.abs(deltas) > rounding]
     if not deltas.size:
         return None
-    ranks = np.sign(deltas) * _ranks(np.abs(deltas))
+    ranks = np.sign(deltas) * _ranks(np.abs(deltas), rounding)
     if deltas.size <= EXACT_UP_TO:
         return sign_flip(ranks)
     return float(np.asarray(stats.wilcoxon(ranks))[1])
 
 
-def _ranks(sizes: Float[np.ndarray, "pairs"]) -> Float[np.ndarray, "pairs"]:
+def _ranks(sizes: Float[np.ndarray, "pairs"], rounding: float) -> Float[np.ndarray, "pairs"]:
     """Rank positive numbers, giving those that differ by rounding only one mean rank: .91 - .90 ties with .81 - .80."""
     order = np.argsort(sizes)
     ascending = sizes[order]
-    group = np.concatenate([[0], np.cumsum(ascending[1:] > ascending[:-1] * (1 + ROUND_OFF))])
+    group = np.concatenate([[0], np.cumsum(ascending[1:] > ascending[:-1] + rounding)])
     ranks = np.empty_like(sizes)
     ranks[order] = stats.rankdata(group)
     return ranks

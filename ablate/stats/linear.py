@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from ablate.stats.checks import ROUND_OFF
+from ablate.stats.checks import rounding_of
 
 Term = tuple[int, ...]
 # Columns hold small integers, so dependence shows at once; this only has to stand clear of rounding.
@@ -18,10 +18,11 @@ DEPENDENT = 1e-8
 
 
 class Fit(NamedTuple):
-    """A least-squares fit: smallest-norm coefficients, (X'X)^+, residual sum of squares, its degrees of freedom."""
+    """A least-squares fit: smallest-norm coefficients, (X'X)^+, X^+ X, residual sum of squares, degrees of freedom."""
 
     coefficients: Float[np.ndarray, "columns"]
     inverse: Float[np.ndarray, "columns columns"]
+    projection: Float[np.ndarray, "columns columns"]
     residual: float
     df: int
 
@@ -144,34 +145,34 @@ def fit(matrix: Float[np.ndarray, "cells columns"], response: Float[np.ndarray, 
     References:
         Searle, "Linear models", 1971, ISBN 978-0-471-18499-7
     """
-    inverse = np.linalg.pinv(matrix.T @ matrix, rcond=DEPENDENT, hermitian=True)
+    products = matrix.T @ matrix
+    inverse = np.linalg.pinv(products, rcond=DEPENDENT, hermitian=True)
     coefficients = inverse @ (matrix.T @ response)
     residual = float(np.sum((response - matrix @ coefficients) ** 2))
     df = len(response) - int(np.linalg.matrix_rank(matrix)) if matrix.size else len(response)
-    met = residual <= len(response) * (ROUND_OFF * np.ptp(response)) ** 2
-    return Fit(coefficients, inverse, 0.0 if met else residual, df)
+    met = residual <= len(response) * rounding_of(response) ** 2
+    return Fit(coefficients, inverse, inverse @ products, 0.0 if met else residual, df)
 
 
-def estimable(matrix: Float[np.ndarray, "cells columns"], weights: Float[np.ndarray, "columns"]) -> bool:
-    """Say whether the cells determine a contrast: c = c X^+ X.
+def estimable(model: Fit, weights: Float[np.ndarray, "columns"]) -> bool:
+    """Say whether the cells of a fit determine a contrast: c = c X^+ X.
 
     Args:
-        matrix: X.
+        model: the fit.
         weights: c.
 
     Returns:
         False where another set of coefficients fits alike and gives another contrast.
 
     Example:
-        >>> twice = np.array([[1.0, 1.0], [2.0, 2.0]])
+        >>> twice = fit(np.array([[1.0, 1.0], [2.0, 2.0]]), np.array([1.0, 2.0]))
         >>> estimable(twice, np.array([1.0, 1.0])), estimable(twice, np.array([1.0, 0.0]))
         (True, False)
 
     References:
         Searle, "Linear models", 1971, ISBN 978-0-471-18499-7
     """
-    seen = weights @ np.linalg.pinv(matrix) @ matrix
-    return bool(np.allclose(seen, weights, rtol=0, atol=DEPENDENT * np.abs(weights).max()))
+    return bool(np.allclose(weights @ model.projection, weights, rtol=0, atol=DEPENDENT * np.abs(weights).max()))
 
 
 def _products(a: Float[np.ndarray, "cells p"], b: Float[np.ndarray, "cells q"]) -> Float[np.ndarray, "cells pq"]:

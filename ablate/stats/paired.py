@@ -4,6 +4,9 @@ One rule holds for every function here: what the data cannot tell is `None`, nev
 spread (one value, up to rounding) have no t interval: a standard deviation of zero would claim a certainty that a few
 seeds cannot give. Their p-value is the exact one instead: 1 if all are zero, otherwise 2/2^n.
 
+Deltas of float32 metrics carry the rounding of the values subtracted, which the deltas themselves do not show: give it
+as `rounding`, from `checks.rounding_of`.
+
 The exact tests stand in `exact`, the ones for unshared seeds in `unpaired`; both can be imported from here.
 """
 
@@ -14,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from ablate.stats.checks import ROUND_OFF, finite, has_spread
+from ablate.stats.checks import finite, has_spread, rounding_of
 from ablate.stats.exact import sign_flip, sign_test, smallest_p, smallest_p_sentence, wilcoxon
 from ablate.stats.unpaired import Welch, welch
 
@@ -66,12 +69,13 @@ class Pairing(NamedTuple):
     gain: float | None
 
 
-def t_interval(values: Float[np.ndarray, "values"], confidence: float = 0.95) -> Interval:
+def t_interval(values: Float[np.ndarray, "values"], confidence: float = 0.95, rounding: float = 0.0) -> Interval:
     """Return the mean with its t interval: mean +- t(n - 1, (1 + confidence)/2) sd / sqrt(n).
 
     Args:
         values: independent numbers, one per seed, in any unit.
         confidence: between 0 and 1.
+        rounding: where the values are differences, of what was subtracted, in their unit.
 
     Returns:
         Mean and limits in the unit of the values; no limits for fewer than two values or values without spread.
@@ -86,11 +90,11 @@ def t_interval(values: Float[np.ndarray, "values"], confidence: float = 0.95) ->
     References:
         Student, "The probable error of a mean", Biometrika 1908, https://doi.org/10.1093/biomet/6.1.1
     """
-    test = paired_t(values, confidence)
+    test = paired_t(values, confidence, rounding)
     return Interval(test.mean, test.low, test.high)
 
 
-def paired_t(deltas: Float[np.ndarray, "pairs"], confidence: float = 0.95) -> PairedT:
+def paired_t(deltas: Float[np.ndarray, "pairs"], confidence: float = 0.95, rounding: float = 0.0) -> PairedT:
     """Test whether the mean delta is zero: t = mean / (sd / sqrt(n)) with n - 1 degrees of freedom, two-sided.
 
     Deltas without spread leave t and the interval undefined; the p-value is then the exact sign-flip one, 1 for zeros
@@ -99,6 +103,7 @@ def paired_t(deltas: Float[np.ndarray, "pairs"], confidence: float = 0.95) -> Pa
     Args:
         deltas: arm - baseline, one per shared seed, in the metric's unit.
         confidence: of the interval, between 0 and 1.
+        rounding: of the values subtracted, in the same unit; deltas closer together than that are equal.
 
     Returns:
         The test; see `PairedT` for what is None when.
@@ -121,8 +126,8 @@ def paired_t(deltas: Float[np.ndarray, "pairs"], confidence: float = 0.95) -> Pa
     if n < 2:
         return PairedT(n, float(deltas[0]) if n else None, None, None, None, None, None)
     mean, sd = float(deltas.mean()), float(deltas.std(ddof=1))
-    if not has_spread(deltas):
-        return PairedT(n, mean, 0.0, None, None, None, sign_flip(deltas))
+    if not has_spread(deltas, rounding):
+        return PairedT(n, mean, 0.0, None, None, None, sign_flip(deltas, rounding=rounding))
     error = sd / math.sqrt(n)
     half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * error
     t = mean / error
@@ -188,8 +193,6 @@ def pairing(a: Float[np.ndarray, "pairs"], b: Float[np.ndarray, "pairs"]) -> Pai
         return Pairing(None, None)
     varies = has_spread(a) and has_spread(b)
     rho = float(np.corrcoef(a, b)[0, 1]) if varies else None
-    variance = (a - b).var(ddof=1)
-    # Rounding of the difference is measured by the values that were subtracted, not by what is left of them.
-    rounding = (ROUND_OFF * max(np.abs(a).max(), np.abs(b).max())) ** 2
-    gain = float((a.var(ddof=1) + b.var(ddof=1)) / variance) if variance > rounding else None
-    return Pairing(rho, gain)
+    if not has_spread(a - b, rounding_of(a, b)):
+        return Pairing(rho, None)
+    return Pairing(rho, float((a.var(ddof=1) + b.var(ddof=1)) / (a - b).var(ddof=1)))

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from ablate.stats.checks import ROUND_OFF, finite, has_spread
+from ablate.stats.checks import finite, has_spread, rounding_of
 
 RELABELLINGS = 20_000
 
@@ -60,7 +60,7 @@ def welch(a: Float[np.ndarray, "runs_a"], b: Float[np.ndarray, "runs_b"], confid
     if mean is None or min(a.size, b.size) < 2:
         return Welch(a.size, b.size, mean, None, None, None, None, None, None)
     if not (has_spread(a) or has_spread(b)):
-        same = abs(mean) <= ROUND_OFF * max(np.abs(a).max(), np.abs(b).max())
+        same = abs(mean) <= rounding_of(a, b)
         p = 1.0 if same else min(1.0, 2 / math.comb(a.size + b.size, a.size))
         return Welch(a.size, b.size, mean, 0.0, None, None, None, None, p)
     parts = a.var(ddof=1) / a.size, b.var(ddof=1) / b.size
@@ -131,14 +131,14 @@ def _permutation(a: np.ndarray, b: np.ndarray, seed: int) -> float | None:
     if min(a.size, b.size) < 2:
         return None
 
-    def gap(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray | np.floating:
-        # Rounded to a grid, since equal differences computed in another order differ in the last digits.
-        distance = np.abs(x.mean(axis) - y.mean(axis))
-        return np.round(distance / grid)
+    # Differences that are meant to be equal part by rounding, and count as "at least as large".
+    least = abs(a.mean() - b.mean()) - rounding_of(a, b)
 
-    grid = max(ROUND_OFF * float(np.ptp(np.concatenate([a, b]))), np.finfo(float).tiny)
+    def as_large(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray | np.floating:
+        return (np.abs(x.mean(axis) - y.mean(axis)) >= least).astype(float)
+
     rng = np.random.default_rng(seed)
     test = stats.permutation_test(
-        (a, b), gap, vectorized=True, n_resamples=RELABELLINGS, alternative="greater", rng=rng
+        (a, b), as_large, vectorized=True, n_resamples=RELABELLINGS, alternative="greater", rng=rng
     )
     return float(test.pvalue)

@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from ablate.stats.checks import POWER
 from ablate.stats.evidence import Evidence, Location, as_array, paired_evidence, unpaired_evidence
 from ablate.stats.multiple import benjamini_hochberg, holm
 from ablate.stats.paired import paired_t
@@ -38,7 +39,6 @@ __all__ = [
 # Two sides that diverge equally often part completely with probability at most 2 / 4^n: below .01 from 4 cells on.
 FEWEST_FOR_FACT = 4
 VERDICTS = ("better", "worse", "equivalent", "inconclusive")
-POWER = 0.8
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Contrast:
     disagrees: bool
 
 
-def tost(deltas: Float[np.ndarray, "pairs"], margin: float) -> float | None:
+def tost(deltas: Float[np.ndarray, "pairs"], margin: float, rounding: float = 0.0) -> float | None:
     """Give the p of equivalence by two one-sided t tests: P(T > (margin - |mean|) / (sd / sqrt(n))), n - 1 degrees.
 
     Deltas without spread have no t test: p is then 1/2^n inside the margin, and 1 at or outside it.
@@ -102,6 +102,7 @@ def tost(deltas: Float[np.ndarray, "pairs"], margin: float) -> float | None:
     Args:
         deltas: arm - baseline, one per shared seed, in the metric's unit.
         margin: differences below it do not matter, in the same unit, above 0.
+        rounding: of the values subtracted (`checks.rounding_of`), in the same unit.
 
     Returns:
         p in (0, 1], or None with fewer than two deltas.
@@ -118,7 +119,7 @@ def tost(deltas: Float[np.ndarray, "pairs"], margin: float) -> float | None:
         Pharmacokinetics and Biopharmaceutics 1987, https://doi.org/10.1007/BF01068419
     """
     _check(margin=margin)
-    test = paired_t(deltas)
+    test = paired_t(deltas, rounding=rounding)
     if test.mean is None or test.sd is None:
         return None
     return _equivalence(test.mean, test.sd / math.sqrt(test.n), float(test.n - 1), 2.0 ** (1 - test.n), margin)

@@ -90,7 +90,7 @@ def base_config() -> ConfigDict:
     cfg.report = Written(
         {
             "metric": "test_accuracy",  # the one metric that verdicts are about: test_accuracy or test_loss
-            "alpha": 0.05,  # family-wise error rate of the verdicts
+            "alpha": 0.05,  # family-wise error rate of the verdicts, below 0.8
             "margin": config_dict.placeholder(float),  # largest difference that counts as none, in the metric's unit
         }
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from ablate.stats.checks import POWER
 from ablate.study.choices import DATA, MODEL, Chosen, axis_of, check_choice, check_number
 from ablate.study.config import DESIGNS, FRACTIONS, base_config
 from ablate.study.problems import ConfigError, unknown
@@ -254,8 +255,8 @@ def _training(train: Mapping[str, Any], problems: list[str]) -> Training:
 
 def _reporting(report: Mapping[str, Any], problems: list[str]) -> Reporting:
     metric = _one_of(report["metric"], tuple(METRICS), "report.metric", problems)
-    if not isinstance(report["alpha"], float) or not 0 < report["alpha"] < 1:
-        problems.append(f"report.alpha: must lie between 0 and 1, got {report['alpha']!r}")
+    if not isinstance(report["alpha"], float) or not 0 < report["alpha"] < POWER:
+        problems.append(f"report.alpha: must lie between 0 and {POWER}, got {report['alpha']!r}")
     margin = report["margin"]
     if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 < margin < inf):
         problems.append(f"report.margin: must be above 0 and finite, or None, got {margin!r}")

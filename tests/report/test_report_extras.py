@@ -15,6 +15,7 @@ from ablate.report.scatter import scatter
 from ablate.report.speed import reached, speed_grid, target_of
 from ablate.report.tables import tabulate
 from ablate.report.vector import curve_plots, forest
+from ablate.stats.multiple import holm
 from tests.report import synthetic
 
 
@@ -108,7 +109,7 @@ def test_a_fraction_shows_what_it_mixes():
     assert found.shapley == {}
     section = compose(tables_of(made), made.environment, made.progress).factorial
     assert section is not None
-    assert "norm is mixed with dropout × target (−1)." in section.lines
+    assert "norm is aliased with dropout × target (−1)." in section.lines
     assert any("assumed to be zero" in note for note in section.notes)
 
 
@@ -122,6 +123,62 @@ def test_a_factorial_study_survives_missing_cells(trouble):
     made.study["paired"] = trouble != "unpaired"
     section = compose(tables_of(made), made.environment, made.progress).factorial
     assert (section is None) == (trouble == "empty")
+
+
+def test_a_trick_with_which_half_the_cells_diverge_does_not_lead_with_helps():
+    made = synthetic.factorial()
+    with_norm = [row for row in made.rows if "norm" in row["arm"]]
+    for row in with_norm:
+        row["metrics"]["test_accuracy"] += 0.2  # the survivors look splendid
+    for row in with_norm[::2]:
+        synthetic.diverge(row)
+    tables = tables_of(made)
+    document = compose(tables, made.environment, made.progress)
+    assert "norm=batch help" not in document.headline
+    assert "More cells diverged with norm=batch (12 of 24 diverged, without it 0 of 24)." in document.headline
+    (main,) = (one.text for one in document.answers if one.arm == "norm=batch")
+    assert "12 of 24 diverged" in main
+
+
+def test_a_trick_whose_cells_all_diverge_is_named_and_its_effect_is_not_known():
+    made = synthetic.factorial()
+    for row in made.rows:
+        if "norm" in row["arm"]:
+            synthetic.diverge(row)
+    document = compose(tables_of(made), made.environment, made.progress)
+    (main,) = (one.text for one in document.answers if one.arm == "norm=batch")
+    assert main == ("main effect not known: no seed has the cells that it takes; 24 of 24 diverged, without it 0 of 24")
+    assert "norm=batch (24 of 24 diverged" in document.headline
+
+
+def test_effects_of_one_choice_never_stand_for_another_whose_cells_diverged():
+    levels = [("none", 0.0), ("batch", 0.02), ("group", 0.03)]
+    arms = {}
+    for norm, gain in levels:
+        for smooth in (False, True):
+            changes = {} if norm == "none" else {"norm": {"name": norm}}
+            changes |= {"target": {"name": "smooth", "smoothing": 0.1}} if smooth else {}
+            arms[" + ".join([norm, *["smooth"] * smooth]) if changes else "baseline"] = (changes, gain)
+    made = synthetic.make(arms=arms, seeds=6)
+    made.study["design"] = "factorial"
+    for row in made.rows:
+        if row["arm"] in ("baseline", "none + smooth"):
+            synthetic.diverge(row)
+    found = analyse(tables_of(made))
+    assert found is not None
+    estimates = {t.names: t.effect.estimate for t in found.terms if len(t.names) == 1}
+    assert estimates[("norm=batch",)] is None
+    assert estimates[("norm=group",)] is None
+
+
+def test_main_effects_are_corrected_over_the_main_effects():
+    made = synthetic.factorial()
+    found = analyse(tables_of(made))
+    assert found is not None
+    for order in (1, 2):
+        family = [t.effect for t in found.terms if len(t.names) == order]
+        assert [e.p_holm for e in family] == holm([e.p for e in family])
+        assert all(e.n == 6 for e in family)
 
 
 def test_other_designs_have_no_factorial_analysis():

@@ -204,3 +204,12 @@ def test_tuning_is_shown_next_to_the_deltas():
     assert "adam (optimizer.learning_rate=0.1 (high))" in caveats_of(synthetic.tuned())
     assert "tuned for no arm" not in caveats_of(synthetic.tuned())
     assert document_of(synthetic.finished()).tuning is None
+
+
+def test_an_arm_that_changed_nothing_is_said_to_be_identical():
+    made = synthetic.finished()
+    for mine, base in zip(synthetic.rows_of(made, "adam"), synthetic.rows_of(made, "baseline"), strict=True):
+        mine["metrics"] = dict(base["metrics"])
+    assert answer_of(made, "adam") == "inconclusive, identical in every seed: no metric of its 6 cells differs"
+    synthetic.rows_of(made, "adam")[3]["metrics"]["train_loss"] += 1e-5
+    assert "identical" not in answer_of(made, "adam")

@@ -62,6 +62,33 @@ def test_norms_against_numpy(module, expected):
     np.testing.assert_allclose(apply(module), expected, atol=2e-5)
 
 
+@pytest.mark.parametrize("ratio", [100.0, 1000.0, 3000.0])
+@pytest.mark.parametrize(
+    ("module", "axes", "groups"),
+    [(BatchNorm(), (0, 1), 1), (GroupNorm(groups=4), 1, 4), (LayerNorm(), 1, 1), (InstanceNorm(), 1, 12)],
+    ids=lambda value: type(value).__name__,
+)
+def test_norms_of_channels_whose_mean_is_far_from_zero(module, axes, groups, ratio):
+    # As the difference of two squares, variances vanish here, and outputs of about 3 come out in the hundreds.
+    x = np.random.default_rng(0).normal(ratio, 1.0, (8, 64, 12)).astype(np.float32)
+    away = jnp.asarray(np.random.default_rng(1).normal(size=x.shape), jnp.float32)
+
+    def expected(values):
+        return standardized(values, axes) if isinstance(module, BatchNorm) else grouped(values, groups)
+
+    np.testing.assert_allclose(apply(module, x), expected(x), atol=1e-6 * ratio)
+    variables = module.init(KEY, jnp.asarray(x), train=True)
+
+    def loss(values):
+        return jnp.sum(away * module.apply(variables, values, train=True, mutable="batch_stats")[0])
+
+    at, h = (3, 5, 7), 1e-3
+    step = np.zeros(x.shape)
+    step[at] = h
+    up, down = (np.sum(np.asarray(away, np.float64) * expected(x + sign * step)) for sign in (1, -1))
+    assert float(jax.grad(loss)(jnp.asarray(x))[at]) == pytest.approx((up - down) / (2 * h), abs=1e-3)
+
+
 @pytest.mark.parametrize("module", [BatchNorm(), GroupNorm(groups=4), LayerNorm(), RMSNorm()])
 def test_norms_on_vectors(module):
     x = X[:, 0, 0]
