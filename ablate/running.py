@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from ablate.costs import with_costs
 from ablate.environment import differences, environment
 from ablate.planning import Plan, ProgramPlan, make_plan, replan, study_json
+from ablate.rates import with_rates
 from ablate.rows import Rows
 from ablate.session import Display, Interrupted, Log, Session, Silent, signals
 from ablate.store import FINAL, Store, locked, read_json, write_json
@@ -107,7 +108,7 @@ def _train(plan: Plan, session: Session) -> Plan:
 
 def _describe(plan: Plan, directory: Path, before: Any, record: dict[str, Any] | None) -> None:
     study = study_json(plan) | {"tuning": record}
-    write_json(directory / "study.json", with_costs(study, plan, before, measure=False))
+    write_json(directory / "study.json", with_costs(with_rates(study, plan), plan, before, measure=False))
 
 
 def _tune(plan: Plan, session: Session) -> tuple[Plan, dict[str, Any]]:

@@ -75,6 +75,16 @@ def bands_of(tables: Tables, curve: str, scale: float = 1.0) -> dict[str, Band]:
     return {arm.arm: band_of(arm.arm, tables.cells_of(arm.arm), curve, scale) for arm in tables.arms}
 
 
+def rates_of(tables: Tables) -> dict[str, Band]:
+    """The learning rate of every arm that the study recorded it for, by arm; a line without an interval."""
+    recorded = {arm["name"]: arm.get("learning_rate") or {} for arm in tables.study["arms"]}
+    return {
+        name: Band(name, tuple(rate["step"]), tuple(rate["rate"]), tuple(rate["rate"]), tuple(rate["rate"]), ())
+        for name, rate in recorded.items()
+        if rate
+    }
+
+
 def validation_curve(tables: Tables) -> str:
     """The validation curve of the study's metric, or of the loss where rows hold none."""
     wanted = tables.metric.replace("test_", "val_")

@@ -17,31 +17,31 @@ class Measure:
     of: Callable[[Summary], float | None]
 
 
-def lane_share(arm: Summary) -> float | None:
-    """One lane's share of the time of a step, in seconds, since all lanes of a program advance together."""
-    return 1 / (arm.steps_per_second * (arm.lanes or 1)) if arm.steps_per_second else None
+STEP_TIME = Measure("time per training step, measured alone", lambda arm: arm.step_seconds)
+ARITHMETIC = Measure("arithmetic per training step", lambda arm: arm.flops)
+# The fairest first. The speed of a program that arms share is none of them: it depends on how many lanes it has.
+MEASURES = (STEP_TIME, ARITHMETIC)
 
 
-# The fairest first: programs with more lanes have cheaper lanes, which says nothing about the arms in them.
-MEASURES = (
-    Measure("time per training step, measured alone", lambda arm: arm.step_seconds),
-    Measure("arithmetic per training step", lambda arm: arm.flops),
-    Measure("time per training step and lane", lane_share),
-)
-
-
-def measure_of(tables: Tables) -> Measure:
-    """The fairest measure that every arm with a result has."""
+def measure_of(tables: Tables) -> Measure | None:
+    """The fairest measure that every arm with a result has; None where nothing was counted."""
     arms = [arm for arm in tables.arms if arm.mean is not None]
-    return next((one for one in MEASURES[:-1] if arms and all(one.of(arm) for arm in arms)), MEASURES[-1])
+    return next((one for one in MEASURES if arms and all(one.of(arm) for arm in arms)), None)
+
+
+def multiple(arm: Summary, tables: Tables, measure: Measure) -> float | None:
+    """An arm's cost as a multiple of the baseline's; None where either is not known."""
+    mine, base = measure.of(arm), measure.of(tables.baseline)
+    return mine / base if mine and base else None
 
 
 def cost_points(tables: Tables) -> list[tuple[Summary, float, float]]:
     """Arm, cost as a multiple of the baseline's, mean metric as shown; arms without either are left out."""
-    cost = measure_of(tables).of
-    base = cost(tables.baseline)
-    timed = [(arm, cost(arm)) for arm in tables.arms if arm.mean is not None]
-    return [(arm, mine / base, tables.unit.scale * (arm.mean or 0.0)) for arm, mine in timed if base and mine]
+    measure = measure_of(tables)
+    if measure is None:
+        return []
+    costs = [(arm, multiple(arm, tables, measure)) for arm in tables.arms if arm.mean is not None]
+    return [(arm, cost, tables.unit.scale * (arm.mean or 0.0)) for arm, cost in costs if cost]
 
 
 def frontier(points: Sequence[tuple[float, float]], *, higher_is_better: bool) -> set[int]:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from ablate.report.bands import Band, Panel, arm_in, bands_of, panels_of, shared_curve, window
+from ablate.report.bands import Band, Panel, arm_in, bands_of, panels_of, rates_of, shared_curve, window
 from ablate.report.canvas import COLOURS, DASHES, GREY, MARKERS, hide_unused, label, new_figure, note
 from ablate.report.scales import PERCENT_TICKS, PERFECT, decade_ticks, ticks_between
 from ablate.report.tables import Tables
@@ -113,15 +113,15 @@ def draw_band(axis: Axes, band: Band, colour: str, dash: object, marker: str | N
 
 
 def draw_learning_rates(tables: Tables) -> Figure:
-    """The learning rate by step; arms whose rates coincide share a line."""
-    groups = shared_curve(bands_of(tables, "learning_rate"))
+    """The learning rate at every step; arms whose rates coincide share a line."""
+    groups = shared_curve(rates_of(tables))
     figure = new_figure(5.6, 2.6 + 0.14 * len(groups))
     axis = figure.subplots()
     if not groups:
-        note(axis, "no curves yet")
+        note(axis, "no learning rates recorded")
     for i, (arms, band) in enumerate(groups):
         style = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i % len(DASHES)]}
-        every = (i % 3, max(1, len(band.steps) // 6))
+        every = (i / 30, 0.15)  # of the line's length, since steps are not evenly spread
         key = label(listed(arms, 4), 84)
         axis.plot(band.steps, band.mean, marker=MARKERS[i % 7], ms=3, markevery=every, label=key, **style)
     if groups:

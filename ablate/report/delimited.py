@@ -52,7 +52,6 @@ SUMMARY_COLUMNS = (
     "program",
     "lanes",
     "flops",
-    "steps_per_second",
     "step_seconds",
 )
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -80,9 +79,8 @@ def cell_record(cell: Cell, columns: Sequence[str]) -> dict[str, Any]:
 
 def summary_record(arm: Summary) -> dict[str, Any]:
     """Column to value of one arm."""
-    same = ("arm", "n", "diverged", "failed", "mean", "sd", "parameters", "program", "lanes", "flops")
-    timed = ("steps_per_second", "step_seconds")
-    record = {name: getattr(arm, name) for name in (*same, *timed)}
+    same = ("arm", "n", "diverged", "failed", "mean", "sd", "parameters", "program", "lanes", "flops", "step_seconds")
+    record = {name: getattr(arm, name) for name in same}
     return record | {"ci_low": arm.low, "ci_high": arm.high} | contrast_record(arm)
 
 

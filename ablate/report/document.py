@@ -10,6 +10,7 @@ from typing import Any
 from ablate.report.answers import Answer, answers, confidence, headline, status_line
 from ablate.report.bands import validation_curve
 from ablate.report.caveats import find_caveats
+from ablate.report.costs import ARITHMETIC, STEP_TIME, multiple
 from ablate.report.factors import alias_lines, effect_grid, notes, shapley_grid
 from ablate.report.grids import Grid, grid
 from ablate.report.guidance import limits, reading
@@ -18,7 +19,7 @@ from ablate.report.provenance import program_grid, programs_note, provenance
 from ablate.report.speed import speed_grid
 from ablate.report.tables import Summary, Tables
 from ablate.report.tuned import tuning_grid, tuning_notes
-from ablate.report.wording import DASH, count, interval, plain, probability, short
+from ablate.report.wording import DASH, count, interval, number, plain, probability
 
 __all__ = ["Document", "Section", "answers", "compose", "status_line"]
 
@@ -111,7 +112,8 @@ def arm_grid(tables: Tables) -> Grid:
     level = unit.labelled("mean")
     delta = unit.labelled("delta", difference=True)
     header = ("arm", "n", level, "sd", f"{confidence(tables)} interval", delta, "delta interval", "p (Holm)")
-    header += ("p (exact)", "verdict", "diverged", "parameters", "steps/s", "lanes")
+    header += ("p (exact)", "verdict", "diverged", "parameters", "arithmetic (×)")
+    header += ("step time (×)",) if measured(tables) else ()
     return grid(header, (arm_row(arm, tables) for arm in tables.arms), text=("arm", "verdict"))
 
 
@@ -124,5 +126,11 @@ def arm_row(arm: Summary, tables: Tables) -> tuple[str, ...]:
     if found:
         compared = (unit.delta(found.mean), interval(unit.delta(found.low), unit.delta(found.high)))
         compared += (DASH if found.fact else probability(found.p_holm), probability(found.p_exact), arm.verdict or DASH)
-    costs = (count(arm.parameters), short(arm.steps_per_second), count(arm.lanes))
+    measures = (ARITHMETIC, STEP_TIME) if measured(tables) else (ARITHMETIC,)
+    costs = (count(arm.parameters), *(number(multiple(arm, tables, measure)) for measure in measures))
     return (*start, *compared, f"{arm.diverged}/{arm.cells}", *costs)
+
+
+def measured(tables: Tables) -> bool:
+    """Whether any arm's step was timed in a program of its own."""
+    return any(arm.step_seconds for arm in tables.arms)

@@ -72,15 +72,15 @@ def draw_effect(axis: Axes, arm: Summary, place: int, tables: Tables) -> None:
 
 
 def draw_cost(tables: Tables) -> Figure:
-    """Quality against time per step and cell; arms on the frontier are named in bold, the baseline is a star."""
+    """Quality against cost per step; arms on the frontier are named in bold, the baseline is a star."""
     figure = new_figure(6.2, 3.8)
     axis = figure.subplots()
-    points = cost_points(tables)
-    if points:
+    measure, points = measure_of(tables), cost_points(tables)
+    if measure and points:
         draw_points(axis, points, tables)
+        axis.set_xlabel(f"{measure.name}, as a multiple of the baseline's")
     else:
-        note(axis, "no timings yet")
-    axis.set_xlabel(f"{measure_of(tables).name}, as a multiple of the baseline's")
+        note(axis, "nothing counted yet")
     axis.set_ylabel(tables.unit.title)
     return figure
 

@@ -20,6 +20,7 @@ def reading(tables: Tables) -> tuple[str, ...]:
     study = tables.study
     varies = listed([plain(word) for word in study["seed_varies"]], 12)
     design = DESIGN_NOTES.get(study["design"])
+    timed = any(arm.step_seconds for arm in tables.arms)
     return (
         *((design,) if design else ()),
         delta_note(tables),
@@ -28,7 +29,8 @@ def reading(tables: Tables) -> tuple[str, ...]:
         "and stands beside the verdict.",
         "Where a seed diverged, the test is by rank with diverged as the worst outcome.",
         f"A seed varies {varies}." if varies else "What a seed varies is not recorded.",
-        "Steps/s are those of the arm's program, with all its lanes advancing together.",
+        "Arithmetic counts the floating-point operations of one training step, as a multiple of the baseline's"
+        + ("; step time was measured in a program of the arm's own." if timed else "."),
     )
 
 

@@ -75,7 +75,7 @@ def digest(text: str) -> str:
 
 def context(tables: Tables, document: Document) -> dict[str, Any]:
     """What the template lays out."""
-    unit = tables.unit
+    unit, measure = tables.unit, measure_of(tables)
     optional = {name: getattr(document, name) for name in ("factorial", "speed", "tuning")}
     optional["failed"] = document.failures
     shown = {name: title for name, title in SECTIONS.items() if optional.get(name, True)}
@@ -99,7 +99,7 @@ def context(tables: Tables, document: Document) -> dict[str, Any]:
         "rates": rate_plot(tables),
         "scatter": scatter(tables),
         "cost_axis": (
-            f"Up: {unit.title}; across: {measure_of(tables).name}, as a multiple of the baseline's. "
-            "Bold: nothing measured is both better and cheaper."
+            f"Up: {unit.title}; across: {measure.name if measure else 'nothing counted'}, as a multiple of the "
+            "baseline's. Bold: nothing measured is both better and cheaper."
         ),
     }

@@ -77,7 +77,6 @@ class Summary:
     program: str
     lanes: int | None
     flops: float | None
-    steps_per_second: float | None
     train_seconds: float | None
     step_seconds: float | None
 
@@ -267,5 +266,4 @@ def costs_of(cells: Sequence[Cell]) -> dict[str, Any]:
         return found[len(found) // 2] if found else None
 
     whole = {name: None if middle(name) is None else int(middle(name)) for name in ("parameters", "steps", "lanes")}
-    timed = {name: middle(name) for name in ("steps_per_second", "train_seconds")}
-    return {**whole, **timed, "program": cells[0].program if cells else ""}
+    return {**whole, "train_seconds": middle("train_seconds"), "program": cells[0].program if cells else ""}

@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from ablate.train.parts import Compiled
 from ablate.train.step import Classification, Metrics, State
@@ -182,6 +182,15 @@ def close_one(task: Classification) -> Callable[..., tuple[State, Reading]]:
         return task.after_evaluation(state, k, val_loss, lost, hp), reading
 
     return close
+
+
+def learning_rates(
+    task: Classification, hp: Any, total: int, steps: Int[np.ndarray, " steps"]
+) -> Float[np.ndarray, "lanes steps"]:
+    """The learning rate of every lane at every given step; `hp` has a leading axis of lanes."""
+    lanes = jax.vmap(task.learning_rate, (None, None, 0))
+    found = jax.jit(jax.vmap(lanes, (0, None, None), out_axes=1))(steps, np.float32(total), hp)
+    return np.asarray(found)
 
 
 def operations(

@@ -125,7 +125,16 @@ def make_study(arms: dict, cells: list[dict], seeds: int, metric: str) -> dict[s
         "config": {"train": {"steps": STEPS}},
         "design": "one_at_a_time",
         "baseline": next(iter(arms)),
-        "arms": [{"name": n, "changes": changes, "recipe": RECIPE | changes} for n, (changes, _) in arms.items()],
+        "arms": [
+            {
+                "name": n,
+                "changes": changes,
+                "recipe": RECIPE | changes,
+                "flops": 1e6 * (1 + i / 10),
+                "learning_rate": learning_rate(n),
+            }
+            for i, (n, (changes, _)) in enumerate(arms.items())
+        ],
         "seeds": list(range(seeds)),
         "paired": True,
         "metric": {"name": metric, "higher_is_better": metric == "test_accuracy", "margin": 0.005},
@@ -146,6 +155,13 @@ def make_study(arms: dict, cells: list[dict], seeds: int, metric: str) -> dict[s
         "programs": [make_program(name, cells) for name in ids],
         "fingerprint": "f" * 16,
     }
+
+
+def learning_rate(arm: str) -> dict[str, list[float]]:
+    """The rate at every tenth step; cosine has one of its own."""
+    steps = np.arange(0, STEPS, 10)
+    rate = 0.1 * (0.5 + 0.5 * np.cos(np.pi * steps / STEPS)) if arm == "cosine" else 0.1 + 0 * steps
+    return {"step": steps.tolist(), "rate": rate.tolist()}
 
 
 def make_program(name: str, cells: list[dict]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from ablate.report.bands import POINTS, band_of, panels_of, shared_curve, window
+from ablate.report.bands import POINTS, band_of, panels_of, rates_of, shared_curve, window
 from ablate.report.costs import cost_points, frontier, measure_of
 from ablate.report.document import compose
 from ablate.report.figures import PICTURES, draw
@@ -222,7 +222,10 @@ def test_the_frontier_is_what_nothing_beats():
 
 def test_cost_is_counted_in_the_fairest_way_there_is():
     made = synthetic.finished()
-    assert measure_of(tables_of(made)).name == "time per training step and lane"
+    for arm in made.study["arms"]:
+        del arm["flops"]  # what a program's speed says of an arm depends on its neighbours
+    assert measure_of(tables_of(made)) is None
+    assert cost_points(tables_of(made)) == []
     for i, arm in enumerate(made.study["arms"]):
         arm["flops"], arm["step_seconds"] = 1e6 * (i + 1), None
     assert measure_of(tables_of(made)).name == "arithmetic per training step"
@@ -263,7 +266,7 @@ def test_panels_go_by_axis_and_stay_small():
 
 def test_equal_learning_rates_share_a_line():
     tables = tables_of(synthetic.finished())
-    groups = shared_curve({a.arm: band_of(a.arm, tables.cells_of(a.arm), "learning_rate") for a in tables.arms})
+    groups = shared_curve(rates_of(tables))
     assert sorted(len(arms) for arms, _ in groups) == [1, 12]
 
 
