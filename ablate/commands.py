@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections import Counter
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -129,15 +130,22 @@ def tricks(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    """`ablate check`: 0 if every program passes, else 1."""
+    """`ablate check`: 0 if every program and the installed JAX pass, else 1."""
+    plan_ = _plan(options)
+    from ablate.backend import error_of_products
     from ablate.checking import check_plan
 
-    found = check_plan(_plan(options))
-    table = _table("arm", "first loss", "log C", "accuracy on 64", "gradients", "compiles", "verdict")
+    found, error = check_plan(plan_), error_of_products()
+    table = _table(
+        "arm", "first loss", "mean loss", "cross-entropy", "log C", "accuracy on 64", "gradients", "compiles", "verdict"
+    )
     for item in found:
         table.add_row(*item.cells())
     _console().print(table)
-    return int(not all(item.passes for item in found))
+    versions = " ".join(f"{name} {metadata.version(name)}" for name in ("jax", "jaxlib"))
+    right = "right" if error == 0 else f"WRONG, by a factor of up to {1 + error:.3g}: install another release of jaxlib"
+    print(f"{versions} on {plan_.devices[0].platform}: sums of vmapped products come out {right}")
+    return int(error != 0 or not all(item.passes for item in found))
 
 
 def probe(options: argparse.Namespace) -> int:
@@ -158,12 +166,15 @@ def probe(options: argparse.Namespace) -> int:
 
 def _plan(options: argparse.Namespace) -> Any:
     """Everything before the first compile: config, devices, plan."""
+    from ablate.backend import prepare_jax
     from ablate.study.design import at_off
     from ablate.study.loading import load_config, question_of
     from ablate.study.resolving import resolve
 
     spec = resolve(load_config(options.config, options.overrides))
-    prepare_jax()
+    told = prepare_jax()  # before anything imports JAX
+    if told:
+        print(f"ablate: {told}", file=sys.stderr)
     from ablate.planning import make_plan
 
     name = Path(options.config if os.path.exists(options.config) else options.config.split(":")[0]).stem
@@ -177,20 +188,6 @@ def _plan(options: argparse.Namespace) -> Any:
     for warning in at_off(spec):
         print(f"ablate: warning: {warning}", file=sys.stderr)
     return found
-
-
-def prepare_jax() -> None:
-    """One virtual device per core on CPU, and compiled programs kept between runs. Before JAX starts, so here."""
-    import jax
-
-    from ablate.data import cache_root
-
-    flags = os.environ.get("XLA_FLAGS", "")
-    if "host_platform_device_count" not in flags and "JAX_NUM_CPU_DEVICES" not in os.environ:
-        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
-    jax.config.update("jax_compilation_cache_dir", str(cache_root() / "xla"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def _console() -> Console:

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import jax
 import numpy as np
 
+from ablate.backend import wrong_release
 from ablate.data import NOISE_KINDS, DataError, Dataset, Sampling, Split, tfds_dataset
 from ablate.study.cells import Cell, cells_of, jsonable
 from ablate.study.design import Arm, arms_of, at_off
@@ -16,9 +17,10 @@ from ablate.study.problems import ConfigError, unknown
 from ablate.study.programs import Lane, Program, Slot, programs_of
 from ablate.study.resolving import Spec
 from ablate.train.keys import split_of
-from ablate.train.lanes import Device, advance_one
-from ablate.train.loop import LaneJob
+from ablate.train.lanes import Device, advance_one, close_one, evaluate_one
+from ablate.train.loop import LaneJob, no_metrics
 from ablate.train.parts import Compiled
+from ablate.train.seams import SeamError
 from ablate.train.step import Classification, State
 from ablate.train.strategy import STRATEGIES, Strategy, Wave, choose, waves
 from ablate.tricks.scale import ImageStats
@@ -104,9 +106,13 @@ def replan(plan: Plan, arms: tuple[Arm, ...], spec: Spec | None = None) -> Plan:
 
 def _devices() -> tuple[Device, ...]:
     try:
-        return tuple(jax.devices())
+        devices = tuple(jax.devices())
     except RuntimeError as error:
         raise ConfigError([f"JAX found no devices to run on: {_first_line(error)}"]) from error
+    wrong = wrong_release()
+    if wrong and devices[0].platform == "cpu":
+        raise ConfigError([wrong])
+    return devices
 
 
 def split_sizes(dataset: Dataset, sampling: Sampling) -> tuple[int, int]:
@@ -189,7 +195,8 @@ def _plan_program(plan: Plan, spec: Spec, stats: ImageStats, program: Program) -
         try:
             state, text = _trace(task, lane, dataset, spec.train.batch_size)
         except Exception as error:  # model and trick code: whatever it raises at tracing is a problem of the config
-            return f"arm {lane.cell.arm.name!r}: {type(error).__name__}: {_first_line(error)}"
+            kind = "" if isinstance(error, SeamError) else f"{type(error).__name__}: "
+            return f"arm {lane.cell.arm.name!r}: {kind}{_first_line(error)}"
     found, why = choose(devices[0].platform, convolutions="conv_general_dilated" in text)
     if plan.asked not in (None, found.name):
         found, why = STRATEGIES[plan.asked], "asked for"
@@ -207,13 +214,16 @@ def _distinct(program: Program) -> list[Lane]:
 
 
 def _trace(task: Classification, lane: Lane, dataset: Dataset, batch_size: int) -> tuple[State, str]:
-    """Shapes of the state, and the step as text, without compiling anything."""
+    """Shapes of the state, and the step as text; evaluation is traced for its errors. Compiles nothing."""
     hp, init_hp = jax.tree.map(np.float32, (lane.hp, lane.init_hp))
     images = np.zeros((batch_size, *dataset.shape), np.uint8)
     init = functools.partial(task.init, made_of(lane))
     state = jax.eval_shape(init, np.uint32(0), init_hp, hp, images)
     index = np.zeros((1, batch_size), np.int32)
     step = jax.make_jaxpr(advance_one(task))(state, images, np.uint32(0), hp, np.float32(1), index, index, np.int32(1))
+    weights, number = np.zeros(batch_size, np.float32), np.int32(0)
+    metrics = jax.eval_shape(evaluate_one(task), no_metrics(), state, images, hp, index[0], index[0], weights)
+    jax.eval_shape(close_one(task), state, metrics, hp, np.float32(1), number)
     return state, str(step)
 
 

@@ -97,6 +97,7 @@ def test_transformations_over_lanes_stand_in_one_file():
         used |= {name.rpartition(".")[2] for name in imports(path) if within(name, "jax")}
         found[place(path)] = used & {"jit", "vmap", "pmap", "shard_map"}
     assert found.pop("train/lanes.py") == {"jit", "vmap", "shard_map"}
+    assert found.pop("backend.py") == {"jit", "vmap"}  # a probe of the compiler itself
     primitives = {
         path: used - {"vmap"} if path.split("/")[0] in ("tricks", "models") else used for path, used in found.items()
     }

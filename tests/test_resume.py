@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import ablate as package
+from ablate.backend import prepare_jax
 from ablate.cli import main
-from ablate.commands import prepare_jax
 from ablate.data import cache_root
 from ablate.planning import Plan, make_plan
 from ablate.running import Interrupted, Silent, execute

@@ -184,6 +184,17 @@ def close_one(task: Classification) -> Callable[..., tuple[State, Reading]]:
     return close
 
 
+def first_losses(
+    task: Classification, state: State, seeds: Sequence[int], hps: Sequence[Any], images: Any, labels: Any
+) -> list[float]:
+    """The training loss of every lane on one batch, before any step."""
+    loss = jax.jit(task.training_loss)
+    lanes = [jax.tree.map(lambda leaf, k=k: np.asarray(leaf)[k], state) for k in range(len(seeds))]
+    return [
+        float(loss(lane, images, labels, np.uint32(seed), hp)) for lane, seed, hp in zip(lanes, seeds, hps, strict=True)
+    ]
+
+
 def learning_rates(
     task: Classification, hp: Any, total: int, steps: Int[np.ndarray, " steps"]
 ) -> Float[np.ndarray, "lanes steps"]:

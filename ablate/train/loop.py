@@ -184,7 +184,7 @@ class Loop:
         return state, curves
 
     def _measure(self, state: State, batches: Sequence[EvalBatch]) -> Metrics:
-        metrics = self._lanes.place(_no_metrics(self._job.width), LANES)
+        metrics = self._lanes.place(no_metrics((self._job.width,)), LANES)
         for index, labels, weights in batches:
             metrics = self._lanes.evaluate(metrics, state, self._hp, index, labels, weights)
         return metrics
@@ -196,9 +196,10 @@ class Loop:
         return _batches([positions] * self._job.width, labels, self._job.eval_batch_size)
 
 
-def _no_metrics(width: int) -> Metrics:
+def no_metrics(shape: tuple[int, ...] = ()) -> Metrics:
+    """Metrics of no example yet, for lanes of some shape or for one cell."""
     average: Any = clu_metrics.Average  # a flax dataclass, whose fields type checkers do not see
-    empty = (average(total=np.zeros(width, np.float32), count=np.zeros(width, np.float32)) for _ in Metrics._fields)
+    empty = (average(total=np.zeros(shape, np.float32), count=np.zeros(shape, np.float32)) for _ in Metrics._fields)
     return Metrics(*empty)
 
 

@@ -14,9 +14,9 @@ import optax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from ablate.train.seams import Bound, LayerChecks, guard
 from ablate.tricks.axis import Choice
 
-Bound = Callable[..., Any]
 Compiled = Mapping[str, tuple[tuple[Choice, Mapping[str, Any]], ...]]  # axis -> (choice, static arguments), in order
 Numbers = Mapping[str, tuple[Mapping[str, Any], ...]]  # axis -> traced numbers of each of them
 
@@ -38,9 +38,9 @@ class Parts(NamedTuple):
 
 
 def bind(compiled: Compiled, hp: Numbers, axis: str) -> list[Bound]:
-    """The choices of an axis with their static arguments and traced numbers filled in."""
+    """The choices of an axis with their static arguments and traced numbers filled in, and their results checked."""
     return [
-        functools.partial(choice.make, **static, **numbers)
+        guard(axis, choice, functools.partial(choice.make, **static, **numbers))
         for (choice, static), numbers in zip(compiled[axis], hp[axis], strict=True)
     ]
 
@@ -74,6 +74,12 @@ def build_model(compiled: Compiled, hp: Numbers, classes: int, init: Bound, bias
         dropout=bind(compiled, hp, "dropout")[0],
         head=bind(compiled, hp, "head")[0],
     )
+
+
+def layer_checks(compiled: Compiled, hp: Numbers, classes: int) -> LayerChecks:
+    """What checks the layers of a model while it is traced; for `flax.linen.intercept_methods`."""
+    layers = {axis: (compiled[axis][0][0], bind(compiled, hp, axis)[0]) for axis in ("norm", "activation", "dropout")}
+    return LayerChecks(layers, compiled["head"][0][0], classes)
 
 
 def base_learning_rate(hp: Numbers) -> Float[Array, ""]:

@@ -16,7 +16,8 @@ from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from ablate.train.keys import stream
-from ablate.train.parts import Compiled, Numbers, Parts, assemble, base_learning_rate, bind, build_model
+from ablate.train.parts import Compiled, Numbers, Parts, assemble, base_learning_rate, bind, build_model, layer_checks
+from ablate.train.seams import Owner, array
 from ablate.tricks.init import split_init
 from ablate.tricks.scale import ImageStats
 
@@ -79,7 +80,8 @@ class Classification:
         parts = assemble(self.compiled, hp)
         batch = parts.scale(images, self.stats)
         key = stream(seed, "init")
-        variables = dict(model.init({"params": key, "dropout": stream(seed, "dropout")}, batch, train=False))
+        with nn.intercept_methods(layer_checks(self.compiled, hp, self.classes)):
+            variables = dict(model.init({"params": key, "dropout": stream(seed, "dropout")}, batch, train=False))
         variables.pop("features", None)
         params = variables.pop("params")
         apply = functools.partial(model.apply, train=False)
@@ -131,10 +133,32 @@ class Classification:
         )
         return _keep_finite(state, candidate, jnp.isfinite(data_loss) & _all_finite(params))
 
-    def _loss(self, parts: Parts, hp: Numbers, extra: Tree, key: Array, params: Tree, batch: Batch):
+    def training_loss(
+        self, state: State, images: UInt8[Array, "batch h w c"], labels: Int[Array, " batch"], seed: Any, hp: Numbers
+    ) -> Float[Array, ""]:
+        """What the choice of the `loss` axis says of a batch, as a training step would see it."""
+        parts, key = assemble(self.compiled, hp), functools.partial(_key, seed, state.step)
+        scaled = parts.scale(images, self.stats)
+        augmented, probs = parts.augment(key("augment"), scaled, jax.nn.one_hot(labels, self.classes))
+        batch = Batch(augmented, probs, labels)
+        return self._loss(parts, hp, state.extra, key("dropout"), state.params, batch)[1][0]
+
+    def _apply(self, hp: Numbers, variables: Tree, images: Array, **options: Any) -> tuple[Array, Tree]:
+        """Logits and changed collections of the network, whose layers and logits are checked while it is traced."""
         model = build_model(self.compiled, hp, self.classes, _no_init, _no_init)
-        logits, changed = model.apply(
-            {"params": params, **extra}, batch.images, train=True, rngs={"dropout": key}, mutable=[*extra, "features"]
+        with nn.intercept_methods(layer_checks(self.compiled, hp, self.classes)):
+            logits, changed = model.apply(variables, images, **options)
+        owner = Owner("model", self.compiled["model"][0][0])
+        return array(owner, logits, (len(images), self.classes), "a logit per example and class"), changed
+
+    def _loss(self, parts: Parts, hp: Numbers, extra: Tree, key: Array, params: Tree, batch: Batch):
+        logits, changed = self._apply(
+            hp,
+            {"params": params, **extra},
+            batch.images,
+            train=True,
+            rngs={"dropout": key},
+            mutable=[*extra, "features"],
         )
         features = _features(changed, logits)
         data_loss = jnp.mean(parts.loss(logits, parts.target(batch.probs)))
@@ -150,10 +174,9 @@ class Classification:
         hp: Numbers,
     ) -> Metrics:
         """Cross-entropy and accuracy against the labels, summed over examples of weight 1."""
-        model = build_model(self.compiled, hp, self.classes, _no_init, _no_init)
         scaled = assemble(self.compiled, hp).scale(images, self.stats)
-        logits = model.apply({"params": state.averaged["params"], **state.averaged["extra"]}, scaled, train=False)
-        assert isinstance(logits, jax.Array)
+        variables = {"params": state.averaged["params"], **state.averaged["extra"]}
+        logits, _ = self._apply(hp, variables, scaled, train=False, mutable=["features"])
         loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
         correct = (jnp.argmax(logits, -1) == labels).astype(jnp.float32)
         return Metrics(_average(loss, weights), _average(correct, weights))

@@ -1,0 +1,76 @@
+"""How JAX is started for the command line, and which of its releases compute wrong numbers.
+
+jaxlib 0.10.2 miscompiles on CPU: a vmapped matrix-vector product followed by a reduction is silently wrong at large
+sizes (https://github.com/jax-ml/jax/issues/39103), and a reduction of seven axes crashes
+(https://github.com/jax-ml/jax/issues/40412). Both come from one kind of fusion, which a flag turns off.
+"""
+
+import os
+from importlib import metadata
+
+import numpy as np
+
+WRONG_ON_CPU = ("0.10.2",)  # releases of jaxlib
+RIGHT_FLAG = "--xla_cpu_experimental_ynn_fusion_type=-reduce"
+PRODUCTS = 40_000  # the error needs large sizes; eager and compiled results part from about 33,000 on
+
+
+def prepare_jax() -> str | None:
+    """One virtual device per core on CPU, and compiled programs kept between runs. Before JAX is imported.
+
+    Returns:
+        What to tell the user: that a release which computes wrong numbers was made right by a flag; else None.
+    """
+    told = None
+    if wrong_release() is not None:
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {RIGHT_FLAG}".strip()
+        told = f"jaxlib {_jaxlib()} computes wrong numbers on CPU; XLA_FLAGS={RIGHT_FLAG} is set"
+    # XLA says as an error that tuning flags of its own cache entries are no features of this machine, and loads them
+    # all the same (https://github.com/openxla/xla/issues/44565). Real errors reach Python as exceptions.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import jax
+
+    from ablate.data import cache_root
+
+    if "host_platform_device_count" not in os.environ.get("XLA_FLAGS", "") and "JAX_NUM_CPU_DEVICES" not in os.environ:
+        jax.config.update("jax_num_cpu_devices", cores())
+    jax.config.update("jax_compilation_cache_dir", str(cache_root() / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    return told
+
+
+def cores() -> int:
+    """The processors that this process may use; all there are where the system does not say (macOS)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def wrong_release() -> str | None:
+    """What is wrong with the installed JAX on CPU, and what to do; None where nothing is, or the flag is set."""
+    if _jaxlib() not in WRONG_ON_CPU or RIGHT_FLAG in os.environ.get("XLA_FLAGS", ""):
+        return None
+    return (
+        f"jaxlib {_jaxlib()} computes wrong numbers on CPU (jax#39103): install another release, or set "
+        f"XLA_FLAGS={RIGHT_FLAG} before JAX is imported"
+    )
+
+
+def error_of_products() -> float:
+    """The largest relative error of compiled sums of squares of matrix-vector products; 0 where JAX is right.
+
+    All numbers are small integers, which float32 adds and multiplies exactly.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    rows = np.stack([np.arange(PRODUCTS) % 1000, np.zeros(PRODUCTS), np.ones(PRODUCTS)], axis=1).astype(np.float32)
+    squares = jax.jit(jax.vmap(lambda row: jnp.sum((jnp.eye(3, dtype=jnp.float32) @ row) ** 2)))(rows)
+    exact = (rows.astype(np.float64) ** 2).sum(axis=1)
+    return float(np.max(np.abs(np.asarray(squares, np.float64) - exact) / exact))
+
+
+def _jaxlib() -> str:
+    try:
+        return metadata.version("jaxlib")
+    except metadata.PackageNotFoundError:
+        return "unknown"
