@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from ablate.data import Dataset, Split
+from ablate.interrupts import Between, go_on
 from ablate.planning import Plan, ProgramPlan, lane_job
 from ablate.study.programs import Lane
 from ablate.train.lanes import Lanes, first_losses
@@ -76,10 +77,10 @@ class Check:
         ]
 
 
-def check_plan(plan: Plan) -> list[Check]:
-    """Checks one cell of every arm, in the order of the arms."""
+def check_plan(plan: Plan, between: Between = go_on) -> list[Check]:
+    """Checks one cell of every arm, in the order of the arms; what `between` raises after a wave ends the checks."""
     dataset = _few(plan.dataset)
-    found = {check.arm: check for item in plan.programs for check in _check_program(plan, item, dataset)}
+    found = {check.arm: check for item in plan.programs for check in _check_program(plan, item, dataset, between)}
     return [found[arm.name] for arm in plan.arms]
 
 
@@ -88,7 +89,7 @@ def _few(dataset: Dataset) -> Dataset:
     return dataclasses.replace(dataset, images=images, labels=labels, test_images=images, test_labels=labels)
 
 
-def _check_program(plan: Plan, item: ProgramPlan, dataset: Dataset) -> list[Check]:
+def _check_program(plan: Plan, item: ProgramPlan, dataset: Dataset, between: Between) -> list[Check]:
     firsts = list({lane.cell.arm.name: lane for lane in reversed(item.program.lanes)}.values())
     lanes, checks = None, []
     for wave in waves(len(firsts), len(plan.devices), item.strategy, plan.spec.train.lanes):
@@ -102,6 +103,7 @@ def _check_program(plan: Plan, item: ProgramPlan, dataset: Dataset) -> list[Chec
             _check(lane, loss, result, dataset.classes, lanes.step_compiles)
             for lane, loss, result in zip(members, losses, results, strict=True)
         ]
+        between()
     return checks
 
 

@@ -4,13 +4,11 @@ import argparse
 import contextlib
 import io
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ablate.commands import check, plan, probe, report, run, status, tricks
-from ablate.train.strategy import STRATEGIES
+from ablate.interrupts import INTERRUPTED, Interrupted, Stop, listen
 
 EPILOG = """\
 examples:
@@ -20,16 +18,15 @@ examples:
   ablate status results/digits
   ablate tricks loss.focal
 
-exit codes: 0 all done; 1 finished, some cells failed; 2 usage or config; 3 the directory is in use;
-75 interrupted, run the same command again
+exit codes: 0 all done; 1 finished, some cells failed; 2 usage, config, or a folder that cannot be written to;
+3 the directory is in use; 75 interrupted (a signal, a full disk), the same command continues
 """
-DONE, SOME_FAILED, USAGE, IN_USE, INTERRUPTED = 0, 1, 2, 3, 75
+DONE, USAGE, IN_USE = 0, 2, 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; gives its exit code."""
-    with contextlib.suppress(ValueError):  # only the main thread may handle signals
-        signal.signal(signal.SIGTERM, _interrupt)
+    """Runs one command; gives its exit code. From its first line on, signals ask to stop, to the end of the process."""
+    stop = listen()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without Unicode shows ? for a box or a minus sign
@@ -43,16 +40,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"--config.{overrides[0][0]}: this command takes no config")
     options.overrides = overrides
     options.command_line = "ablate " + " ".join(_quoted(sys.argv[1:] if argv is None else argv))
-    return _guarded(options)
+    return _guarded(options, stop)
 
 
-def _guarded(options: argparse.Namespace) -> int:
+def _guarded(options: argparse.Namespace, stop: Stop) -> int:
     """Errors of the user's making become one line each on stderr, never a traceback."""
+    from ablate.files import StorageError
     from ablate.store import InUseError
     from ablate.study.problems import ConfigError
 
     try:
-        return options.command(options)
+        stop.check()
+        return options.command(options, stop)
     except ConfigError as error:
         for problem in error.problems:
             print(f"ablate: {problem}", file=sys.stderr)
@@ -64,18 +63,16 @@ def _guarded(options: argparse.Namespace) -> int:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except KeyboardInterrupt:
-        print("ablate: interrupted; run the same command again", file=sys.stderr)
+    except (Interrupted, KeyboardInterrupt) as error:
+        why = f" ({error})" if str(error) else ""
+        print(f"ablate: interrupted{why}; the same command continues", file=sys.stderr)
         return INTERRUPTED
+    except StorageError as error:
+        print(f"ablate: {error}", file=sys.stderr)
+        return INTERRUPTED if error.passes else USAGE
     except OSError as error:
         print(f"ablate: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
         return USAGE
-
-
-def _interrupt(number: int, frame: object) -> None:
-    """SIGTERM before training starts, or for a second time, ends the command like Ctrl-C."""
-    del number, frame
-    raise KeyboardInterrupt
 
 
 def _split(argv: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
@@ -99,6 +96,9 @@ def _quoted(argv: Sequence[str]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from ablate.commands import check, plan, probe, report, run, status, tricks
+    from ablate.train.strategy import STRATEGIES
+
     parser = argparse.ArgumentParser(
         prog="ablate",
         description="Which training tricks help on your task, by how much, at what cost, and is it real?",

@@ -14,27 +14,29 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from ablate.interrupts import INTERRUPTED, Interrupted, Stop
 
-def run(options: argparse.Namespace) -> int:
+
+def run(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate run`: 0 all done, 1 some cells failed, 75 interrupted."""
     from ablate.display import display_for
     from ablate.running import execute
-    from ablate.session import Interrupted
 
     if options.tensorboard:
         from ablate.tensorboard import check_installed
 
         check_installed()
-    plan_ = _plan(options)
+    plan_ = _plan(options, stop)
     directory = options.workdir or Path("results") / plan_.name
     _warn_of_another(directory, plan_)
+    display = display_for(Console(stderr=True))
+    flags = {"retry_failed": options.retry_failed, "measure": options.measure}
     try:
-        display = display_for(Console(stderr=True))
-        rows = execute(plan_, directory, retry_failed=options.retry_failed, measure=options.measure, display=display)
+        rows = execute(plan_, directory, display=display, stop=stop, **flags)
     except Interrupted as error:
         why = f" ({error})" if str(error) else ""
         print(f"ablate: interrupted{why}; the same command continues what is in {directory}", file=sys.stderr)
-        return 75
+        return INTERRUPTED
     if options.tensorboard:
         from ablate.tensorboard import write_tensorboard
 
@@ -46,26 +48,27 @@ def run(options: argparse.Namespace) -> int:
 
 def _warn_of_another(directory: Path, plan_: Any) -> None:
     """The cells of another study stay, but its report is about to be replaced."""
-    from ablate.store import read_json
+    from ablate.schema import Study, read_record
 
-    before = read_json(directory / "study.json")
+    before = read_record(directory / "study.json", Study)
     now = {arm.name for arm in plan_.arms}
-    if isinstance(before, dict) and not {arm["name"] for arm in before.get("arms", ())} & now - {"baseline"}:
+    if before and not {arm["name"] for arm in before.get("arms", ())} & now - {"baseline"}:
         print(f"ablate: {directory} held another study; its cells stay, its report is replaced", file=sys.stderr)
         return
-    if isinstance(before, dict) and before.get("train", {}).get("steps") != plan_.spec.train.steps:
+    if before and before["train"].get("steps") != plan_.spec.train.steps:
         steps = before.get("train", {}).get("steps")
         print(f"ablate: {directory} held this study with {steps} steps; its report is replaced", file=sys.stderr)
 
 
-def plan(options: argparse.Namespace) -> int:
+def plan(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate plan`: prints the plan; trains nothing."""
     from ablate.estimate import estimate
     from ablate.planning import study_json
     from ablate.tuning import tuning_cells
 
-    plan_ = _plan(options)
-    content, cost = {**study_json(plan_), "tuning_cells": tuning_cells(plan_.spec, plan_.arms)}, estimate(plan_)
+    plan_ = _plan(options, stop)
+    content = {**study_json(plan_), "tuning_cells": tuning_cells(plan_.spec, plan_.arms)}
+    cost = estimate(plan_, stop.check)
     if options.json:
         print(json.dumps({**content, "estimate": cost}, indent=1, ensure_ascii=False))
         return 0
@@ -73,8 +76,9 @@ def plan(options: argparse.Namespace) -> int:
     return 0
 
 
-def status(options: argparse.Namespace) -> int:
+def status(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate status`: counts by status, without locking."""
+    del stop  # it ends sooner than it could be asked
     from ablate.rows import Rows
 
     rows, tuning = Rows.load(options.directory), options.directory / "tuning"
@@ -102,13 +106,13 @@ def status(options: argparse.Namespace) -> int:
     return 0
 
 
-def report(options: argparse.Namespace) -> int:
+def report(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate report`: all reports again, from the rows; several directories are compared as well."""
     from ablate.report import compare_studies
     from ablate.running import report as write
     from ablate.study.problems import ConfigError
 
-    studies = [write(directory) for directory in options.directories]
+    studies = [write(directory, stop) for directory in options.directories]
     for rows in studies:
         _say_results(rows, rows.directory)
     if len(studies) > 1:
@@ -120,8 +124,9 @@ def report(options: argparse.Namespace) -> int:
     return 0
 
 
-def tricks(options: argparse.Namespace) -> int:
+def tricks(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate tricks`: the catalogue, generated from the tables."""
+    del stop  # it ends sooner than it could be asked
     from ablate.catalogue import all_axes, one_axis, one_choice
 
     axis, _, name = (options.name or "").partition(".")
@@ -129,13 +134,13 @@ def tricks(options: argparse.Namespace) -> int:
     return 0
 
 
-def check(options: argparse.Namespace) -> int:
+def check(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate check`: 0 if every program and the installed JAX pass, else 1."""
-    plan_ = _plan(options)
+    plan_ = _plan(options, stop)
     from ablate.backend import error_of_products
     from ablate.checking import check_plan
 
-    found, error = check_plan(plan_), error_of_products()
+    found, error = check_plan(plan_, stop.check), error_of_products()
     table = _table(
         "arm", "first loss", "mean loss", "cross-entropy", "log C", "accuracy on 64", "gradients", "compiles", "verdict"
     )
@@ -148,12 +153,12 @@ def check(options: argparse.Namespace) -> int:
     return int(error != 0 or not all(item.passes for item in found))
 
 
-def probe(options: argparse.Namespace) -> int:
+def probe(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate probe`: mean and sd of activations and gradients by layer, as table and figure."""
     from ablate.probing import probe_plan, write_probe
 
-    plan_ = _plan(options)
-    layers = probe_plan(plan_)
+    plan_ = _plan(options, stop)
+    layers = probe_plan(plan_, stop.check)
     table = _table("arm", "layer", "activation mean", "activation sd", "gradient mean", "gradient sd")
     for layer in layers:
         table.add_row(*layer.cells())
@@ -164,7 +169,7 @@ def probe(options: argparse.Namespace) -> int:
     return 0
 
 
-def _plan(options: argparse.Namespace) -> Any:
+def _plan(options: argparse.Namespace, stop: Stop) -> Any:
     """Everything before the first compile: config, devices, plan."""
     from ablate.backend import prepare_jax
     from ablate.study.design import at_off
@@ -172,11 +177,13 @@ def _plan(options: argparse.Namespace) -> Any:
     from ablate.study.resolving import resolve
 
     spec = resolve(load_config(options.config, options.overrides))
+    stop.check()
     told = prepare_jax()  # before anything imports JAX
     if told:
         print(f"ablate: {told}", file=sys.stderr)
     from ablate.planning import make_plan
 
+    stop.check()
     name = Path(options.config if os.path.exists(options.config) else options.config.split(":")[0]).stem
     found = make_plan(
         spec,
@@ -184,6 +191,7 @@ def _plan(options: argparse.Namespace) -> Any:
         question=question_of(options.config),
         command=options.command_line,
         strategy=getattr(options, "strategy", None),
+        between=stop.check,
     )
     for warning in at_off(spec):
         print(f"ablate: warning: {warning}", file=sys.stderr)

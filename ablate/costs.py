@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ablate.interrupts import Between, go_on
 from ablate.planning import Plan, ProgramPlan, compiled, image_stats, lane_job, made_of
 from ablate.study.programs import Lane, programs_of
 from ablate.train.lanes import Lanes, operations
@@ -18,18 +19,26 @@ from ablate.train.step import Classification
 ROUNDS, STEPS = 5, 40
 
 
-def operations_per_step(plan: Plan) -> dict[str, float]:
+def operations_per_step(plan: Plan, between: Between = go_on) -> dict[str, float]:
     """Floating-point operations of one training step of every arm, counted before compiling."""
-    return {name: _operations(plan, lane, task) for name, (lane, task) in _alone(plan).items()}
+    counts = {}
+    for name, (lane, task) in _alone(plan).items():
+        between()
+        counts[name] = _operations(plan, lane, task)
+    return counts
 
 
-def seconds_per_step(plan: Plan) -> dict[str, float]:
+def seconds_per_step(plan: Plan, between: Between = go_on) -> dict[str, float]:
     """Median seconds of one training step of every arm, measured in rounds that take the arms in turn."""
     owner = {name: item for item in plan.programs for name in item.program.arms}
     images = np.concatenate([plan.dataset.images, plan.dataset.test_images])
     runs = {name: _Run(plan, lane, task, owner[name], images) for name, (lane, task) in _alone(plan).items()}
-    rounds = [{name: run.seconds() for name, run in runs.items()} for _ in range(ROUNDS + 1)]
-    return {name: statistics.median(found[name] for found in rounds[1:]) for name in runs}
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(ROUNDS + 1):
+        for name, run in runs.items():
+            between()
+            seconds[name].append(run.seconds())
+    return {name: statistics.median(times[1:]) for name, times in seconds.items()}
 
 
 def _alone(plan: Plan) -> dict[str, tuple[Lane, Classification]]:
@@ -65,13 +74,20 @@ class _Run:
         return loop.pace.seconds / loop.pace.steps
 
 
-def with_costs(study: dict[str, Any], plan: Plan, before: dict[str, Any] | None, *, measure: bool) -> dict[str, Any]:
+def with_costs(
+    study: dict[str, Any],
+    plan: Plan,
+    before: dict[str, Any] | None,
+    *,
+    measure: bool,
+    between: Between = go_on,
+) -> dict[str, Any]:
     """Notes `flops` and `step_seconds` per training step in every arm of study.json; keeps what was measured before."""
     known = _known(study, before)
     flops = {name: arm["flops"] for name, arm in known.items()}
     if len(flops) < len(study["arms"]):
-        flops = operations_per_step(plan)
-    seconds = seconds_per_step(plan) if measure else {name: arm["step_seconds"] for name, arm in known.items()}
+        flops = operations_per_step(plan, between)
+    seconds = seconds_per_step(plan, between) if measure else {name: arm["step_seconds"] for name, arm in known.items()}
     arms = [{**arm, "flops": flops[arm["name"]], "step_seconds": seconds.get(arm["name"])} for arm in study["arms"]]
     return {**study, "arms": arms}
 

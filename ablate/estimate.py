@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ablate.interrupts import Between, go_on
 from ablate.planning import Plan, ProgramPlan, lane_job, made_of
 from ablate.train.lanes import operations
 
@@ -15,10 +16,13 @@ EFFICIENCY = {"scan": 0.4, "vmap": 0.3, "solo": 0.08, "data": 0.08}
 COMPILE_SECONDS = {"scan": 1.5, "vmap": 1.5, "solo": 4.0, "data": 4.0}
 
 
-def estimate(plan: Plan) -> dict[str, Any]:
+def estimate(plan: Plan, between: Between = go_on) -> dict[str, Any]:
     """Seconds per program and in all, and the most bytes that a program holds at once."""
     rate = _matrix_rate()
-    programs = {item.program.id: _seconds(plan, item, rate) for item in plan.programs}
+    programs = {}
+    for item in plan.programs:
+        between()
+        programs[item.program.id] = _seconds(plan, item, rate)
     return {
         "seconds": round(sum(programs.values()), 1),
         "bytes": max(_bytes(plan, item) for item in plan.programs),

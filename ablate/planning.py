@@ -11,6 +11,7 @@ import numpy as np
 
 from ablate.backend import wrong_release
 from ablate.data import NOISE_KINDS, DataError, Dataset, Sampling, Split, tfds_dataset
+from ablate.interrupts import Between, go_on
 from ablate.study.cells import Cell, cells_of, jsonable
 from ablate.study.design import Arm, arms_of, at_off
 from ablate.study.problems import ConfigError, unknown
@@ -72,8 +73,24 @@ class Plan:
         return -(-size // across) * across
 
 
-def make_plan(spec: Spec, *, name: str, question: str = "", command: str = "", strategy: str | None = None) -> Plan:
+def make_plan(
+    spec: Spec,
+    *,
+    name: str,
+    question: str = "",
+    command: str = "",
+    strategy: str | None = None,
+    between: Between = go_on,
+) -> Plan:
     """Arms, cells, programs and strategies of a study; compiles and trains nothing.
+
+    Args:
+        spec: the resolved config.
+        name: of the study.
+        question: that it asks.
+        command: that asked for it.
+        strategy: how programs run; chosen by platform if not given.
+        between: called between two steps of planning; what it raises ends it there.
 
     Raises:
         ConfigError: with every problem that shows before the first compile.
@@ -83,12 +100,13 @@ def make_plan(spec: Spec, *, name: str, question: str = "", command: str = "", s
     arms = arms_of(spec)
     tuning_arms(spec, arms)  # its problems, too, show before anything compiles
     dataset, sampling = _load(spec)
+    between()
     empty = Plan(name, question, command, strategy, spec, arms, (), (), dataset, sampling, _devices())
-    return replan(empty, arms)
+    return replan(empty, arms, between=between)
 
 
-def replan(plan: Plan, arms: tuple[Arm, ...], spec: Spec | None = None) -> Plan:
-    """The same study with other arms, and other seeds where another `spec` says so.
+def replan(plan: Plan, arms: tuple[Arm, ...], spec: Spec | None = None, *, between: Between = go_on) -> Plan:
+    """The same study with other arms, and other seeds where another `spec` says so; `between` as in `make_plan`.
 
     Raises:
         ConfigError: with every problem that shows when programs are traced.
@@ -96,7 +114,10 @@ def replan(plan: Plan, arms: tuple[Arm, ...], spec: Spec | None = None) -> Plan:
     spec = spec or plan.spec
     cells = cells_of(spec, arms, plan.dataset.fingerprint())
     stats = image_stats(plan.dataset)
-    found = [_plan_program(plan, spec, stats, program) for program in programs_of(cells)]
+    found = []
+    for program in programs_of(cells):
+        between()
+        found.append(_plan_program(plan, spec, stats, program))
     problems = [problem for problem in found if isinstance(problem, str)]
     if problems:
         raise ConfigError(problems)
@@ -133,7 +154,7 @@ def _load(spec: Spec) -> tuple[Dataset, Sampling]:
         dataset = own(spec.data.name, **arguments) if own is tfds_dataset else own(**arguments)
     except DataError as error:
         raise ConfigError([*problems, str(error)]) from error
-    except Exception as error:  # a data set by import path is the user's code
+    except (Exception, SystemExit) as error:  # a data set by import path is the user's code
         raise ConfigError([*problems, f"data: {type(error).__name__}: {_first_line(error)}"]) from error
     if not isinstance(dataset, Dataset):
         raise ConfigError([*problems, f"data: {spec.data.name!r} gave a {type(dataset).__name__}; return a Dataset"])
@@ -194,7 +215,7 @@ def _plan_program(plan: Plan, spec: Spec, stats: ImageStats, program: Program) -
     for lane in _distinct(program):
         try:
             state, text = _trace(task, lane, dataset, spec.train.batch_size)
-        except Exception as error:  # model and trick code: whatever it raises at tracing is a problem of the config
+        except (Exception, SystemExit) as error:  # model and trick code: what it raises is a problem of the config
             kind = "" if isinstance(error, SeamError) else f"{type(error).__name__}: "
             return f"arm {lane.cell.arm.name!r}: {kind}{_first_line(error)}"
     found, why = choose(devices[0].platform, convolutions="conv_general_dilated" in text)

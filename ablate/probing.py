@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ablate.files import write_atomically
+from ablate.interrupts import Between, go_on
 from ablate.planning import Plan, ProgramPlan, lane_job, made_of
 from ablate.study.programs import Lane
 from ablate.train.keys import BatchOrder
@@ -35,13 +37,17 @@ class Layer:
         return [self.arm.replace("[", r"\["), self.layer, *(f"{number:.4g}" for number in numbers)]
 
 
-def probe_plan(plan: Plan) -> list[Layer]:
+def probe_plan(plan: Plan, between: Between = go_on) -> list[Layer]:
     """One cell of every arm, on the first batch of its first seed, in the order of the arms."""
     firsts: dict[str, tuple[ProgramPlan, Lane]] = {}
     for item in plan.programs:
         for lane in item.program.lanes:
             firsts.setdefault(lane.cell.arm.name, (item, lane))
-    return [layer for arm in plan.arms for layer in _probe(plan, *firsts[arm.name])]
+    layers: list[Layer] = []
+    for arm in plan.arms:
+        between()
+        layers += _probe(plan, *firsts[arm.name])
+    return layers
 
 
 def _probe(plan: Plan, item: ProgramPlan, lane: Lane) -> list[Layer]:
@@ -75,7 +81,6 @@ def write_probe(directory: Path, layers: list[Layer]) -> list[Path]:
     """Writes probe.csv and figures/probe.svg and .png; gives their paths."""
     from ablate.report.canvas import render
     from ablate.report.probe import draw_probe
-    from ablate.report.writing import write_atomically
 
     text = io.StringIO()
     names = [field.name for field in dataclasses.fields(Layer)]

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from ablate.interrupts import Between, go_on
 from ablate.planning import Plan
 from ablate.train.lanes import learning_rates
 
@@ -20,12 +21,18 @@ JUMP = 0.02  # of the largest rate: both sides of a larger change between neighb
 MOST = 2_000
 
 
-def rates_of(plan: Plan) -> dict[str, dict[str, list[float]]]:
-    """Arm to the learning rates of its first seed: lists `step` and `rate` of equal length."""
+def rates_of(plan: Plan, between: Between = go_on) -> dict[str, dict[str, list[float]]]:
+    """Arm to the learning rates of its first seed: lists `step` and `rate` of equal length.
+
+    Args:
+        plan: the study.
+        between: called before each program; what it raises ends the computation there.
+    """
     total = plan.spec.train.steps
     steps = np.unique(np.linspace(0, total - 1, min(total, EVALUATED)).round().astype(np.int32))
     found: dict[str, dict[str, list[float]]] = {}
     for item in plan.programs:
+        between()
         lanes = {lane.cell.arm.name: lane for lane in reversed(item.program.lanes)}
         hps = [jax.tree.map(np.float32, lane.hp) for lane in lanes.values()]
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *hps)
@@ -34,9 +41,9 @@ def rates_of(plan: Plan) -> dict[str, dict[str, list[float]]]:
     return found
 
 
-def with_rates(study: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
-    """Notes `learning_rate` in every arm of study.json."""
-    rates = rates_of(plan)
+def with_rates(study: Mapping[str, Any], plan: Plan, between: Between = go_on) -> dict[str, Any]:
+    """Notes `learning_rate` in every arm of study.json; `between` as in `rates_of`."""
+    rates = rates_of(plan, between)
     return {**study, "arms": [{**arm, "learning_rate": rates[arm["name"]]} for arm in study["arms"]]}
 
 

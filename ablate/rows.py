@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ablate.store import Row, Store, read_json
-
-NEEDED = {"format", "name", "design", "baseline", "arms", "seeds", "metric", "data", "train", "cells", "programs"}
+from ablate.files import read_json
+from ablate.schema import Environment, Progress, Study, inconsistency, misfit, read_record
+from ablate.store import Row, Store
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -29,12 +29,14 @@ class Rows:
             FileNotFoundError: the directory has no study.
         """
         study = read_json(directory / "study.json")
-        if not isinstance(study, dict) or not set(study) >= NEEDED:
-            raise FileNotFoundError(f"{directory} has no readable study.json; give a directory that `ablate run` wrote")
+        wrong = "" if study is None else misfit(study, Study) or inconsistency(study) or ""
+        if study is None or wrong:
+            line = f"{directory} has no readable study.json; give a directory that `ablate run` wrote"
+            raise FileNotFoundError(f"{line} ({wrong})" if wrong else line)
         found = Store(directory).read([cell["cell"] for cell in study["cells"]])
         rows = tuple(found[cell["cell"]] for cell in study["cells"] if cell["cell"] in found)
-        environment = read_json(directory / "environment.json") or {}
-        return cls(directory, study, rows, environment, read_json(directory / "progress.json"))
+        environment = read_record(directory / "environment.json", Environment) or {}
+        return cls(directory, study, rows, environment, read_record(directory / "progress.json", Progress))
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)

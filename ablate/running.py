@@ -1,7 +1,9 @@
 """The story on one page: plan, skip what is done, train the rest program by program, store every cell, report."""
 
+import contextlib
 import functools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,14 @@ from ml_collections import ConfigDict
 
 from ablate.costs import with_costs
 from ablate.environment import differences, environment
+from ablate.files import StorageError, write_json
+from ablate.interrupts import Interrupted, Stop, listening
 from ablate.planning import Plan, ProgramPlan, make_plan, replan, study_json
 from ablate.rates import with_rates
 from ablate.rows import Rows
-from ablate.session import Display, Interrupted, Log, Session, Silent, signals
-from ablate.store import FINAL, Store, locked, read_json, write_json
+from ablate.schema import Environment, Study, read_record
+from ablate.session import Display, Log, Session, Silent
+from ablate.store import FINAL, Store, locked
 from ablate.study.programs import Lane
 from ablate.study.resolving import resolve
 from ablate.train.checkpoints import clear
@@ -59,46 +64,77 @@ def execute(
     retry_failed: bool = False,
     measure: bool = False,
     display: Display | None = None,
+    stop: Stop | None = None,
 ) -> Rows:
-    """Runs a plan in a directory that only this process writes to; `measure` times every arm on its own as well."""
-    with locked(directory):
-        with signals() as stop:
-            session = Session(Store(directory), Log(directory), stop, display or Silent(), retry_failed)
-            plan = _train(plan, session)
-        rows = report(directory)
+    """Runs a plan in a directory that only this process writes to; `measure` times every arm on its own as well.
+
+    Args:
+        plan: the study.
+        directory: where it runs.
+        retry_failed: train failed cells again.
+        measure: afterwards time every arm in a program of its own.
+        display: who watches.
+        stop: who may ask it to stop; if nobody is given, signals do.
+
+    Raises:
+        InUseError: another process runs there.
+        Interrupted: it was asked to stop, or the disk is full; the same call goes on.
+        StorageError: the directory cannot be written to, and waiting will not help.
+    """
+    heard = listening() if stop is None else contextlib.nullcontext(stop)
+    with heard as stop, continued(), locked(directory):
+        session = Session(Store(directory), Log(directory), stop, display or Silent(), retry_failed)
+        plan = _train(plan, session)
+        rows = report(directory, stop)
         if measure:
-            write_json(directory / "study.json", with_costs(rows.study, plan, rows.study, measure=True))
-            rows = report(directory)
+            study = with_costs(rows.study, plan, rows.study, measure=True, between=stop.check)
+            write_json(directory / "study.json", study)
+            rows = report(directory, stop)
         return rows
 
 
-def report(directory: Path) -> Rows:
-    """Writes all reports of a directory from its rows; runs no config."""
+def report(directory: Path, stop: Stop | None = None) -> Rows:
+    """Writes all reports of a directory from its rows; runs no config.
+
+    Raises:
+        Interrupted: between two files, somebody asked to stop.
+        StorageError: a file could not be written.
+    """
     from ablate.report import write_report
 
-    rows = Rows.load(directory)
-    write_report(directory, rows.study, list(rows), rows.environment, rows.progress)
+    rows, between = Rows.load(directory), (stop or Stop()).check
+    write_report(directory, rows.study, list(rows), rows.environment, rows.progress, between)
     return rows
+
+
+@contextlib.contextmanager
+def continued() -> Iterator[None]:
+    """What storage cannot do at the moment interrupts: a full disk, a quota, a disk that stumbled."""
+    try:
+        yield
+    except StorageError as error:
+        if error.passes:
+            raise Interrupted(str(error)) from error
+        raise
 
 
 def _train(plan: Plan, session: Session) -> Plan:
     """Everything between the lock and the report; gives the plan as it ran, with tuned numbers."""
     directory = session.store.directory
     session.store.clear_temporary()
-    earlier, before = read_json(directory / "environment.json"), read_json(directory / "study.json")
-    _describe(plan, directory, before, None)
+    earlier = read_record(directory / "environment.json", Environment)
+    before = read_record(directory / "study.json", Study)
+    _describe(plan, session, before, None)
     now = environment()
     write_json(directory / "environment.json", now | {"differs": differences(now, earlier)})
     session.log.write()
     try:
         if plan.spec.tune.grid:
             plan, record = _tune(plan, session.inside("tuning"))
-            _describe(plan, directory, before, record)
+            _describe(plan, session, before, record)
         _train_all(plan, session)
-    except BaseException as error:
+    except BaseException:
         session.log.write(state="interrupted")
-        if isinstance(error, OSError):
-            raise Interrupted(str(error)) from error
         raise
     finally:
         session.display.end()
@@ -106,20 +142,22 @@ def _train(plan: Plan, session: Session) -> Plan:
     return plan
 
 
-def _describe(plan: Plan, directory: Path, before: Any, record: dict[str, Any] | None) -> None:
-    study = study_json(plan) | {"tuning": record}
-    write_json(directory / "study.json", with_costs(with_rates(study, plan), plan, before, measure=False))
+def _describe(plan: Plan, session: Session, before: Any, record: dict[str, Any] | None) -> None:
+    check = session.stop.check
+    study = with_rates(study_json(plan) | {"tuning": record}, plan, check)
+    study = with_costs(study, plan, before, measure=False, between=check)
+    write_json(session.store.directory / "study.json", study)
 
 
 def _tune(plan: Plan, session: Session) -> tuple[Plan, dict[str, Any]]:
     """Trains the tuning as a study of its own; gives the plan with the numbers that won."""
     spec = tuning_spec(plan.spec)
-    tuning = replan(plan, tuning_arms(plan.spec, plan.arms), spec)
+    tuning = replan(plan, tuning_arms(plan.spec, plan.arms), spec, between=session.stop.check)
     write_json(session.store.directory / "study.json", study_json(tuning))
     _train_all(tuning, session)
     rows = session.store.read([cell.name for cell in tuning.cells]).values()
     tuned = choose_arms(plan.spec, plan.arms, {(row["arm"], row["seed"]): row for row in rows}, spec.seeds)
-    return replan(plan, tuned.arms), tuned.record
+    return replan(plan, tuned.arms, between=session.stop.check), tuned.record
 
 
 def _train_all(plan: Plan, session: Session) -> None:
@@ -129,6 +167,7 @@ def _train_all(plan: Plan, session: Session) -> None:
     session.display.begin(plan, len(kept))
     images = np.concatenate([plan.dataset.images, plan.dataset.test_images])
     for item in plan.programs:
+        session.stop.check()
         missing = [lane for lane in item.program.lanes if lane.cell.name not in kept]
         if missing:
             session.display.program(item, len(missing))
@@ -144,13 +183,14 @@ def _train_program(plan: Plan, item: ProgramPlan, missing: list[Lane], images: n
         # Waves of one width share the compiled program.
         lanes = functools.cache(lambda width: Lanes(item.task, item.strategy, plan.devices, images))
         for members, width in waves_of(plan, item, missing, session.store.directory):
+            session.stop.check()
             wave = WaveRun(plan, item, members, width, lanes(width))
             for row in wave.rows(session):
                 if left.pop(row["cell"], None) is not None:
                     session.store.write(row)
             wave.forget(session)
-    except (Interrupted, OSError):  # a full disk is no fault of the program
+    except (Interrupted, StorageError):  # a full disk is no fault of the program
         raise
-    except Exception as error:  # a program may fail in any way; the study goes on without it
+    except (Exception, SystemExit) as error:  # a program may fail in any way; the study goes on without it
         for lane in left.values():
             session.store.write(failed_row(plan, item, lane.cell, error))

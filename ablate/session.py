@@ -3,21 +3,19 @@
 import contextlib
 import dataclasses
 import os
-import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from ablate.files import write_json
+from ablate.interrupts import Stop
 from ablate.planning import Plan, ProgramPlan
-from ablate.store import Store, read_json, write_json
+from ablate.schema import Progress, read_record
+from ablate.store import Store
 
 HEARTBEAT_SECONDS = 2.0
-
-
-class Interrupted(Exception):
-    """The run could not go on, or was asked to stop; what it had is stored, and the same call continues."""
 
 
 class Display(Protocol):
@@ -49,18 +47,12 @@ class Silent:
         """Nothing to show."""
 
 
-class Stop:
-    """Whether a signal asked the run to stop."""
-
-    asked = False
-
-
 class Log:
     """`progress.json`: what other shells and the report's provenance read; it outlives interruptions."""
 
     def __init__(self, directory: Path):
         self._path = directory / "progress.json"
-        before = read_json(self._path) or {}
+        before = read_record(self._path, Progress) or {}
         self._content = {
             "compiles": 0, "compile_seconds": 0.0, "train_seconds": 0.0, "started": _now(), **before,
             "pid": os.getpid(), "state": "running", "sessions": before.get("sessions", 0) + 1,
@@ -96,31 +88,6 @@ class Session:
     def inside(self, name: str) -> "Session":
         """The same session in a folder of its directory."""
         return dataclasses.replace(self, store=Store(self.store.directory / name))
-
-
-@contextlib.contextmanager
-def signals() -> Iterator[Stop]:
-    """The first SIGINT or SIGTERM asks for a checkpoint; a second one ends the process at once."""
-    stop, before = Stop(), {}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def ask(number: int, frame: Any) -> None:
-        del number, frame
-        stop.asked = True
-        restore()
-
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, ask)
-    except ValueError:  # only the main thread may handle signals; a notebook's worker runs without
-        before.clear()
-    try:
-        yield stop
-    finally:
-        restore()
 
 
 def _now() -> str:

@@ -1,49 +1,59 @@
 """Waves of a program: which cells advance together, and one wave from its first step or checkpoint to its rows."""
 
 import dataclasses
-import functools
 import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ablate.files import write_json
+from ablate.interrupts import Interrupted
 from ablate.planning import Plan, ProgramPlan, lane_job
-from ablate.session import Interrupted, Session
-from ablate.store import Row, read_json, write_json
+from ablate.schema import WaveRecord, read_record
+from ablate.session import Session
+from ablate.store import Row
 from ablate.study.cells import Cell, digest
 from ablate.study.programs import Lane
 from ablate.train.checkpoints import Checkpoints
 from ablate.train.lanes import Lanes
 from ablate.train.loop import Job, Loop, Moment, Result
-from ablate.train.strategy import waves
+from ablate.train.strategy import Wave, waves
 
 
 def waves_of(plan: Plan, item: ProgramPlan, missing: list[Lane], directory: Path) -> list[tuple[list[Lane], int]]:
     """Members and width of every wave with missing cells.
 
     Waves that an earlier session wrote down stay as they were, since another width rounds differently; cells in none
-    of them get new ones.
+    of them get new ones. What is written there and is no wave of these cells is left out: it costs their checkpoints.
     """
-    split = functools.partial(
-        waves, devices=len(plan.devices), strategy=item.strategy, most_lanes=plan.spec.train.lanes
-    )
     path = directory / "checkpoints" / f"{item.program.id}.json"
     by_name = {lane.cell.name: lane for lane in item.program.lanes}
     left = {lane.cell.name for lane in missing}
-    found = [
-        wave
-        for wave in read_json(path) or []
-        if left.intersection(wave["cells"])
-        and by_name.keys() >= set(wave["cells"])
-        and split(wave["width"])[0].width == wave["width"]
-    ]
-    begun = {name for wave in found for name in wave["cells"]}
+    begun: set[str] = set()
+    records: list[WaveRecord] = []
+    for wave in read_record(path, list[WaveRecord]) or []:
+        if left.intersection(wave["cells"]) and begun.isdisjoint(wave["cells"]) and _is_wave(plan, item, wave):
+            records.append(wave)
+            begun.update(wave["cells"])
     rest = [lane.cell.name for lane in missing if lane.cell.name not in begun]
-    new = split(len(rest)) if rest else ()
-    found += [{"width": wave.width, "cells": [rest[k] for k in wave.members]} for wave in new]
-    write_json(path, found)
-    return [([by_name[name] for name in wave["cells"]], wave["width"]) for wave in found]
+    new = _split(plan, item, len(rest)) if rest else ()
+    records += [WaveRecord(width=wave.width, cells=[rest[k] for k in wave.members]) for wave in new]
+    write_json(path, records)
+    return [([by_name[name] for name in wave["cells"]], wave["width"]) for wave in records]
+
+
+def _split(plan: Plan, item: ProgramPlan, count: int) -> tuple[Wave, ...]:
+    return waves(count, len(plan.devices), item.strategy, plan.spec.train.lanes)
+
+
+def _is_wave(plan: Plan, item: ProgramPlan, wave: WaveRecord) -> bool:
+    """Whether these devices could run such a wave of the program's cells."""
+    known, cells, width = {lane.cell.name for lane in item.program.lanes}, wave["cells"], wave["width"]
+    whole = len(set(cells)) == len(cells) and known.issuperset(cells)
+    # A width beyond all cells and a padding lane per device was never written here, and would not fit into memory.
+    fits = 0 < len(cells) <= width < len(known) + len(plan.devices)
+    return whole and fits and _split(plan, item, width)[0].width == width
 
 
 class WaveRun:
@@ -62,11 +72,11 @@ class WaveRun:
 
         Raises:
             Interrupted: the session was asked to stop; the checkpoint is written.
-            OSError: a checkpoint could not be written.
+            StorageError: a checkpoint could not be written.
         """
         checkpoints = self._checkpoints(session)
         loop = Loop(self._lanes, self._job)
-        begin = loop.start()
+        begin = loop.start(session.stop.check)
         moment = checkpoints.latest(begin, len(self._members)) or begin
         session.display.steps(moment.step * len(self._members))
         if moment.step:
@@ -124,7 +134,7 @@ def _row(cell: Cell, result: Result, costs: Mapping[str, Any]) -> Row:
     return {**_head(cell), **dataclasses.asdict(result), "costs": dict(costs), "error": None}
 
 
-def failed_row(plan: Plan, item: ProgramPlan, cell: Cell, error: Exception) -> Row:
+def failed_row(plan: Plan, item: ProgramPlan, cell: Cell, error: BaseException) -> Row:
     """The row of a cell whose program raised."""
     text = "".join(traceback.format_exception(error))
     return {

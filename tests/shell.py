@@ -13,8 +13,8 @@ from pathlib import Path
 import jax
 from jax.experimental.compilation_cache import compilation_cache
 
+from ablate.files import read_json
 from ablate.report.delimited import TIMING
-from ablate.store import read_json
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120.0  # seconds; on an idle machine nothing here takes ten
@@ -135,11 +135,13 @@ def jax_as_it_was() -> Iterator[None]:
         "jax_persistent_cache_min_compile_time_secs",
         "jax_persistent_cache_min_entry_size_bytes",
     )
-    before, handler = {name: getattr(jax.config, name) for name in names}, signal.getsignal(signal.SIGTERM)
+    before = {name: getattr(jax.config, name) for name in names}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         for name, value in before.items():
             jax.config.update(name, value)
         compilation_cache.reset_cache()

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from ablate.cli import main
-from ablate.store import locked, read_json, write_json
+from ablate.files import read_json, write_json
+from ablate.store import locked
 from ablate.tricks import AXES
+from tests.report import synthetic
 
 HEAD = '''"""Does it work on a small scale?
 
@@ -324,7 +326,8 @@ def test_a_directory_without_a_study(ablate, command, content):
         Path("there/study.json").write_text(content)
     code, out, err = ablate(command, "there")
     assert (code, out) == (2, "")
-    assert err == "ablate: there has no readable study.json; give a directory that `ablate run` wrote\n"
+    why = {"{}": " (alpha: missing)", "[1]": " (expected an object, found list)"}.get(content, "")
+    assert err == f"ablate: there has no readable study.json; give a directory that `ablate run` wrote{why}\n"
 
 
 @pytest.mark.parametrize(
@@ -345,7 +348,7 @@ def test_a_directory_that_cannot_be_written_to(ablate, study, monkeypatch):
     monkeypatch.setattr("tempfile.mkstemp", refuse)
     code, out, err = ablate("run", f"--config={study}", "--workdir=out")
     assert (code, out) == (2, "")
-    assert err.splitlines()[-1] == "ablate: Read-only file system: out"
+    assert err.splitlines()[-1] == "ablate: Read-only file system: out/study.json"
 
 
 def test_a_directory_in_use(ablate, study):
@@ -357,10 +360,10 @@ def test_a_directory_in_use(ablate, study):
 
 def made_up(progress=None):
     """A directory with a cell of every kind."""
-    keys = ("name", "design", "baseline", "arms", "seeds", "metric", "data", "programs")
     states = ("done", "diverged", "failed", "running", "pending")
     cells = [{"cell": state, "arm": "a", "seed": 0, "program": "p"} for state in states]
-    write_json(Path("run/study.json"), {"format": 1, **dict.fromkeys(keys), "train": {"steps": 9}, "cells": cells})
+    study = synthetic.make_study({"a": ({}, 0.0)}, cells, 1, "test_accuracy")
+    write_json(Path("run/study.json"), study | {"train": {"steps": 9}})
     for state in states[:3]:
         error = {"type": "E", "message": "first line\nmore", "traceback": ""} if state == "failed" else None
         row = {"cell": state, "arm": "a", "seed": 0, "status": state, "metrics": {}, "curves": {}, "costs": {}}

@@ -15,7 +15,7 @@ import pytest
 
 import ablate
 from ablate.cli import main
-from ablate.store import read_json
+from ablate.files import read_json
 from tests.shell import ROOT, jax_as_it_was
 from tests.train.small import compiled_functions, small_config
 

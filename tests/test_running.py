@@ -9,10 +9,10 @@ import ablate
 from ablate.cli import main
 from ablate.data import Dataset, Sampling
 from ablate.environment import differences, environment
+from ablate.files import StorageError, read_json, write_json
+from ablate.interrupts import Interrupted
 from ablate.planning import lane_job, make_plan
 from ablate.running import execute
-from ablate.session import Interrupted
-from ablate.store import read_json, write_json
 from ablate.study.resolving import resolve
 
 
@@ -59,7 +59,9 @@ def test_a_changed_environment_is_told_where_old_cells_are_used_again(tmp_path):
 def test_status_works_while_a_study_tunes(tmp_path, monkeypatch, capsys):
     cfg = config()
     cfg.tune.grid = {"optimizer": {"learning_rate": (0.05, 0.1)}}
-    monkeypatch.setattr("ablate.running.choose_arms", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(
+        "ablate.running.choose_arms", lambda *_: (_ for _ in ()).throw(StorageError(28, "disk full", "x"))
+    )
     with pytest.raises(Interrupted, match="disk full"):
         ablate.run(cfg, tmp_path)
     assert main(["status", str(tmp_path), "--json"]) == 0
@@ -70,7 +72,7 @@ def test_status_works_while_a_study_tunes(tmp_path, monkeypatch, capsys):
 
 def test_a_study_is_reported_before_its_arms_are_timed(tmp_path, monkeypatch):
     plan = make_plan(resolve(config()), name="x")
-    monkeypatch.setattr("ablate.costs.seconds_per_step", lambda plan: 1 / 0)
+    monkeypatch.setattr("ablate.costs.seconds_per_step", lambda plan, between: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         execute(plan, tmp_path, measure=True)
     assert (tmp_path / "report.md").exists()

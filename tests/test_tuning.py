@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import ablate
+from ablate.files import read_json
 from ablate.planning import make_plan
-from ablate.store import read_json
 from ablate.study.problems import ConfigError
 from ablate.study.resolving import resolve
 from ablate.tuning import FIRST_SEED, choose_arms, points_of, tuning_arms, tuning_spec

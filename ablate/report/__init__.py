@@ -1,14 +1,14 @@
 """Rows -> Markdown, CSV, LaTeX, HTML, JSON and figures. Every file is a pure function of study.json and the rows.
 
 `tables` joins and summarises, `document` and `caveats` put it into words, and one module per format lays it out and
-escapes it; `writing` is the only place that touches the disk.
+escapes it; only this module writes files.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.report.writing import write_atomically
+from ablate.files import write_atomically
 
 if TYPE_CHECKING:
     from ablate.report.studies import Study
@@ -20,6 +20,7 @@ def write_report(
     rows: Iterable[Mapping[str, Any]],
     environment: Mapping[str, Any],
     progress: Mapping[str, Any] | None = None,
+    between: Callable[[], None] = lambda: None,
 ) -> list[Path]:
     """Writes all reports of a study, whatever part of it is done.
 
@@ -29,14 +30,21 @@ def write_report(
         rows: the rows there are, in any order.
         environment: the content of environment.json.
         progress: the content of progress.json, None where there is none.
+        between: called behind each file; what it raises ends the writing there.
 
     Returns:
         The files written, tables first.
+
+    Raises:
+        StorageError: a file could not be written.
     """
     from ablate.report.contents import contents
 
-    files = contents(study, rows, environment, progress)
-    return [write_atomically(Path(directory) / name, content) for name, content in files.items()]
+    written = []
+    for name, content in contents(study, rows, environment, progress):
+        written.append(write_atomically(Path(directory) / name, content))
+        between()
+    return written
 
 
 def compare_studies(studies: Sequence["Study"], directory: Path) -> list[Path]:

@@ -1,11 +1,11 @@
 """Which files a report consists of. Pure: path below the run's directory -> content."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ablate.report.delimited import cells_csv, summary_csv
 from ablate.report.document import compose
-from ablate.report.figures import PICTURES, draw
+from ablate.report.figures import draw, wanted
 from ablate.report.html import html
 from ablate.report.latex import latex
 from ablate.report.markdown import markdown
@@ -20,18 +20,15 @@ def contents(
     progress: Mapping[str, Any] | None,
     *,
     figures: bool = True,
-) -> dict[str, str | bytes]:
-    """Every file of the report of one study; drawing the figures takes most of the time."""
+) -> Iterator[tuple[str, str | bytes]]:
+    """Every file of the report of one study, made when it is asked for; the figures take most of the time."""
     tables = tabulate(study, rows)
     document = compose(tables, environment, progress)
-    drawn = draw(tables) if figures else {}
-    captions = {f"figures/{p.name}.png": p.caption for p in PICTURES if f"figures/{p.name}.png" in drawn}
-    return {
-        "cells.csv": cells_csv(tables),
-        "summary.csv": summary_csv(tables),
-        "report.md": markdown(document, captions),
-        "report.html": html(tables, document),
-        "report.tex": latex(document),
-        "report.json": record(tables, document),
-        **drawn,
-    }
+    pictures = wanted(tables) if figures else ()
+    yield "cells.csv", cells_csv(tables)
+    yield "summary.csv", summary_csv(tables)
+    yield "report.md", markdown(document, {f"figures/{picture.name}.png": picture.caption for picture in pictures})
+    yield "report.html", html(tables, document)
+    yield "report.tex", latex(document)
+    yield "report.json", record(tables, document)
+    yield from draw(tables, pictures)

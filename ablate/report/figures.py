@@ -1,7 +1,7 @@
 """Which figures a report has, what they are called and what their captions say."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from matplotlib.figure import Figure
 
@@ -56,15 +56,15 @@ PICTURES = (
 )
 
 
-def draw(tables: Tables) -> dict[str, bytes]:
-    """Every figure as SVG and PNG.
+def wanted(tables: Tables) -> tuple[Picture, ...]:
+    """The figures that a study has."""
+    return tuple(picture for picture in PICTURES if picture.wanted(tables))
 
-    Returns:
-        Content by path below the study's directory.
-    """
-    files: dict[str, bytes] = {}
-    with style():
-        for picture in (one for one in PICTURES if one.wanted(tables)):
-            for kind in ("svg", "png"):
-                files[f"figures/{picture.name}.{kind}"] = render(picture.draw(tables), kind)
-    return files
+
+def draw(tables: Tables, pictures: Iterable[Picture]) -> Iterator[tuple[str, bytes]]:
+    """Figures as SVG and PNG: path below the study's directory and content, one after another."""
+    for picture in pictures:
+        with style():
+            figure = picture.draw(tables)
+            files = [(f"figures/{picture.name}.{kind}", render(figure, kind)) for kind in ("svg", "png")]
+        yield from files

@@ -73,7 +73,7 @@ def check_choice(axis: Axis, value: Any, key: str, problems: list[str], inherit:
     before = len(problems)
     try:
         known = _arguments(axis, choice)
-    except Exception as error:  # an import path can lead to anything, also to what has no signature
+    except (Exception, SystemExit) as error:  # an import path can lead to anything, also to what has no signature
         problems.append(f"{key}.name: {name!r} cannot be a choice: {type(error).__name__}: {error}")
         return None
     arguments = _resolve(known, {**base, **given}, key, problems)
@@ -99,7 +99,7 @@ def _imported(path: str, key: str, problems: list[str]) -> Choice | None:
         sys.path.insert(0, os.getcwd())
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # user code: an import can raise anything, and one line must say so
+    except (Exception, SystemExit) as error:  # user code: an import can raise anything, and one line must say so
         problems.append(f"{key}.name: cannot import {path!r}: {type(error).__name__}: {error}")
         return None
     if not isinstance(found, Choice) and not callable(found):

@@ -1,7 +1,17 @@
-"""Checkpoints of a running wave, kept by Orbax: written whole or not at all, only the newest kept."""
+"""Checkpoints of a running wave, kept by Orbax: written whole or not at all, only the newest kept.
 
+Orbax keeps no checksum over the numbers themselves, and a flipped bit restores as another number. So a digest of all of
+them is stored in the same save, and a checkpoint whose numbers do not give it is as good as none.
+"""
+
+import contextlib
+import errno
+import hashlib
 import logging
+import os
+import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +19,10 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from ablate.files import StorageError
 from ablate.train.loop import Moment
+
+DIGEST = "sha256"
 
 
 class Checkpoints:
@@ -23,37 +36,43 @@ class Checkpoints:
         """Writes a moment without its padding lanes; the one before is removed once this one is complete.
 
         Raises:
-            OSError: it could not be written.
+            StorageError: it could not be written.
         """
         order = moment.step * 2 + moment.evaluated  # grows from moment to moment
+        tree = _as_tree(moment, members)
         try:
-            self._manager.save(order, args=ocp.args.StandardSave(_as_tree(moment, members)), force=True)
-            self._manager.wait_until_finished()
+            with _quietly():
+                self._manager.save(order, args=ocp.args.StandardSave(tree | {DIGEST: digest_of(tree)}), force=True)
+                self._manager.wait_until_finished()
         except Exception as error:  # Orbax raises what its storage raises, of any type
-            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise OSError(f"cannot write the checkpoint {self._folder}: {first}") from error
+            raise _storage_error(self._folder, error) from error
 
     def latest(self, like: Moment, members: int) -> Moment | None:
         """The newest complete moment, or None; `like` gives shapes and types, and lanes to fill up with.
 
         A damaged checkpoint only costs its time: it is thrown away and the wave starts again.
         """
+        expected = _as_tree(like, members) | {DIGEST: np.zeros(hashlib.new(DIGEST).digest_size, np.uint8)}
         try:
             newest = self._manager.latest_step()
             if newest is None:
                 return None
-            found = self._manager.restore(newest, args=ocp.args.StandardRestore(_as_tree(like, members)))
+            with _quietly():
+                found = dict(self._manager.restore(newest, args=ocp.args.StandardRestore(expected)))
         except Exception as error:  # Orbax raises whatever its parsers meet
-            reason = type(error).__name__
-            logging.getLogger("ablate").warning("%s: unreadable (%s), starting again", self._folder, reason)
-            self.remove()
-            self._manager = _manager(self._folder)
-            return None
+            return self._start_again(f"unreadable ({type(error).__name__})")
+        if not np.array_equal(found.pop(DIGEST), digest_of(found)):
+            return self._start_again("damaged (its numbers do not give the digest stored with them)")
         width = len(like.state.step)
         leaves = [_padded(leaf, width, 0) for leaf in found["state"]]
         curves = {name: _padded(curve, width, 1) for name, curve in found["curves"].items()}
         state = jax.tree.unflatten(jax.tree.structure(like.state), leaves)
         return Moment(int(found["step"]), int(found["evaluated"]), state, curves)
+
+    def _start_again(self, reason: str) -> None:
+        logging.getLogger("ablate").warning("%s: %s, starting again", self._folder, reason)
+        self.remove()
+        self._manager = _manager(self._folder)
 
     def remove(self) -> None:
         """Nothing of a finished wave is kept."""
@@ -69,6 +88,45 @@ def clear(folder: Path) -> None:
 def _manager(folder: Path) -> ocp.CheckpointManager:
     options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False, create=True)
     return ocp.CheckpointManager(folder, options=options)
+
+
+def digest_of(tree: Any) -> np.ndarray:
+    """The SHA-256 of every array of a tree with its place, type and shape, as 32 bytes.
+
+    >>> a, b = digest_of({"x": np.float32(1)}), digest_of({"x": np.float32(1 + 2**-23)})
+    >>> a.size, bool((a == b).all())
+    (32, False)
+    """
+    digest = hashlib.new(DIGEST)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        array = np.ascontiguousarray(leaf)
+        digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape} ".encode())
+        digest.update(array.tobytes())
+    return np.frombuffer(digest.digest(), np.uint8)
+
+
+def _storage_error(folder: Path, error: Exception) -> StorageError:
+    """What Orbax and TensorStore say in several lines of their own: the number of the system's error and its words."""
+    text = str(error)
+    number = getattr(error, "errno", None)
+    told = re.search(r"os_error_code='(\d+)'", text)
+    if number is None:
+        number = int(told[1]) if told else errno.EIO if "DATA_LOSS" in text else errno.EINVAL
+    known = told or isinstance(error, OSError)
+    first = (text.strip().splitlines() or [type(error).__name__])[0]
+    words = os.strerror(number) if known else first
+    return StorageError(number, f"cannot write the checkpoint: {words}", str(folder))
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the tracebacks that Orbax logs of errors which it also raises."""
+    logger = logging.getLogger("absl")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _as_tree(moment: Moment, members: int) -> dict[str, Any]:

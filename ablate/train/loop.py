@@ -6,7 +6,7 @@ where it likes, and continues later from any moment.
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -99,14 +99,13 @@ class Loop:
         self._validation = _batches([lane.split.validation for lane in padded], job.dataset.labels, job.eval_batch_size)
         self.pace = Pace(0.0, 0)
 
-    def start(self) -> Moment:
-        """The moment before the first step."""
-        states = [
-            self._lanes.init(
-                lane.made_key, lane.made, lane.seed, _float32(lane.init_hp), _float32(lane.hp), self._first(lane)
-            )
-            for lane in self._job.padded
-        ]
+    def start(self, between: Callable[[], None] = lambda: None) -> Moment:
+        """The moment before the first step; `between` is called after each lane, and what it raises ends it there."""
+        states = []
+        for lane in self._job.padded:
+            numbers = _float32(lane.init_hp), _float32(lane.hp)
+            states.append(self._lanes.init(lane.made_key, lane.made, lane.seed, *numbers, self._first(lane)))
+            between()
         shape = (len(self._job.evaluations), self._job.width)
         curves = {name: np.full(shape, np.nan, np.float32) for name in Reading._fields}
         return Moment(0, 0, _stack(states), curves)

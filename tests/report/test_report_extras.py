@@ -9,7 +9,7 @@ import pytest
 from ablate.report.bands import POINTS, band_of, panels_of, rates_of, shared_curve, window
 from ablate.report.costs import cost_points, frontier, measure_of
 from ablate.report.document import compose
-from ablate.report.figures import PICTURES, draw
+from ablate.report.figures import PICTURES, draw, wanted
 from ablate.report.interactions import analyse, codes_of, factors_of
 from ablate.report.scatter import scatter
 from ablate.report.speed import reached, speed_grid, target_of
@@ -21,6 +21,11 @@ from tests.report import synthetic
 
 def tables_of(made: synthetic.Made):
     return tabulate(made.study, made.rows)
+
+
+def drawn(made: synthetic.Made) -> dict[str, bytes]:
+    tables = tables_of(made)
+    return dict(draw(tables, wanted(tables)))
 
 
 def means(made: synthetic.Made) -> dict[tuple[int, ...], float]:
@@ -295,23 +300,23 @@ def test_places_on_the_page_are_percentages():
 @pytest.mark.parametrize("variant", ["troubled", "empty", "one_seed", "one_arm", "hostile", "factorial"])
 def test_figures_are_drawn_and_alike_twice(variant):
     made = synthetic.VARIANTS[variant]()
-    files = draw(tables_of(made))
+    files = drawn(made)
     names = {f"figures/{p.name}.{kind}" for p in PICTURES for kind in ("svg", "png")}
     assert set(files) == (names if variant == "factorial" else {n for n in names if "interactions" not in n})
     for name, content in files.items():
         assert content.startswith(b"\x89PNG" if name.endswith("png") else b"<?xml"), name
         assert len(content) > 2000, name
     if variant in ("troubled", "factorial"):
-        assert draw(tables_of(made)) == files
+        assert drawn(made) == files
 
 
 def test_figures_carry_no_date_and_no_user_style():
     import matplotlib
 
     made = synthetic.one_arm()
-    plain = draw(tables_of(made))
+    plain = drawn(made)
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.hashsalt": "other"}):
-        styled = draw(tables_of(made))
+        styled = drawn(made)
         assert matplotlib.rcParams["font.size"] == 30
     assert styled == plain
     assert b"<dc:date>" not in plain["figures/curves.svg"]

@@ -9,6 +9,7 @@ import re
 import markdown_it
 import pytest
 
+from ablate.interrupts import Interrupted
 from ablate.report import write_report
 from ablate.report.contents import contents
 from ablate.report.delimited import DANGEROUS
@@ -25,7 +26,7 @@ def files(request) -> dict[str, str]:
 
 
 def texts(made: synthetic.Made) -> dict[str, str]:
-    found = contents(*made.parts, figures=False)
+    found = dict(contents(*made.parts, figures=False))
     return {name: content for name, content in found.items() if isinstance(content, str)}
 
 
@@ -184,16 +185,12 @@ def test_files_are_written_whole_and_alike(tmp_path):
     assert sorted(p for p in tmp_path.rglob("*") if p.is_file()) == sorted(first)
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
-    from ablate.report import writing
+def test_a_report_stops_between_two_files(tmp_path):
+    def stop_at_the_page():
+        if (tmp_path / "report.html").exists():
+            raise Interrupted
 
-    path = writing.write_atomically(tmp_path / "a.txt", "old")
-
-    def refuse(*_):
-        raise OSError("disk is full")
-
-    monkeypatch.setattr(writing.os, "replace", refuse)
-    with pytest.raises(OSError, match="full"):
-        writing.write_atomically(path, "new")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(Interrupted):
+        write_report(tmp_path, *synthetic.finished().parts, stop_at_the_page)
+    assert (tmp_path / "report.md").exists()
+    assert not (tmp_path / "report.tex").exists()

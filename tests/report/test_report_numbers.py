@@ -162,6 +162,6 @@ def test_other_tasks_bring_metrics_of_their_own():
     assert float(lines[0]["test_distance"]) > 22
     assert lines[0]["test_accuracy"] == ""
     assert list(lines[0])[9] == "test_distance"
-    found = contents(*made.parts)
+    found = dict(contents(*made.parts))
     assert "better by" in str(found["report.md"])
     assert "()" not in str(found["report.md"]) + str(found["report.html"]).split("<script>")[0].split("</style>")[1]

@@ -1,0 +1,83 @@
+"""Being asked to stop: a flag that a signal sets and that the work looks at between its steps.
+
+A handler that raised would raise wherever the interpreter happens to be: inside an import, or in a callback of the
+garbage collector, where the exception is swallowed and the run goes on. So it only sets the flag. Imports nothing
+heavy, since the command line listens from its first line on.
+"""
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Between = Callable[[], None]  # called between two parts of some work; what it raises ends the work there
+INTERRUPTED = 75  # the exit code: what was done is stored, the same command continues
+FIRST = b"ablate: stopping as soon as what is done is safe; a second signal stops at once\n"
+SECOND = b"ablate: stopped at once; the same command continues from what is stored\n"
+SHOW_CURSOR = b"\x1b[?25h"  # a live display hides it, and is not asked to clean up
+
+
+class Interrupted(Exception):
+    """The work could not go on, or was asked to stop; what it had is stored, and the same call continues."""
+
+
+def go_on() -> None:
+    """A `Between` that nobody ever asks to stop."""
+
+
+class Stop:
+    """Whether a signal asked to stop."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def check(self) -> None:
+        """Between two steps of the work.
+
+        Raises:
+            Interrupted: somebody asked to stop.
+        """
+        if self.asked:
+            raise Interrupted
+
+
+def listen() -> Stop:
+    """From now on, SIGINT and SIGTERM ask to stop, and end the process at once the second time.
+
+    A signal that is ignored (as `nohup` and shells in the background have it) stays ignored. Outside of the main
+    thread nothing is changed, and nobody ever asks.
+    """
+    stop = Stop()
+
+    def ask(number: int, frame: Any) -> None:
+        del number, frame
+        if stop.asked:
+            _say((SHOW_CURSOR if os.isatty(2) else b"") + SECOND)
+            os._exit(INTERRUPTED)
+        stop.asked = True
+        _say(FIRST)
+
+    with contextlib.suppress(ValueError):  # only the main thread may handle signals
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, ask)
+    return stop
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[Stop]:
+    """Listens as long as the block lasts: for a call from Python, after which signals mean what they meant before."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    stop = listen()
+    try:
+        yield stop
+    finally:
+        with contextlib.suppress(ValueError):
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _say(text: bytes) -> None:
+    with contextlib.suppress(OSError):  # print is not safe here: it may interrupt another print
+        os.write(2, text)
