@@ -136,7 +136,7 @@ def _kept(run: Path, since: int = 0) -> Callable[[], bool]:
     def kept() -> bool:
         with contextlib.suppress(FileNotFoundError):  # gone since it was listed
             found = (run / "checkpoints").rglob("_CHECKPOINT_METADATA")
-            return any("tmp" not in str(path) and path.stat().st_mtime_ns > since for path in found)
+            return any(".orbax" not in str(path) and path.stat().st_mtime_ns > since for path in found)
         return False
 
     return kept
