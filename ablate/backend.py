@@ -16,13 +16,13 @@ PRODUCTS = 40_000  # the error needs large sizes; eager and compiled results par
 
 
 def prepare_jax() -> str | None:
-    """One virtual device per core on CPU, and compiled programs kept between runs. Before JAX is imported.
+    """One virtual device per core on CPU, and compiled programs kept between runs. Before JAX is first used.
 
     Returns:
         What to tell the user: that a release which computes wrong numbers was made right by a flag; else None.
     """
     told = None
-    if wrong_release() is not None:
+    if _jaxlib() in WRONG_ON_CPU and RIGHT_FLAG not in os.environ.get("XLA_FLAGS", ""):
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {RIGHT_FLAG}".strip()
         told = f"jaxlib {_jaxlib()} computes wrong numbers on CPU; XLA_FLAGS={RIGHT_FLAG} is set"
     # XLA says as an error that tuning flags of its own cache entries are no features of this machine, and loads them
@@ -45,13 +45,16 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def wrong_release() -> str | None:
-    """What is wrong with the installed JAX on CPU, and what to do; None where nothing is, or the flag is set."""
-    if _jaxlib() not in WRONG_ON_CPU or RIGHT_FLAG in os.environ.get("XLA_FLAGS", ""):
+def wrong_numbers() -> str | None:
+    """What is wrong with the JAX that runs on CPU here, and what to do; None where it computes right numbers.
+
+    Asked of the compiler itself, since a flag that was set too late is in the environment all the same.
+    """
+    if _jaxlib() not in WRONG_ON_CPU or error_of_products() == 0:
         return None
     return (
         f"jaxlib {_jaxlib()} computes wrong numbers on CPU (jax#39103): install another release, or set "
-        f"XLA_FLAGS={RIGHT_FLAG} before JAX is imported"
+        f"XLA_FLAGS={RIGHT_FLAG} before JAX is first used"
     )
 
 
@@ -64,7 +67,9 @@ def error_of_products() -> float:
     import jax.numpy as jnp
 
     rows = np.stack([np.arange(PRODUCTS) % 1000, np.zeros(PRODUCTS), np.ones(PRODUCTS)], axis=1).astype(np.float32)
-    squares = jax.jit(jax.vmap(lambda row: jnp.sum((jnp.eye(3, dtype=jnp.float32) @ row) ** 2)))(rows)
+    squares = jax.jit(
+        jax.vmap(lambda row: jnp.sum(jnp.matmul(np.eye(3, dtype=np.float32), row, precision="highest") ** 2))
+    )(rows)
     exact = (rows.astype(np.float64) ** 2).sum(axis=1)
     return float(np.max(np.abs(np.asarray(squares, np.float64) - exact) / exact))
 

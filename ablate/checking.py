@@ -13,8 +13,9 @@ import jax
 import numpy as np
 
 from ablate.data import Dataset, Split
-from ablate.interrupts import Between, go_on
+from ablate.interrupts import Between, Interrupted, go_on
 from ablate.planning import Plan, ProgramPlan, lane_job
+from ablate.study.problems import ConfigError
 from ablate.study.programs import Lane
 from ablate.train.lanes import Lanes, first_losses
 from ablate.train.loop import Job, Loop, Result
@@ -80,8 +81,18 @@ class Check:
 def check_plan(plan: Plan, between: Between = go_on) -> list[Check]:
     """Checks one cell of every arm, in the order of the arms; what `between` raises after a wave ends the checks."""
     dataset = _few(plan.dataset)
-    found = {check.arm: check for item in plan.programs for check in _check_program(plan, item, dataset, between)}
+    found = {check.arm: check for item in plan.programs for check in _checked(plan, item, dataset, between)}
     return [found[arm.name] for arm in plan.arms]
+
+
+def _checked(plan: Plan, item: ProgramPlan, dataset: Dataset, between: Between) -> list[Check]:
+    try:
+        return _check_program(plan, item, dataset, between)
+    except Interrupted:
+        raise
+    except (Exception, SystemExit) as error:  # what is checked is a user's code
+        line = (str(error).strip().splitlines() or [""])[0]
+        raise ConfigError([f"program of {', '.join(item.program.arms)}: {type(error).__name__}: {line}"]) from error
 
 
 def _few(dataset: Dataset) -> Dataset:
@@ -95,20 +106,18 @@ def _check_program(plan: Plan, item: ProgramPlan, dataset: Dataset, between: Bet
     for wave in waves(len(firsts), len(plan.devices), item.strategy, plan.spec.train.lanes):
         if lanes is None:
             images = np.concatenate([dataset.images, dataset.test_images])
-            task = dataclasses.replace(item.task, evaluations=2)
-            lanes = Lanes(task, item.strategy, plan.devices, images)
+            lanes = Lanes(item.task, item.strategy, plan.devices, images)
         members = [firsts[k] for k in wave.members]
-        losses, results = _results(plan, members, wave.width, lanes, dataset)
+        losses, results = _results(plan, members, wave.width, lanes, dataset, between)
         checks += [
             _check(lane, loss, result, dataset.classes, lanes.step_compiles)
             for lane, loss, result in zip(members, losses, results, strict=True)
         ]
-        between()
     return checks
 
 
 def _results(
-    plan: Plan, members: list[Lane], width: int, lanes: Lanes, dataset: Dataset
+    plan: Plan, members: list[Lane], width: int, lanes: Lanes, dataset: Dataset, between: Between
 ) -> tuple[list[float], list[Result]]:
     """The first loss of every lane, and what became of it."""
     every = np.arange(len(dataset.labels), dtype=np.int32)
@@ -117,12 +126,14 @@ def _results(
     batch = min(plan.spec.train.batch_size, len(every))
     job = Job(tuple(jobs), width, dataset, STEPS, batch, STEPS, len(every))
     loop = Loop(lanes, job)
-    begin = loop.start()
+    begin = loop.start(between)
     hps = [jax.tree.map(np.float32, job.hp) for job in jobs]
     first = np.asarray(dataset.images[:batch]), dataset.labels[:batch].astype(np.int32)
     losses = first_losses(lanes.task, begin.state, [job.seed for job in jobs], hps, *first)
-    *_, last = loop.moments(begin)
-    return losses, loop.results(last)
+    moment = begin
+    for moment in loop.moments(begin):  # noqa: B007  # the last one is wanted
+        between()
+    return losses, loop.results(moment)
 
 
 def _check(lane: Lane, loss: float, result: Result, classes: int, compiles: int) -> Check:

@@ -52,11 +52,11 @@ def _warn_of_another(directory: Path, plan_: Any) -> None:
 
     before = read_record(directory / "study.json", Study)
     now = {arm.name for arm in plan_.arms}
-    if before and not {arm["name"] for arm in before.get("arms", ())} & now - {"baseline"}:
+    if before and not {arm["name"] for arm in before["arms"]} & now - {"baseline"}:
         print(f"ablate: {directory} held another study; its cells stay, its report is replaced", file=sys.stderr)
         return
-    if before and before["train"].get("steps") != plan_.spec.train.steps:
-        steps = before.get("train", {}).get("steps")
+    if before and before["train"]["steps"] != plan_.spec.train.steps:
+        steps = before["train"]["steps"]
         print(f"ablate: {directory} held this study with {steps} steps; its report is replaced", file=sys.stderr)
 
 
@@ -176,11 +176,11 @@ def _plan(options: argparse.Namespace, stop: Stop) -> Any:
     from ablate.study.loading import load_config, question_of
     from ablate.study.resolving import resolve
 
-    spec = resolve(load_config(options.config, options.overrides))
-    stop.check()
-    told = prepare_jax()  # before anything imports JAX
+    told = prepare_jax()  # before a config, which is code, can use it
     if told:
         print(f"ablate: {told}", file=sys.stderr)
+    stop.check()
+    spec = resolve(load_config(options.config, options.overrides))
     from ablate.planning import make_plan
 
     stop.check()

@@ -5,12 +5,13 @@ gets a program without the other arms' choices, with a single lane on a single d
 """
 
 import statistics
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ablate.interrupts import Between, go_on
-from ablate.planning import Plan, ProgramPlan, compiled, image_stats, lane_job, made_of
+from ablate.interrupts import Between, Interrupted, go_on
+from ablate.planning import Plan, ProgramPlan, compiled, evaluations_of, image_stats, lane_job, made_of
 from ablate.study.programs import Lane, programs_of
 from ablate.train.lanes import Lanes, operations
 from ablate.train.loop import Job, Loop
@@ -19,26 +20,37 @@ from ablate.train.step import Classification
 ROUNDS, STEPS = 5, 40
 
 
-def operations_per_step(plan: Plan, between: Between = go_on) -> dict[str, float]:
+def operations_per_step(plan: Plan, between: Between = go_on) -> dict[str, float | None]:
     """Floating-point operations of one training step of every arm, counted before compiling."""
-    counts = {}
+    counts: dict[str, float | None] = {}
     for name, (lane, task) in _alone(plan).items():
         between()
-        counts[name] = _operations(plan, lane, task)
+        counts[name] = _or_none(_operations, plan, lane, task)
     return counts
 
 
-def seconds_per_step(plan: Plan, between: Between = go_on) -> dict[str, float]:
+def seconds_per_step(plan: Plan, between: Between = go_on) -> dict[str, float | None]:
     """Median seconds of one training step of every arm, measured in rounds that take the arms in turn."""
     owner = {name: item for item in plan.programs for name in item.program.arms}
     images = np.concatenate([plan.dataset.images, plan.dataset.test_images])
     runs = {name: _Run(plan, lane, task, owner[name], images) for name, (lane, task) in _alone(plan).items()}
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    seconds: dict[str, list[float | None]] = {name: [] for name in runs}
     for _ in range(ROUNDS + 1):
         for name, run in runs.items():
             between()
-            seconds[name].append(run.seconds())
-    return {name: statistics.median(times[1:]) for name, times in seconds.items()}
+            seconds[name].append(_or_none(run.seconds, between))
+    known = {name: [time for time in times if time is not None] for name, times in seconds.items()}
+    return {name: statistics.median(times[1:]) if len(times) > ROUNDS else None for name, times in known.items()}
+
+
+def _or_none(function: Callable[..., float], *arguments: Any) -> float | None:
+    """What an arm costs; None where its code raises, which its cells have told or will tell in their rows."""
+    try:
+        return function(*arguments)
+    except Interrupted:
+        raise
+    except (Exception, SystemExit):
+        return None
 
 
 def _alone(plan: Plan) -> dict[str, tuple[Lane, Classification]]:
@@ -47,7 +59,7 @@ def _alone(plan: Plan) -> dict[str, tuple[Lane, Classification]]:
     for cell in plan.cells:
         if cell.arm.name not in found:
             (program,) = programs_of((cell,))
-            task = Classification(compiled(program.slots), plan.dataset.classes, stats, evaluations=2)
+            task = Classification(compiled(program.slots), plan.dataset.classes, stats, evaluations_of(plan.spec))
             found[cell.arm.name] = program.lanes[0], task
     return found
 
@@ -67,10 +79,10 @@ class _Run:
             plan.eval_batch_size,
         )  # fmt: skip
 
-    def seconds(self) -> float:
+    def seconds(self, between: Between) -> float:
         loop = Loop(self._lanes, self._job)
-        for _ in loop.moments(loop.start()):
-            pass
+        for _ in loop.moments(loop.start(between)):
+            between()
         return loop.pace.seconds / loop.pace.steps
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # full, over quota, a disk that stumbled: the same call goes on later
+ABSENT = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)  # no file of that name
 TEMPORARY = ".part"  # how the names of unfinished files end
 
 
@@ -84,10 +85,19 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any | None:
-    """The content, or None where there is no readable JSON."""
+    """The content, or None where there is no readable JSON.
+
+    Raises:
+        StorageError: it is there, but the disk or the rights to it fail, which says nothing about its content.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        with storing(path):
+            return json.loads(path.read_text(encoding="utf-8"))
+    except StorageError as error:
+        if error.errno in ABSENT:
+            return None
+        raise
+    except (ValueError, RecursionError):
         return None
 
 

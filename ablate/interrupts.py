@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 Between = Callable[[], None]  # called between two parts of some work; what it raises ends the work there
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED = 75  # the exit code: what was done is stored, the same command continues
 FIRST = b"ablate: stopping as soon as what is done is safe; a second signal stops at once\n"
 SECOND = b"ablate: stopped at once; the same command continues from what is stored\n"
@@ -43,7 +44,7 @@ class Stop:
 
 
 def listen() -> Stop:
-    """From now on, SIGINT and SIGTERM ask to stop, and end the process at once the second time.
+    """To the end of the process, SIGINT and SIGTERM ask to stop, and end the process at once the second time.
 
     A signal that is ignored (as `nohup` and shells in the background have it) stays ignored. Outside of the main
     thread nothing is changed, and nobody ever asks.
@@ -58,23 +59,36 @@ def listen() -> Stop:
         stop.asked = True
         _say(FIRST)
 
-    with contextlib.suppress(ValueError):  # only the main thread may handle signals
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, ask)
+    _handle(dict.fromkeys(SIGNALS, ask))
     return stop
 
 
 @contextlib.contextmanager
 def listening() -> Iterator[Stop]:
-    """Listens as long as the block lasts: for a call from Python, after which signals mean what they meant before."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    stop = listen()
+    """Listens as long as the block lasts, in a process that goes on to other things: a call from Python.
+
+    The second signal means what it meant before the call, so that a notebook is interrupted and not ended.
+    """
+    stop, before = Stop(), {number: signal.getsignal(number) for number in SIGNALS}
+
+    def ask(number: int, frame: Any) -> None:
+        del number, frame
+        stop.asked = True
+        _handle(before)
+        _say(FIRST)
+
+    _handle(dict.fromkeys(SIGNALS, ask))
     try:
         yield stop
     finally:
-        with contextlib.suppress(ValueError):
-            for number, handler in before.items():
+        _handle(before)
+
+
+def _handle(handlers: dict[signal.Signals, Any]) -> None:
+    with contextlib.suppress(ValueError):  # only the main thread may handle signals
+        for number, handler in handlers.items():
+            # None is a handler that was not set from Python, and that could not be set again.
+            if signal.getsignal(number) not in (signal.SIG_IGN, None) and handler is not None:
                 signal.signal(number, handler)
 
 

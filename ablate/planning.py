@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import jax
 import numpy as np
 
-from ablate.backend import wrong_release
+from ablate.backend import wrong_numbers
 from ablate.data import NOISE_KINDS, DataError, Dataset, Sampling, Split, tfds_dataset
 from ablate.interrupts import Between, go_on
 from ablate.study.cells import Cell, cells_of, jsonable
@@ -130,8 +130,8 @@ def _devices() -> tuple[Device, ...]:
         devices = tuple(jax.devices())
     except RuntimeError as error:
         raise ConfigError([f"JAX found no devices to run on: {_first_line(error)}"]) from error
-    wrong = wrong_release()
-    if wrong and devices[0].platform == "cpu":
+    wrong = wrong_numbers() if devices[0].platform == "cpu" else None
+    if wrong:
         raise ConfigError([wrong])
     return devices
 

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from ablate.interrupts import Between, go_on
 from ablate.planning import Plan
 from ablate.train.lanes import learning_rates
+from ablate.train.loop import number
 
 EVALUATED = 2**16  # steps at which schedules are computed; longer trainings at that many of theirs
 EVENLY = 200  # of these, how many are kept at even distances
@@ -21,8 +22,8 @@ JUMP = 0.02  # of the largest rate: both sides of a larger change between neighb
 MOST = 2_000
 
 
-def rates_of(plan: Plan, between: Between = go_on) -> dict[str, dict[str, list[float]]]:
-    """Arm to the learning rates of its first seed: lists `step` and `rate` of equal length.
+def rates_of(plan: Plan, between: Between = go_on) -> dict[str, dict[str, list[Any]]]:
+    """Arm to the learning rates of its first seed: lists `step` and `rate` of equal length, null where not finite.
 
     Args:
         plan: the study.
@@ -30,7 +31,7 @@ def rates_of(plan: Plan, between: Between = go_on) -> dict[str, dict[str, list[f
     """
     total = plan.spec.train.steps
     steps = np.unique(np.linspace(0, total - 1, min(total, EVALUATED)).round().astype(np.int32))
-    found: dict[str, dict[str, list[float]]] = {}
+    found: dict[str, dict[str, list[Any]]] = {}
     for item in plan.programs:
         between()
         lanes = {lane.cell.arm.name: lane for lane in reversed(item.program.lanes)}
@@ -47,9 +48,9 @@ def with_rates(study: Mapping[str, Any], plan: Plan, between: Between = go_on) -
     return {**study, "arms": [{**arm, "learning_rate": rates[arm["name"]]} for arm in study["arms"]]}
 
 
-def _record(steps: Int[np.ndarray, " steps"], rates: Float[np.ndarray, " steps"]) -> dict[str, list[float]]:
+def _record(steps: Int[np.ndarray, " steps"], rates: Float[np.ndarray, " steps"]) -> dict[str, list[Any]]:
     kept = shown(rates)
-    return {"step": steps[kept].tolist(), "rate": [float(str(rate)) for rate in rates[kept]]}
+    return {"step": steps[kept].tolist(), "rate": [number(rate) for rate in rates[kept]]}
 
 
 def shown(rates: Float[np.ndarray, " steps"]) -> Int[np.ndarray, " kept"]:
@@ -59,7 +60,10 @@ def shown(rates: Float[np.ndarray, " steps"]) -> Int[np.ndarray, " kept"]:
     [0, 3, 4, 5]
     """
     even = np.linspace(0, rates.size - 1, min(rates.size, EVENLY)).round().astype(int)
-    before = np.flatnonzero(np.abs(np.diff(rates)) > JUMP * np.abs(rates).max())
+    known = rates[np.isfinite(rates)]  # a rate that leaves the range of float32 diverges its cell, not the study
+    largest = np.abs(known).max() if known.size else 0.0
+    with np.errstate(invalid="ignore"):  # inf - inf
+        before = np.flatnonzero(np.abs(np.diff(rates)) > JUMP * largest)
     kept = np.unique(np.concatenate([even, before, before + 1]))
     # A rate that jumps at every step fills the figure however it is drawn.
     return kept if kept.size <= MOST else kept[np.linspace(0, kept.size - 1, MOST).round().astype(int)]

@@ -61,7 +61,7 @@ class RateRecord(TypedDict):
     """The learning rate of an arm at some of its steps."""
 
     step: list[int]
-    rate: list[float]
+    rate: list[Number]
 
 
 class CellRecord(TypedDict):
@@ -101,12 +101,21 @@ class DataRecord(TypedDict):
     test: NotRequired[int]
 
 
+class TrainRecord(TypedDict):
+    """How every cell of a study trains."""
+
+    steps: int
+    batch_size: int
+    eval_every: int
+    lanes: int
+
+
 class Study(TypedDict):
     """`study.json`."""
 
     format: int
     name: str
-    question: NotRequired[str | None]
+    question: str | None
     command: NotRequired[str]
     config: NotRequired[dict[str, Any]]
     design: str
@@ -117,7 +126,7 @@ class Study(TypedDict):
     metric: MetricRecord
     alpha: float
     data: DataRecord
-    train: dict[str, int]
+    train: TrainRecord
     seed_varies: list[str]
     cells: list[CellRecord]
     programs: list[ProgramRecord]
@@ -156,14 +165,19 @@ def read_record(path: Path, kind: Any) -> Any | None:
 
 
 def inconsistency(study: Mapping[str, Any]) -> str | None:
-    """The first thing that a study of the right types says of arms that it does not have; None where there is none."""
+    """The first thing in which a study of the right types contradicts itself, in words; None where there is none."""
     arms = [arm["name"] for arm in study["arms"]]
     strangers = sorted({cell["arm"] for cell in study["cells"]} - set(arms))
     if study["baseline"] not in arms:
         return f"the baseline {study['baseline']!r} is no arm"
     if len(set(arms)) < len(arms):
         return "two arms of one name"
-    return f"a cell of {strangers[0]!r}, which is no arm" if strangers else None
+    if strangers:
+        return f"a cell of {strangers[0]!r}, which is no arm"
+    if not 0 < study["alpha"] < 1 or not (study["metric"]["margin"] or 1.0) > 0:
+        return "alpha or the margin out of range"
+    uneven = (len(rate["step"]) != len(rate["rate"]) for arm in study["arms"] if (rate := arm.get("learning_rate")))
+    return "learning rates and steps of unequal number" if any(uneven) else None
 
 
 def misfit(value: Any, kind: Any, where: str = "") -> str | None:

@@ -15,7 +15,7 @@ from ablate.session import Session
 from ablate.store import Row
 from ablate.study.cells import Cell, digest
 from ablate.study.programs import Lane
-from ablate.train.checkpoints import Checkpoints
+from ablate.train.checkpoints import Checkpoints, clear
 from ablate.train.lanes import Lanes
 from ablate.train.loop import Job, Loop, Moment, Result
 from ablate.train.strategy import Wave, waves
@@ -71,10 +71,10 @@ class WaveRun:
         """Trains the wave; gives its rows.
 
         Raises:
-            Interrupted: the session was asked to stop; the checkpoint is written.
+            Interrupted: the session was asked to stop; from the first step on, the checkpoint is written.
             StorageError: a checkpoint could not be written.
         """
-        checkpoints = self._checkpoints(session)
+        checkpoints = Checkpoints(self._folder(session))
         loop = Loop(self._lanes, self._job)
         begin = loop.start(session.stop.check)
         moment = checkpoints.latest(begin, len(self._members)) or begin
@@ -86,22 +86,22 @@ class WaveRun:
             session.display.steps((moment.step - before) * len(self._members))
             session.log.beat(self._progress(moment), self._lanes.new_compiles(), loop.pace.seconds - spent)
             before, spent = moment.step, loop.pace.seconds
-            due = time.monotonic() - saved > self._plan.spec.train.checkpoint_seconds
-            if session.stop.asked or due:
+            asked = session.stop.asked  # once: a signal may come between two looks
+            if asked or time.monotonic() - saved > self._plan.spec.train.checkpoint_seconds:
                 checkpoints.save(moment, len(self._members))
                 saved = time.monotonic()
-            if session.stop.asked:
+            if asked:
                 raise Interrupted
         costs = self._costs(loop)
         return [_row(lane.cell, result, costs) for lane, result in zip(self._members, loop.results(moment))]
 
     def forget(self, session: Session) -> None:
         """Removes the checkpoints of a wave whose rows are stored."""
-        self._checkpoints(session).remove()
+        clear(self._folder(session))
 
-    def _checkpoints(self, session: Session) -> Checkpoints:
+    def _folder(self, session: Session) -> Path:
         identity = [self._item.program.id, *(lane.cell.name for lane in self._members)]
-        return Checkpoints(session.store.directory / "checkpoints" / digest(identity)[:12])
+        return session.store.directory / "checkpoints" / digest(identity)[:12]
 
     def _progress(self, moment: Moment) -> dict[str, Any]:
         return {

@@ -202,6 +202,23 @@ def test_files_of_the_wrong_kind_are_as_good_as_absent(words, undisturbed, tmp_p
     assert (path.with_suffix(".unreadable").exists()) == (name == "cells")
 
 
+def test_a_disk_that_fails_for_now_sets_no_row_aside(words, undisturbed, monkeypatch, tmp_path):
+    run = shutil.copytree(undisturbed, tmp_path / "run")
+    read = Path.read_text
+
+    def stumble(path, *arguments, **keywords):
+        if path.parent.name == "cells":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return read(path, *arguments, **keywords)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", stumble)
+        assert main(words) == 75
+    assert list(run.rglob("*.unreadable")) == []
+    assert main(words) == 0
+    assert tables(run) == tables(undisturbed)
+
+
 def test_in_python_a_full_disk_interrupts_and_a_wrong_one_raises(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         fail_at(patch, "report.md", errno.ENOSPC)

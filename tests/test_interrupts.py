@@ -149,5 +149,7 @@ def test_handlers_are_as_they_were_after_a_call_from_python_and_ignored_signals_
             assert stop.asked
             with pytest.raises(Interrupted):
                 stop.check()
+            with pytest.raises(KeyboardInterrupt):  # the second one is Python's own again: a notebook lives on
+                signal.raise_signal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is before
         assert not listen().asked

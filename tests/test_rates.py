@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import ablate
 from ablate import choice
 from ablate.rates import EVENLY, MOST, rates_of, shown, with_rates
 from tests.train.small import planned, small_config
@@ -37,6 +38,16 @@ def test_every_arm_of_study_json_has_its_rates(rates):
     plan, found = rates
     study = with_rates({"arms": [{"name": arm.name} for arm in plan.arms]}, plan)
     assert {arm["name"]: arm["learning_rate"] for arm in study["arms"]} == found
+
+
+def test_a_rate_that_leaves_the_range_diverges_its_cells_and_not_the_study(tmp_path):
+    vary = {"schedule": (choice("exponential", factor=1e6, every=1.0),)}
+    rows = ablate.run(small_config(steps=20, eval_every=10, vary=vary), tmp_path)
+    assert {row["status"] for row in rows if row["arm"] == "baseline"} == {"done"}
+    assert {row["status"] for row in rows if row["arm"] != "baseline"} == {"diverged"}
+    rate = rows.study["arms"][1]["learning_rate"]["rate"]
+    assert rate[-1] is None
+    assert rate[0] is not None
 
 
 def test_a_rate_that_always_jumps_stays_small():

@@ -75,14 +75,16 @@ def bands_of(tables: Tables, curve: str, scale: float = 1.0) -> dict[str, Band]:
     return {arm.arm: band_of(arm.arm, tables.cells_of(arm.arm), curve, scale) for arm in tables.arms}
 
 
-def rates_of(tables: Tables) -> dict[str, Band]:
+def recorded_rates(tables: Tables) -> dict[str, Band]:
     """The learning rate of every arm that the study recorded it for, by arm; a line without an interval."""
-    recorded = {arm["name"]: arm.get("learning_rate") or {} for arm in tables.study["arms"]}
-    return {
-        name: Band(name, tuple(rate["step"]), tuple(rate["rate"]), tuple(rate["rate"]), tuple(rate["rate"]), ())
-        for name, rate in recorded.items()
-        if rate
-    }
+    found = {}
+    for arm in tables.study["arms"]:
+        curve = arm.get("learning_rate") or {"step": (), "rate": ()}
+        known = [(step, rate) for step, rate in zip(curve["step"], curve["rate"], strict=True) if rate is not None]
+        if known:
+            steps, rates = zip(*known, strict=True)
+            found[arm["name"]] = Band(arm["name"], steps, rates, rates, rates, ())
+    return found
 
 
 def validation_curve(tables: Tables) -> str:

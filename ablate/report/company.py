@@ -61,19 +61,20 @@ def companies(added: Tables, left_out: Tables) -> Iterator[tuple[str, Company]]:
         single = alone.get(key_of({axis: recipes[left_out.study["baseline"]][axis]}))
         seeds = sorted(set(arm.deltas) & set(single.deltas)) if single else []
         if single and seeds:
-            yield plain(single.arm), company_of(single, arm, seeds, added)
+            yield plain(single.arm), company_of(single, arm, seeds, added, left_out)
 
 
-def company_of(single: Summary, without: Summary, seeds: list[int], tables: Tables) -> Company:
+def company_of(single: Summary, without: Summary, seeds: list[int], added: Tables, left_out: Tables) -> Company:
     """Taking a trick away from all loses what it gives together."""
+    four = (single, without, added.baseline, left_out.baseline)
     alone = np.array([single.deltas[seed] for seed in seeds])
     together = np.array([-without.deltas[seed] for seed in seeds])
     return company(
         alone,
         together,
-        higher_is_better=bool(tables.study["metric"]["higher_is_better"]),
-        alpha=tables.study["alpha"],
-        rounding=rounding_of(*(np.array([arm.values[seed] for seed in seeds]) for arm in (single, without))),
+        higher_is_better=bool(added.study["metric"]["higher_is_better"]),
+        alpha=added.study["alpha"],
+        rounding=rounding_of(*(np.array([arm.values[seed] for seed in seeds]) for arm in four)),
     )
 
 

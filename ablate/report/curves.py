@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from ablate.report.bands import Band, Panel, arm_in, bands_of, panels_of, rates_of, shared_curve, window
+from ablate.report.bands import Band, Panel, arm_in, bands_of, panels_of, recorded_rates, shared_curve, window
 from ablate.report.canvas import COLOURS, DASHES, GREY, MARKERS, hide_unused, label, new_figure, note
 from ablate.report.scales import PERCENT_TICKS, PERFECT, decade_ticks, ticks_between
 from ablate.report.tables import Tables
@@ -114,7 +114,7 @@ def draw_band(axis: Axes, band: Band, colour: str, dash: object, marker: str | N
 
 def draw_learning_rates(tables: Tables) -> Figure:
     """The learning rate at every step; arms whose rates coincide share a line."""
-    groups = shared_curve(rates_of(tables))
+    groups = shared_curve(recorded_rates(tables))
     figure = new_figure(5.6, 2.6 + 0.14 * len(groups))
     axis = figure.subplots()
     if not groups:

@@ -47,7 +47,7 @@ PICTURES = (
         "Training loss by axis: each arm over the baseline (grey), mean and 95 % interval over seeds.",
         lambda tables: draw_curves(tables, "train_loss"),
     ),
-    Picture("learning_rate", "Learning rate at every training step.", draw_learning_rates),
+    Picture("learning_rate", "Learning rate over training.", draw_learning_rates),
     Picture(
         "cost",
         "Quality against cost; nothing measured is both better and cheaper than the arms in bold.",

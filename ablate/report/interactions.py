@@ -193,7 +193,7 @@ def divergence_of(effect: Effect, tables: Tables, codes: Mapping[str, tuple[int,
         return None
     factor, level = effect.factors[0], effect.levels[0]
     groups = [[arm for arm in tables.arms if codes[arm.arm][factor] == at] for at in (level, 0)]
-    counts = [(sum(arm.diverged for arm in arms), sum(arm.cells for arm in arms)) for arms in groups]
+    counts = [(sum(arm.diverged for arm in arms), sum(arm.n + arm.diverged for arm in arms)) for arms in groups]
     return Divergence(*counts[0], *counts[1])
 
 

@@ -232,22 +232,20 @@ def summarise(
 
 
 def changed_nothing(cells: Iterable[Cell], baseline: Iterable[Cell]) -> bool:
-    """Whether every ended cell has the baseline's metrics on its seed, up to the rounding of float32."""
-    there = {cell.seed: cell for cell in baseline if cell.ended}
-    pairs = [(cell, there[cell.seed]) for cell in cells if cell.ended and cell.seed in there]
-    return bool(pairs) and all(same_result(cell, base) for cell, base in pairs)
+    """Whether every cell is done and has the baseline's metrics on its seed, up to the rounding of float32."""
+    there = {cell.seed: cell for cell in baseline if cell.status == "done"}
+    pairs = [(cell, there.get(cell.seed)) for cell in cells]
+    return bool(pairs) and all(base and cell.status == "done" and same_result(cell, base) for cell, base in pairs)
 
 
 def same_result(a: Cell, b: Cell) -> bool:
-    """Whether two cells ended alike, with equal metrics."""
+    """Whether two cells have equal metrics."""
 
     def same(x: float | None, y: float | None) -> bool:
         return x == y if x is None or y is None else abs(x - y) <= rounding_of(np.array([x, y]))
 
     metrics = a.metrics.keys() | b.metrics.keys()
-    return (a.status, a.diverged_step) == (b.status, b.diverged_step) and all(
-        same(a.metrics.get(name), b.metrics.get(name)) for name in metrics
-    )
+    return all(same(a.metrics.get(name), b.metrics.get(name)) for name in metrics)
 
 
 def deltas_of(known: Mapping[int, float], baseline: Mapping[int, float], *, paired: bool) -> dict[int, float]:

@@ -7,7 +7,7 @@ and without `style` attributes the page's content security policy can forbid all
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from ablate.report.bands import Band, Panel, arm_in, bands_of, panels_of, rates_of, shared_curve, window
+from ablate.report.bands import Band, Panel, arm_in, bands_of, panels_of, recorded_rates, shared_curve, window
 from ablate.report.interactions import analyse
 from ablate.report.ranking import effect_text, ranked, reach
 from ablate.report.scales import (
@@ -221,7 +221,7 @@ def line(band: Band, look: str, across: Placer, up: Placer) -> Line:
 
 def rate_plot(tables: Tables) -> Plot | None:
     """Learning rates; arms whose rates coincide share a line."""
-    groups = shared_curve(rates_of(tables))
+    groups = shared_curve(recorded_rates(tables))
     if not groups:
         return None
     last = max(band.steps[-1] for _, band in groups)

@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 
-from ablate.stats.checks import rounding_of
-from ablate.stats.exact import sign_flip, sign_test, smallest_p, wilcoxon
+from ablate.stats.checks import FLOAT32_ROUNDING, rounding_of
+from ablate.stats.exact import ranks, sign_flip, sign_test, smallest_p, wilcoxon
 from ablate.stats.paired import Pairing, drop_one, paired_t, pairing
 from ablate.stats.unpaired import rank_sum, relabel, welch
 
@@ -71,9 +70,11 @@ def paired_evidence(
     a, b = as_array(arm[s] for s in seeds), as_array(baseline[s] for s in seeds)
     both = np.isfinite(a) & np.isfinite(b)
     deltas, rounding = a[both] - b[both], rounding_of(a[both], b[both])
+    by_pair = FLOAT32_ROUNDING * np.maximum(np.abs(a[both]), np.abs(b[both]))
     location = _paired_location(deltas, alpha, rounding)
     good_a, good_b = _goodness(a, higher_is_better), _goodness(b, higher_is_better)
     order = (good_a > good_b).astype(float) - (good_a < good_b)
+    order[both] *= np.abs(deltas) > by_pair
     p_sign = sign_test(order) if len(seeds) > 1 else None
     diverged = not both.all()
     mean = _goodness(deltas, higher_is_better).sum()
@@ -82,7 +83,7 @@ def paired_evidence(
         *_chosen(location, "sign" if diverged else None, "paired t", "sign flip", p_sign),
         lean=int(np.sign(order.sum() if diverged else mean)),
         p_exact=None if diverged or deltas.size < 2 else sign_flip(deltas, rounding=rounding),
-        p_wilcoxon=None if diverged or deltas.size < 2 else wilcoxon(deltas, rounding),
+        p_wilcoxon=None if diverged or deltas.size < 2 else wilcoxon(deltas, by_pair),
         p_sign=p_sign,
         drop_one=drop_one(deltas),
         pairing=pairing(a[both], b[both]),
@@ -113,7 +114,8 @@ def unpaired_evidence(
     location = _welch_location(a[np.isfinite(a)], b[np.isfinite(b)], alpha)
     good_a, good_b = _goodness(a, higher_is_better), _goodness(b, higher_is_better)
     p_ranks = rank_sum(good_a, good_b)
-    sides = stats.rankdata(np.concatenate([good_a, good_b])) if diverged else np.concatenate([good_a, good_b])
+    both = np.concatenate([good_a, good_b])
+    sides = ranks(both, FLOAT32_ROUNDING * np.abs(both)) if diverged else both
     gap = sides[: a.size].mean() - sides[a.size :].mean() if a.size and b.size else 0.0
     return Evidence(
         location,

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from ablate.stats.checks import finite, rounding_of
+from ablate.stats.checks import FLOAT32_ROUNDING, finite, rounding_of
 
 EXACT_UP_TO = 16
 
@@ -149,14 +149,15 @@ def sign_test(deltas: Float[np.ndarray, "pairs"]) -> float:
     return float(stats.binomtest(plus, plus + minus).pvalue)
 
 
-def wilcoxon(deltas: Float[np.ndarray, "pairs"], rounding: float = 0.0) -> float | None:
+def wilcoxon(deltas: Float[np.ndarray, "pairs"], rounding: float | Float[np.ndarray, "pairs"] = 0.0) -> float | None:
     """Give the two-sided p of the signed-rank test: W = sum sign(d) rank(|d|), ties at their mean rank, zeros dropped.
 
     Exact to 16 nonzero deltas also with ties (the sign-flip test of the signed ranks); beyond, scipy's.
 
     Args:
         deltas: arm - baseline, one per shared seed, in the metric's unit.
-        rounding: of the values subtracted (`checks.rounding_of`), in the same unit: zero and ties are up to it.
+        rounding: of the values subtracted (`checks.rounding_of`), in the same unit, for all pairs or for each: zero and
+            ties are up to it.
 
     Returns:
         p in (0, 1], or None without a nonzero delta.
@@ -173,21 +174,34 @@ def wilcoxon(deltas: Float[np.ndarray, "pairs"], rounding: float = 0.0) -> float
         https://doi.org/10.2307/3001968
     """
     deltas = finite(deltas)
-    rounding = max(rounding, rounding_of(deltas))
-    deltas = deltas[np.abs(deltas) > rounding]
-    if not deltas.size:
+    near = np.maximum(rounding, FLOAT32_ROUNDING * np.abs(deltas))
+    other = np.abs(deltas) > near
+    if not other.any():
         return None
-    ranks = np.sign(deltas) * _ranks(np.abs(deltas), rounding)
-    if deltas.size <= EXACT_UP_TO:
-        return sign_flip(ranks)
-    return float(np.asarray(stats.wilcoxon(ranks))[1])
+    signed = np.sign(deltas[other]) * ranks(np.abs(deltas[other]), near[other])
+    if signed.size <= EXACT_UP_TO:
+        return sign_flip(signed)
+    return float(np.asarray(stats.wilcoxon(signed))[1])
 
 
-def _ranks(sizes: Float[np.ndarray, "pairs"], rounding: float) -> Float[np.ndarray, "pairs"]:
-    """Rank positive numbers, giving those that differ by rounding only one mean rank: .91 - .90 ties with .81 - .80."""
-    order = np.argsort(sizes)
-    ascending = sizes[order]
-    group = np.concatenate([[0], np.cumsum(ascending[1:] > ascending[:-1] + rounding)])
-    ranks = np.empty_like(sizes)
-    ranks[order] = stats.rankdata(group)
-    return ranks
+def ranks(values: Float[np.ndarray, "values"], rounding: Float[np.ndarray, "values"]) -> Float[np.ndarray, "values"]:
+    """Rank numbers from 1, giving those that differ by rounding only one mean rank: .91 - .90 ties with .81 - .80.
+
+    Args:
+        values: in any unit; infinities are ties of each other.
+        rounding: how far each can be from what it is meant to be, in the same unit.
+
+    Returns:
+        Ranks in the order given.
+
+    Example:
+        >>> ranks(np.array([3.0, 1.0, 1.0 + 1e-9, -np.inf]), np.full(4, 1e-7)).tolist()
+        [4.0, 2.5, 2.5, 1.0]
+    """
+    order = np.argsort(values, kind="stable")
+    ascending, near = values[order], np.where(np.isfinite(values), rounding, 0.0)[order]
+    with np.errstate(invalid="ignore"):  # inf - inf is nan, which is not larger than anything
+        apart = np.diff(ascending) > np.maximum(near[1:], near[:-1])
+    found = np.empty(values.size)
+    found[order] = stats.rankdata(np.concatenate([[0], np.cumsum(apart)]))
+    return found

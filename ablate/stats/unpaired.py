@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from ablate.stats.checks import finite, has_spread, rounding_of
+from ablate.stats.checks import FLOAT32_ROUNDING, finite, has_spread, rounding_of
+from ablate.stats.exact import ranks
 
 RELABELLINGS = 20_000
 
@@ -122,8 +123,8 @@ def rank_sum(a: Float[np.ndarray, "runs_a"], b: Float[np.ndarray, "runs_b"], see
     both = np.concatenate([np.asarray(a, np.float64), np.asarray(b, np.float64)])
     if np.isnan(both).any():
         raise ValueError("a value is nan: a diverged run takes part as -inf")
-    ranks = stats.rankdata(both)
-    return _permutation(ranks[: len(a)], ranks[len(a) :], seed)
+    placed = ranks(both, FLOAT32_ROUNDING * np.abs(both)) if both.size else both
+    return _permutation(placed[: len(a)], placed[len(a) :], seed)
 
 
 def _permutation(a: np.ndarray, b: np.ndarray, seed: int) -> float | None:

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from ablate.files import StorageError
+from ablate.files import StorageError, storing
 from ablate.train.loop import Moment
 
 DIGEST = "sha256"
@@ -30,7 +31,8 @@ class Checkpoints:
 
     def __init__(self, folder: Path):
         self._folder = folder.absolute()
-        self._manager = _manager(self._folder)
+        with storing(self._folder):
+            self._manager = _manager(self._folder)
 
     def save(self, moment: Moment, members: int) -> None:
         """Writes a moment without its padding lanes; the one before is removed once this one is complete.
@@ -45,12 +47,15 @@ class Checkpoints:
                 self._manager.save(order, args=ocp.args.StandardSave(tree | {DIGEST: digest_of(tree)}), force=True)
                 self._manager.wait_until_finished()
         except Exception as error:  # Orbax raises what its storage raises, of any type
-            raise _storage_error(self._folder, error) from error
+            raise _storage_error(self._folder, error, "write") from error
 
     def latest(self, like: Moment, members: int) -> Moment | None:
         """The newest complete moment, or None; `like` gives shapes and types, and lanes to fill up with.
 
         A damaged checkpoint only costs its time: it is thrown away and the wave starts again.
+
+        Raises:
+            StorageError: the disk fails for now.
         """
         expected = _as_tree(like, members) | {DIGEST: np.zeros(hashlib.new(DIGEST).digest_size, np.uint8)}
         try:
@@ -60,6 +65,9 @@ class Checkpoints:
             with _quietly():
                 found = dict(self._manager.restore(newest, args=ocp.args.StandardRestore(expected)))
         except Exception as error:  # Orbax raises whatever its parsers meet
+            storage = _storage_error(self._folder, error, "read")
+            if storage.passes:  # the disk fails, which says nothing about the checkpoint
+                raise storage from error
             return self._start_again(f"unreadable ({type(error).__name__})")
         if not np.array_equal(found.pop(DIGEST), digest_of(found)):
             return self._start_again("damaged (its numbers do not give the digest stored with them)")
@@ -77,7 +85,7 @@ class Checkpoints:
     def remove(self) -> None:
         """Nothing of a finished wave is kept."""
         self._manager.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        clear(self._folder)
 
 
 def clear(folder: Path) -> None:
@@ -105,17 +113,17 @@ def digest_of(tree: Any) -> np.ndarray:
     return np.frombuffer(digest.digest(), np.uint8)
 
 
-def _storage_error(folder: Path, error: Exception) -> StorageError:
+def _storage_error(folder: Path, error: Exception, verb: str) -> StorageError:
     """What Orbax and TensorStore say in several lines of their own: the number of the system's error and its words."""
     text = str(error)
     number = getattr(error, "errno", None)
     told = re.search(r"os_error_code='(\d+)'", text)
     if number is None:
-        number = int(told[1]) if told else errno.EIO if "DATA_LOSS" in text else errno.EINVAL
+        number = int(told[1]) if told else errno.EINVAL
     known = told or isinstance(error, OSError)
     first = (text.strip().splitlines() or [type(error).__name__])[0]
     words = os.strerror(number) if known else first
-    return StorageError(number, f"cannot write the checkpoint: {words}", str(folder))
+    return StorageError(number, f"cannot {verb} the checkpoint: {words}", str(folder))
 
 
 @contextlib.contextmanager
@@ -125,8 +133,24 @@ def _quietly() -> Iterator[None]:
     before, logger.disabled = logger.disabled, True
     try:
         yield
+    except Exception:
+        if sys.unraisablehook is not _unraisable:
+            _Hook.before, sys.unraisablehook = sys.unraisablehook, _unraisable
+        raise
     finally:
         logger.disabled = before
+
+
+class _Hook:
+    """What is told of exceptions that nobody can catch, besides those below."""
+
+    before = sys.unraisablehook
+
+
+def _unraisable(unraisable: Any) -> None:
+    """After an error, futures of Orbax's closed event loops end one by one, each with a traceback about the loop."""
+    if "Event loop is closed" not in str(unraisable.exc_value):
+        _Hook.before(unraisable)
 
 
 def _as_tree(moment: Moment, members: int) -> dict[str, Any]:

@@ -220,10 +220,10 @@ def _result(
 ) -> Result:
     diverged = lost >= 0
     last = {name: curves[name][:, lane] for name in ("val_accuracy", "val_loss", "train_loss")}
-    metrics = {name: _number(values[lane]) for name, values in found.items()}
-    metrics |= {name: _number(_last_finite(values)) for name, values in last.items()}
-    metrics["initial_loss"] = _number(curves["val_loss"][0, lane])  # a sanity check: near log C
-    drawn: dict[str, list[float | None]] = {name: [_number(v) for v in c[:, lane]] for name, c in curves.items()}
+    metrics = {name: number(values[lane]) for name, values in found.items()}
+    metrics |= {name: number(_last_finite(values)) for name, values in last.items()}
+    metrics["initial_loss"] = number(curves["val_loss"][0, lane])  # a sanity check: near log C
+    drawn: dict[str, list[float | None]] = {name: [number(v) for v in c[:, lane]] for name, c in curves.items()}
     return Result(
         status="diverged" if diverged else "done",
         metrics=dict.fromkeys(metrics) if diverged else metrics,
@@ -238,7 +238,7 @@ def _last_finite(values: np.ndarray) -> float:
     return float(finite[-1]) if len(finite) else float("nan")
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
     """A float32 as the shortest decimal that reads back the same; None where not finite."""
     return float(str(np.float32(value))) if np.isfinite(value) else None
 

@@ -72,9 +72,13 @@ class LayerChecks:
         result, owner = call(*args, **kwargs), self._owners.get(type(context.module))
         if context.method_name != "__call__" or not args:
             return result
-        if context.module.name == "head":
+        if context.module.path == ("head",):
             return array(self._head, result, (*args[0].shape[:1], self._classes), "a logit per example and class")
-        return result if owner is None else array(owner, result, args[0].shape, "the shape that it was given")
+        return (
+            result
+            if owner is None
+            else array(owner, result, args[0].shape, "the shape that it was given", args[0].dtype)
+        )
 
 
 def array(owner: Owner, value: Any, shape: tuple[int, ...], what: str, dtype: np.dtype = FLOAT) -> Any:

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from ablate.report.bands import POINTS, band_of, panels_of, rates_of, shared_curve, window
+from ablate.report.bands import POINTS, band_of, panels_of, recorded_rates, shared_curve, window
 from ablate.report.costs import cost_points, frontier, measure_of
 from ablate.report.document import compose
 from ablate.report.figures import PICTURES, draw, wanted
@@ -271,7 +271,7 @@ def test_panels_go_by_axis_and_stay_small():
 
 def test_equal_learning_rates_share_a_line():
     tables = tables_of(synthetic.finished())
-    groups = shared_curve(rates_of(tables))
+    groups = shared_curve(recorded_rates(tables))
     assert sorted(len(arms) for arms, _ in groups) == [1, 12]
 
 

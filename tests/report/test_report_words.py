@@ -213,3 +213,10 @@ def test_an_arm_that_changed_nothing_is_said_to_be_identical():
     assert answer_of(made, "adam") == "inconclusive, identical in every seed: no metric of its 6 cells differs"
     synthetic.rows_of(made, "adam")[3]["metrics"]["train_loss"] += 1e-5
     assert "identical" not in answer_of(made, "adam")
+    synthetic.rows_of(made, "adam")[3]["metrics"] = dict(synthetic.rows_of(made, "baseline")[3]["metrics"])
+    assert "identical" in answer_of(made, "adam")
+    for arm in ("adam", "baseline"):
+        synthetic.diverge(synthetic.rows_of(made, arm)[2])
+    assert "identical" not in answer_of(made, "adam")  # what diverged was not compared
+    made.rows.remove(synthetic.rows_of(made, "adam")[5])
+    assert "identical" not in answer_of(made, "adam")  # nor what is pending

@@ -86,3 +86,23 @@ def test_a_total_gain_of_rounding_is_not_shared_out():
     grids[1, 3] += 1e-8
     found = shapley(np.tile(full(2), (2, 1)), grids.ravel(), np.repeat([0, 1], 4))
     assert [part.share for part in found] == [None, None]
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_one_unit_in_the_last_place_is_no_order_where_cells_diverged(paired):
+    base = np.float32(np.linspace(0.4, 0.6, 8))
+    arm = np.nextafter(base, np.float32(1))
+    losses = {
+        "0": dict(enumerate(base.tolist())),
+        "1": {k + (0 if paired else 50): v for k, v in enumerate(arm.tolist())},
+    }
+    losses["0"][100] = losses["1"][100] = float("nan")
+    found = compare(losses, "0", higher_is_better=False, paired=paired)["1"]
+    assert (found.verdict, found.p) == ("inconclusive", 1.0)
+
+
+def test_a_pair_of_huge_losses_does_not_hide_the_others():
+    deltas = np.array([0.02, 0.021, 0.019, 0.022, 0.018, 0.023, 0.017, 0.024, 1e4])
+    values = np.array([0.5] * 8 + [2e5])
+    by_pair = np.array([rounding_of(np.array([value])) for value in values])
+    assert wilcoxon(deltas, by_pair) == wilcoxon(deltas) == 2 / 2**9
