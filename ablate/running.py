@@ -152,6 +152,7 @@ def _describe(plan: Plan, session: Session, before: Any, record: dict[str, Any] 
 def _tune(plan: Plan, session: Session) -> tuple[Plan, dict[str, Any]]:
     """Trains the tuning as a study of its own; gives the plan with the numbers that won."""
     spec = tuning_spec(plan.spec)
+    session.store.clear_temporary()
     tuning = replan(plan, tuning_arms(plan.spec, plan.arms), spec, between=session.stop.check)
     write_json(session.store.directory / "study.json", study_json(tuning))
     _train_all(tuning, session)

@@ -11,7 +11,10 @@ os.environ["XDG_CACHE_HOME"] = CACHE
 os.environ["TFDS_DATA_DIR"] = os.path.join(CACHE, "tensorflow_datasets")
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # or `ablate` asks for one per core, and JAX has started already
 
+import signal  # noqa: E402
+
 import jax  # noqa: E402  # after its environment
+import pytest  # noqa: E402
 from jaxtyping import install_import_hook  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 2)
@@ -24,3 +27,12 @@ install_import_hook(["ablate.tricks", "ablate.models", "ablate.stats"], "beartyp
 def pytest_configure(config):
     """ml_collections reads config files with a function that Python wants to be rid of; no user sees the warning."""
     config.addinivalue_line("filterwarnings", r"ignore:the load_module\(\) method:DeprecationWarning")
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_they_were():
+    """The command line listens to the end of its process, which a test outlives."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

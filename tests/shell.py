@@ -136,12 +136,9 @@ def jax_as_it_was() -> Iterator[None]:
         "jax_persistent_cache_min_entry_size_bytes",
     )
     before = {name: getattr(jax.config, name) for name in names}
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
         for name, value in before.items():
             jax.config.update(name, value)
         compilation_cache.reset_cache()

@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -49,12 +48,9 @@ ARMS = f"""
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path_factory, monkeypatch):
-    """Every test in a folder of its own, and the handler of SIGTERM as it was."""
+    """Every test in a folder of its own."""
     monkeypatch.chdir(tmp_path_factory.mktemp("here"))
     monkeypatch.setenv("COLUMNS", "120")
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture
@@ -363,7 +359,7 @@ def made_up(progress=None):
     states = ("done", "diverged", "failed", "running", "pending")
     cells = [{"cell": state, "arm": "a", "seed": 0, "program": "p"} for state in states]
     study = synthetic.make_study({"a": ({}, 0.0)}, cells, 1, "test_accuracy")
-    write_json(Path("run/study.json"), study | {"train": {"steps": 9}})
+    write_json(Path("run/study.json"), study | {"train": study["train"] | {"steps": 9}})
     for state in states[:3]:
         error = {"type": "E", "message": "first line\nmore", "traceback": ""} if state == "failed" else None
         row = {"cell": state, "arm": "a", "seed": 0, "status": state, "metrics": {}, "curves": {}, "costs": {}}

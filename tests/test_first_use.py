@@ -71,7 +71,7 @@ def test_tricks_may_lie_beside_the_experiment(tmp_path, monkeypatch, capsys):
 def test_a_factorial_study_answers_with_main_effects_first():
     made = synthetic.factorial()
     tables = tabulate(made.study, made.rows)
-    assert headline(tables).startswith("Main effects, averaged over the other tricks and uncorrected: ")
+    assert headline(tables).startswith("Main effects, averaged over the other tricks and corrected for 3: ")
     first = answers(tables)[0]
     assert first.verdict == ""
     assert re.match(r"main effect [+−][\d.]+ points of test accuracy, averaged over the other tricks", first.text)
@@ -105,7 +105,7 @@ def config_with(axis, name):
 
 @pytest.mark.parametrize(("baseline", "passes"), [(True, False), (False, True)])
 def test_only_the_baseline_has_to_learn_by_heart(baseline, passes):
-    assert Check("arm", baseline, 2.3, 2.3, 0.5, True, 1).passes is passes
+    assert Check("arm", baseline, 2.3, 0.1, 2.3, 2.3, 0.5, True, 1).passes is passes
 
 
 def test_another_study_in_the_directory_is_told(tmp_path, capsys, monkeypatch):

@@ -139,9 +139,10 @@ def test_asked_at_any_look_it_stops_there_and_the_same_call_ends_with_the_same_r
 
 
 def test_handlers_are_as_they_were_after_a_call_from_python_and_ignored_signals_stay_ignored():
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with jax_as_it_was():
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         with listening() as stop:
             assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
             os.kill(os.getpid(), signal.SIGINT)
