@@ -34,12 +34,12 @@ def locked(directory: Path) -> Iterator[None]:
         directory.mkdir(parents=True, exist_ok=True)
         file = open(directory / ".lock", "a+")  # noqa: SIM115  # closed below, when the block ends
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InUseError(
-                f"{directory} is in use by another ablate; wait for it, or give another --workdir"
-            ) from error
+        with storing(directory):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                words = f"{directory} is in use by another ablate; wait for it, or give another --workdir"
+                raise InUseError(words) from error
         yield
 
 
