@@ -122,10 +122,10 @@ def _train(plan: Plan, session: Session) -> Plan:
     """Everything between the lock and the report; gives the plan as it ran, with tuned numbers."""
     directory = session.store.directory
     session.store.clear_temporary()
+    now = environment()  # before anything is written: a report under version control would make its own tree dirty
     earlier = read_record(directory / "environment.json", Environment)
     before = read_record(directory / "study.json", Study)
     _describe(plan, session, before, None)
-    now = environment()
     write_json(directory / "environment.json", now | {"differs": differences(now, earlier)})
     session.log.write()
     try:
