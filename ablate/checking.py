@@ -79,7 +79,7 @@ class Check:
 
 
 def check_plan(plan: Plan, between: Between = go_on) -> list[Check]:
-    """Checks one cell of every arm, in the order of the arms; what `between` raises after a wave ends the checks."""
+    """Checks one cell of every arm, in the order of the arms; what `between` raises while they train ends it."""
     dataset = _few(plan.dataset)
     found = {check.arm: check for item in plan.programs for check in _checked(plan, item, dataset, between)}
     return [found[arm.name] for arm in plan.arms]

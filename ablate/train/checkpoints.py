@@ -31,8 +31,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path):
         self._folder = folder.absolute()
-        with storing(self._folder):
-            self._manager = _manager(self._folder)
+        self._manager = _manager(self._folder)
 
     def save(self, moment: Moment, members: int) -> None:
         """Writes a moment without its padding lanes; the one before is removed once this one is complete.
@@ -95,7 +94,8 @@ def clear(folder: Path) -> None:
 
 def _manager(folder: Path) -> ocp.CheckpointManager:
     options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False, create=True)
-    return ocp.CheckpointManager(folder, options=options)
+    with storing(folder):  # also where a wave starts again
+        return ocp.CheckpointManager(folder, options=options)
 
 
 def digest_of(tree: Any) -> np.ndarray:
