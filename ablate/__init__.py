@@ -7,15 +7,15 @@ as a plain optax, flax or JAX function. Heavy imports wait until they are needed
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ablate.rows import load
-    from ablate.running import run
+    from ablate.report.rows import load
+    from ablate.runner.execute import run
     from ablate.study import ConfigError, base_config, choice
 
 __all__ = ["ConfigError", "base_config", "choice", "load", "run"]
 
 _HOMES = {
-    "run": "ablate.running",
-    "load": "ablate.rows",
+    "run": "ablate.runner.execute",
+    "load": "ablate.report.rows",
     "base_config": "ablate.study",
     "choice": "ablate.study",
     "ConfigError": "ablate.study",

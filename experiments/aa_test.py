@@ -28,8 +28,8 @@ def get_config():
 
 
 if __name__ == "__main__":
-    from ablate.files import write_atomically
-    from ablate.report.simulation import simulation_report
+    from ablate.results.files import write_atomically
+    from ablate.stats.simulation import simulation_report
 
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 400_000
     print(write_atomically(Path("results/aa_test/simulation.md"), simulation_report(repeats)))

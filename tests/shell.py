@@ -13,8 +13,8 @@ from pathlib import Path
 import jax
 from jax.experimental.compilation_cache import compilation_cache
 
-from ablate.files import read_json
-from ablate.report.delimited import TIMING
+from ablate.report.formats.csv_files import TIMING
+from ablate.results.files import read_json
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120.0  # seconds; on an idle machine nothing here takes ten

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import ablate
-from ablate.cli import main
-from ablate.files import read_json
+from ablate.cli.main import main
+from ablate.results.files import read_json
 from tests.shell import ROOT, jax_as_it_was
 from tests.train.small import compiled_functions, small_config
 

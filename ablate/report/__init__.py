@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablate.files import write_atomically
+from ablate.results.files import write_atomically
 
 if TYPE_CHECKING:
-    from ablate.report.studies import Study
+    from ablate.report.comparison.studies import Study
 
 
 def write_report(
@@ -38,7 +38,7 @@ def write_report(
     Raises:
         StorageError: a file could not be written.
     """
-    from ablate.report.contents import contents
+    from ablate.report.files import contents
 
     written = []
     for name, content in contents(study, rows, environment, progress):
@@ -60,8 +60,8 @@ def compare_studies(studies: Sequence["Study"], directory: Path) -> list[Path]:
     Raises:
         ValueError: fewer than two studies, or different metrics.
     """
-    from ablate.report.profile import comparison_contents
-    from ablate.report.studies import compare
+    from ablate.report.comparison.profile import comparison_contents
+    from ablate.report.comparison.studies import compare
 
     files = comparison_contents(compare(studies))
     return [write_atomically(Path(directory) / name, content) for name, content in files.items()]

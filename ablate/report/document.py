@@ -7,18 +7,18 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from ablate.report.answers import Answer, answers, confidence, headline, status_line
-from ablate.report.bands import validation_curve
-from ablate.report.caveats import find_caveats
-from ablate.report.costs import ARITHMETIC, STEP_TIME, multiple
-from ablate.report.factors import alias_lines, effect_grid, notes, shapley_grid
 from ablate.report.grids import Grid, grid
-from ablate.report.guidance import limits, reading
-from ablate.report.interactions import Factorial, analyse
-from ablate.report.provenance import program_grid, programs_note, provenance
-from ablate.report.speed import speed_grid
+from ablate.report.plots.bands import validation_curve
+from ablate.report.sections.answers import Answer, answers, confidence, headline, status_line
+from ablate.report.sections.caveats import find_caveats
+from ablate.report.sections.costs import ARITHMETIC, STEP_TIME, multiple
+from ablate.report.sections.factorial import Factorial, analyse
+from ablate.report.sections.factors import alias_lines, effect_grid, notes, shapley_grid
+from ablate.report.sections.how_to_read import limits, reading
+from ablate.report.sections.provenance import program_grid, programs_note, provenance
+from ablate.report.sections.speed import speed_grid
+from ablate.report.sections.tuning import tuning_grid, tuning_notes
 from ablate.report.tables import Summary, Tables
-from ablate.report.tuned import tuning_grid, tuning_notes
 from ablate.report.wording import DASH, count, interval, number, plain, probability
 
 __all__ = ["Document", "Section", "answers", "compose", "status_line"]

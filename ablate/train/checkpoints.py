@@ -20,7 +20,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from ablate.files import StorageError, storing
+from ablate.results.files import StorageError, storing
 from ablate.train.loop import Moment
 
 DIGEST = "sha256"

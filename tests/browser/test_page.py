@@ -11,9 +11,9 @@ import subprocess
 
 import pytest
 
-from ablate.report.contents import contents
-from ablate.report.profile import comparison_contents
-from ablate.report.studies import compare
+from ablate.report.comparison.profile import comparison_contents
+from ablate.report.comparison.studies import compare
+from ablate.report.files import contents
 from tests.report import synthetic
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or "chromium"

@@ -5,9 +5,9 @@ import json
 import pytest
 
 import ablate
-from ablate.report.company import company_grid
-from ablate.report.profile import comparison_contents
-from ablate.report.studies import compare
+from ablate.report.comparison.profile import comparison_contents
+from ablate.report.comparison.studies import compare
+from ablate.report.comparison.synergy import company_grid
 
 
 class Made:

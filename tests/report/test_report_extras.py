@@ -6,15 +6,15 @@ import math
 import numpy as np
 import pytest
 
-from ablate.report.bands import POINTS, band_of, panels_of, recorded_rates, shared_curve, window
-from ablate.report.costs import cost_points, frontier, measure_of
 from ablate.report.document import compose
-from ablate.report.figures import PICTURES, draw, wanted
-from ablate.report.interactions import analyse, codes_of, factors_of
-from ablate.report.scatter import scatter
-from ablate.report.speed import reached, speed_grid, target_of
+from ablate.report.plots.bands import POINTS, band_of, panels_of, recorded_rates, shared_curve, window
+from ablate.report.plots.cost import scatter
+from ablate.report.plots.figures import PICTURES, draw, wanted
+from ablate.report.plots.svg import curve_plots, forest
+from ablate.report.sections.costs import cost_points, frontier, measure_of
+from ablate.report.sections.factorial import analyse, codes_of, factors_of
+from ablate.report.sections.speed import reached, speed_grid, target_of
 from ablate.report.tables import tabulate
-from ablate.report.vector import curve_plots, forest
 from ablate.stats.multiple import holm
 from tests.report import synthetic
 
@@ -326,7 +326,7 @@ def test_drawing_needs_no_pyplot():
     import subprocess
     import sys
 
-    code = "import ablate.report.figures, sys; print('matplotlib.pyplot' in sys.modules, 'jax' in sys.modules)"
+    code = "import ablate.report.plots.figures, sys; print('matplotlib.pyplot' in sys.modules, 'jax' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split()[0] == "False"
 

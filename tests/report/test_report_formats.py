@@ -9,11 +9,11 @@ import re
 import markdown_it
 import pytest
 
-from ablate.interrupts import Interrupted
 from ablate.report import write_report
-from ablate.report.contents import contents
-from ablate.report.delimited import DANGEROUS
-from ablate.report.html import digest
+from ablate.report.files import contents
+from ablate.report.formats.csv_files import DANGEROUS
+from ablate.report.formats.html import digest
+from ablate.runner.interrupts import Interrupted
 from tests.report import synthetic
 
 TEXTS = ("cells.csv", "summary.csv", "report.md", "report.html", "report.tex", "report.json")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ablate.report.contents import contents
-from ablate.report.delimited import CELL_COLUMNS, SUMMARY_COLUMNS, TIMING, cells_csv, summary_csv
+from ablate.report.files import contents
+from ablate.report.formats.csv_files import CELL_COLUMNS, SUMMARY_COLUMNS, TIMING, cells_csv, summary_csv
 from ablate.report.tables import tabulate
 from tests.report import synthetic
 

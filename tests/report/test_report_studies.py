@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ablate.report import compare_studies
-from ablate.report.profile import comparison_contents
-from ablate.report.studies import compare, profiles
+from ablate.report.comparison.profile import comparison_contents
+from ablate.report.comparison.studies import compare, profiles
 from tests.report import synthetic
 
 
@@ -104,7 +104,7 @@ def test_every_state_can_be_compared(variant, tmp_path):
 
 
 def test_what_load_gives_can_be_compared(tmp_path):
-    from ablate.rows import Rows
+    from ablate.report.rows import Rows
 
     loaded = [
         Rows(tmp_path, made.study, tuple(made.rows), made.environment, made.progress)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import ablate.report
-from ablate.report.caveats import find_caveats
 from ablate.report.document import compose
+from ablate.report.sections.caveats import find_caveats
 from ablate.report.tables import tabulate
 from ablate.report.wording import DASH
 from tests.report import synthetic

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from ablate import base_config, choice
-from ablate.planning import Plan, ProgramPlan, lane_job, make_plan
+from ablate.runner.plan import Plan, ProgramPlan, lane_job, make_plan
 from ablate.study.resolving import resolve
 from ablate.train.lanes import Lanes
 from ablate.train.loop import Job, Loop, Moment, Result

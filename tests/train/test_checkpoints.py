@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ablate import choice
-from ablate.files import StorageError
-from ablate.planning import Plan
+from ablate.results.files import StorageError
+from ablate.runner.plan import Plan
 from ablate.train.checkpoints import Checkpoints, clear
 from ablate.train.lanes import Lanes
 from ablate.train.loop import Job, Loop, Moment

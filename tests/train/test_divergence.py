@@ -9,7 +9,7 @@ import pytest
 
 import ablate
 from ablate import choice
-from ablate.running import execute
+from ablate.runner.execute import execute
 from ablate.train.lanes import Lanes
 from tests.train.small import identical, job_of, lanes_of, planned, small_config, train
 

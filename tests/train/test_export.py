@@ -8,7 +8,7 @@ import pytest
 from jax import export
 
 from ablate import choice
-from ablate.planning import made_of
+from ablate.runner.plan import made_of
 from ablate.train.lanes import advance_one
 from tests.train.small import planned, small_config
 

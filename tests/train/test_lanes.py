@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ablate import choice
-from ablate.planning import Plan
-from ablate.running import execute
+from ablate.runner.execute import execute
+from ablate.runner.plan import Plan
 from ablate.train.lanes import Lanes
 from tests.train.small import (
     Trained,

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from ablate import choice
-from ablate.checking import STEPS, check_plan
+from ablate.runner.check import STEPS, check_plan
 from ablate.study.problems import ConfigError
 from tests.shell import ROOT, ablate
 from tests.train import wrong_choices

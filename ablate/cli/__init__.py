@@ -1,0 +1,1 @@
+"""Arguments, exit codes, commands and what a person sees in the terminal."""

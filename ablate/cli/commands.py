@@ -1,0 +1,279 @@
+"""The commands: from parsed flags to printed results. Heavy imports wait until a command needs them."""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections import Counter
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from ablate.runner.interrupts import INTERRUPTED, Interrupted, Stop
+
+
+def run(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate run`: 0 all done, 1 some cells failed, 75 interrupted."""
+    from ablate.cli.display import display_for
+    from ablate.runner.execute import execute
+
+    if options.tensorboard:
+        from ablate.runner.tensorboard import check_installed
+
+        check_installed()
+    plan_ = _plan(options, stop)
+    directory = options.workdir or Path("results") / plan_.name
+    _warn_of_another(directory, plan_)
+    display = display_for(Console(stderr=True))
+    flags = {"retry_failed": options.retry_failed, "measure": options.measure}
+    try:
+        rows = execute(plan_, directory, display=display, stop=stop, **flags)
+    except Interrupted as error:
+        why = f" ({error})" if str(error) else ""
+        print(f"ablate: interrupted{why}; the same command continues what is in {directory}", file=sys.stderr)
+        return INTERRUPTED
+    if options.tensorboard:
+        from ablate.runner.tensorboard import write_tensorboard
+
+        write_tensorboard(rows, directory / "tensorboard")
+    _say_results(rows, directory)
+    untuned = (rows.study.get("tuning") or {}).get("failed", 0)
+    return int(untuned > 0 or any(row["status"] not in ("done", "diverged") for row in rows))
+
+
+def _warn_of_another(directory: Path, plan_: Any) -> None:
+    """The cells of another study stay, but its report is about to be replaced."""
+    from ablate.results.schema import Study, read_record
+
+    before = read_record(directory / "study.json", Study)
+    now = {arm.name for arm in plan_.arms}
+    if before and not {arm["name"] for arm in before["arms"]} & now - {"baseline"}:
+        print(f"ablate: {directory} held another study; its cells stay, its report is replaced", file=sys.stderr)
+        return
+    if before and before["train"]["steps"] != plan_.spec.train.steps:
+        steps = before["train"]["steps"]
+        print(f"ablate: {directory} held this study with {steps} steps; its report is replaced", file=sys.stderr)
+
+
+def plan(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate plan`: prints the plan; trains nothing."""
+    from ablate.runner.estimate import estimate
+    from ablate.runner.plan import study_json
+    from ablate.study.tuning import tuning_cells
+
+    plan_ = _plan(options, stop)
+    content = {**study_json(plan_), "tuning_cells": tuning_cells(plan_.spec, plan_.arms)}
+    cost = estimate(plan_, stop.check)
+    if options.json:
+        print(json.dumps({**content, "estimate": cost}, indent=1, ensure_ascii=False))
+        return 0
+    _print_plan(content, cost, f"{len(plan_.devices)} {plan_.devices[0].platform} devices")
+    return 0
+
+
+def status(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate status`: counts by status, without locking."""
+    del stop  # it ends sooner than it could be asked
+    from ablate.report.rows import Rows
+
+    rows, tuning = Rows.load(options.directory), options.directory / "tuning"
+    if not rows.study.get("tuning") and (tuning / "study.json").exists():
+        rows = dataclasses.replace(Rows.load(tuning), progress=rows.progress)
+    found = {row["cell"]: row["status"] for row in rows}
+    progress = rows.progress or {}
+    alive = progress.get("state") == "running" and _alive(progress.get("pid"))
+    running = set(progress.get("running_cells") or ())
+    for cell in rows.study["cells"]:
+        unfinished = ("running" if alive else "interrupted") if cell["cell"] in running else "pending"
+        found.setdefault(cell["cell"], unfinished)
+    counts = Counter(found.values())
+    content = {
+        "directory": str(options.directory),
+        "state": progress.get("state") if alive or progress.get("state") == "finished" else "interrupted",
+        "cells": dict(sorted(counts.items())),
+        "program": progress.get("program") if alive else None,
+        "step": progress.get("step") if alive else None,
+        "steps": rows.study["train"]["steps"],
+        "updated": progress.get("updated"),
+        "errors": {row["cell"]: row["error"]["message"].splitlines()[:1] for row in rows if row["error"]},
+    }
+    print(json.dumps(content, indent=1, ensure_ascii=False) if options.json else _status_text(content))
+    return 0
+
+
+def report(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate report`: all reports again, from the rows; several directories are compared as well."""
+    from ablate.report import compare_studies
+    from ablate.runner.execute import report as write
+    from ablate.study.problems import ConfigError
+
+    studies = [write(directory, stop) for directory in options.directories]
+    for rows in studies:
+        _say_results(rows, rows.directory)
+    if len(studies) > 1:
+        try:
+            written = compare_studies(studies, options.out)
+        except ValueError as error:
+            raise ConfigError([f"report: {error}"]) from error
+        print(*written, sep="\n")
+    return 0
+
+
+def tricks(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate tricks`: the catalogue, generated from the tables."""
+    del stop  # it ends sooner than it could be asked
+    from ablate.cli.catalogue import all_axes, one_axis, one_choice
+
+    axis, _, name = (options.name or "").partition(".")
+    print(all_axes() if not axis else one_choice(axis, name) if name else one_axis(axis))
+    return 0
+
+
+def check(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate check`: 0 if every program and the installed JAX pass, else 1."""
+    plan_ = _plan(options, stop)
+    from ablate.runner.backend import error_of_products
+    from ablate.runner.check import check_plan
+
+    found, error = check_plan(plan_, stop.check), error_of_products()
+    table = _table(
+        "arm", "first loss", "mean loss", "cross-entropy", "log C", "accuracy on 64", "gradients", "compiles", "verdict"
+    )
+    for item in found:
+        table.add_row(*item.cells())
+    _console().print(table)
+    versions = " ".join(f"{name} {metadata.version(name)}" for name in ("jax", "jaxlib"))
+    right = "right" if error == 0 else f"WRONG, by a factor of up to {1 + error:.3g}: install another release of jaxlib"
+    print(f"{versions} on {plan_.devices[0].platform}: sums of vmapped products come out {right}")
+    return int(error != 0 or not all(item.passes for item in found))
+
+
+def probe(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate probe`: mean and sd of activations and gradients by layer, as table and figure."""
+    from ablate.runner.probe import probe_plan, write_probe
+
+    plan_ = _plan(options, stop)
+    layers = probe_plan(plan_, stop.check)
+    table = _table("arm", "layer", "activation mean", "activation sd", "gradient mean", "gradient sd")
+    for layer in layers:
+        table.add_row(*layer.cells())
+    _console().print(table)
+    directory = options.workdir or Path("results") / plan_.name
+    for path in write_probe(directory, layers):
+        print(path)
+    return 0
+
+
+def _plan(options: argparse.Namespace, stop: Stop) -> Any:
+    """Everything before the first compile: config, devices, plan."""
+    from ablate.runner.backend import prepare_jax
+    from ablate.study.design import at_off
+    from ablate.study.loading import load_config, question_of
+    from ablate.study.resolving import resolve
+
+    told = prepare_jax()  # before a config, which is code, can use it
+    if told:
+        print(f"ablate: {told}", file=sys.stderr)
+    stop.check()
+    spec = resolve(load_config(options.config, options.overrides))
+    from ablate.runner.plan import make_plan
+
+    stop.check()
+    name = Path(options.config if os.path.exists(options.config) else options.config.split(":")[0]).stem
+    found = make_plan(
+        spec,
+        name=name,
+        question=question_of(options.config),
+        command=options.command_line,
+        strategy=getattr(options, "strategy", None),
+        between=stop.check,
+    )
+    for warning in at_off(spec):
+        print(f"ablate: warning: {warning}", file=sys.stderr)
+    return found
+
+
+def _console() -> Console:
+    """Wide where nobody's window limits it, so that a pipe gets whole names."""
+    return Console(width=None if sys.stdout.isatty() else 160)
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def _table(*names: str) -> Table:
+    """On a narrow terminal names and headers go over several lines; nothing is cut off."""
+    return Table(*(Column(name, overflow="fold") for name in names))
+
+
+def _say_results(rows: Any, directory: Path) -> None:
+    from ablate.report.sections.answers import answers, status_line
+    from ablate.report.sections.tuning import tuned_lines
+    from ablate.report.tables import tabulate
+
+    tables = tabulate(rows.study, list(rows))
+    print(status_line(tables))
+    for answer in answers(tables):
+        print(f"  {answer.arm}: {answer.text}")
+    for line in tuned_lines(rows.study.get("tuning")):
+        print(f"  {line}")
+    print(f"{directory / 'report.md'}  {directory / 'report.html'}  {directory / 'summary.csv'}")
+
+
+def _print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> None:
+    train = content["train"]
+    print(
+        f"{content['name']}: {len(content['arms'])} arms x {len(content['seeds'])} seeds = {len(content['cells'])} "
+        f"cells in {_plural(len(content['programs']), 'program')}; {train['steps']} steps of {train['batch_size']}; "
+        f"{devices}"
+    )
+    if content["tuning_cells"]:
+        print(
+            f"before that, {content['tuning_cells']} cells tune the same numbers for every arm; not in the times below"
+        )
+    table = _table("program", "arms", "cells", "lanes", "waves", "strategy", "parameters", "about")
+    for item in content["programs"]:
+        counts = [str(n) for n in (len(item["cells"]), item["lanes"], item["waves"])]
+        about = _duration(cost["programs"][item["id"]])
+        arms = escape("\n".join(item["arms"]))
+        table.add_row(item["id"], arms, *counts, item["strategy"], f"{item['parameters']:,}", about, end_section=True)
+    _console().print(table)
+    for why in dict.fromkeys(f"{item['strategy']}: {item['why']}" for item in content["programs"]):
+        print(why)
+    print(
+        f"about {_duration(cost['seconds'])}, at most {cost['bytes'] / 2**20:.0f} MiB at once: rough, counted from the "
+        "operations of one step, within a factor of 3"
+    )
+
+
+def _status_text(content: dict[str, Any]) -> str:
+    counts = ", ".join(f"{count} {name}" for name, count in content["cells"].items())
+    lines = [f"{content['directory']}: {content['state']}; {counts}"]
+    if content["program"]:
+        lines.append(f"program {content['program']}, step {content['step']} of {content['steps']}")
+    if content["updated"]:
+        lines.append(f"last heard of at {content['updated']}")
+    lines += [f"{cell}: {' '.join(message)}" for cell, message in content["errors"].items()]
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _alive(pid: Any) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:  # another user's
+        return True
+    except (OSError, TypeError, ValueError, OverflowError):
+        return False
+    return True

@@ -1,0 +1,179 @@
+"""The command line: flags and exit codes, nothing else."""
+
+import argparse
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ablate.runner.interrupts import INTERRUPTED, Interrupted, Stop, listen
+
+EPILOG = """\
+examples:
+  ablate run --config=experiments/digits.py
+  ablate run --config=experiments/digits.py --config.seeds=12 --config.recipe.norm.name=layer
+  ablate plan --config=experiments/digits.py --config.design=factorial
+  ablate status results/digits
+  ablate tricks loss.focal
+
+exit codes: 0 all done; 1 finished, some cells failed; 2 usage, config, or a folder that cannot be written to;
+3 the directory is in use; 75 interrupted (a signal, a full disk), the same command continues
+"""
+DONE, USAGE, IN_USE = 0, 2, 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; gives its exit code. From its first line on, signals ask to stop, to the end of the process."""
+    stop = listen()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode shows ? for a box or a minus sign
+    arguments, overrides = _split(list(sys.argv[1:] if argv is None else argv))
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "command"):
+        parser.print_help()
+        return USAGE
+    if overrides and not hasattr(options, "config"):
+        parser.error(f"--config.{overrides[0][0]}: this command takes no config")
+    options.overrides = overrides
+    options.command_line = "ablate " + " ".join(_quoted(sys.argv[1:] if argv is None else argv))
+    return _guarded(options, stop)
+
+
+def _guarded(options: argparse.Namespace, stop: Stop) -> int:
+    """Errors of the user's making become one line each on stderr, never a traceback."""
+    from ablate.results.files import StorageError
+    from ablate.results.store import InUseError
+    from ablate.study.problems import ConfigError
+
+    try:
+        stop.check()
+        return options.command(options, stop)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"ablate: {problem}", file=sys.stderr)
+        return USAGE
+    except InUseError as error:
+        print(f"ablate: {error}", file=sys.stderr)
+        return IN_USE
+    except BrokenPipeError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except (Interrupted, KeyboardInterrupt) as error:
+        why = f" ({error})" if str(error) else ""
+        print(f"ablate: interrupted{why}; the same command continues", file=sys.stderr)
+        return INTERRUPTED
+    except StorageError as error:
+        print(f"ablate: {error}", file=sys.stderr)
+        return INTERRUPTED if error.passes else USAGE
+    except OSError as error:
+        print(f"ablate: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
+        return USAGE
+
+
+def _split(argv: list[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Takes `--config.a.b=value` (or `--config.a.b value`) out; argparse reads the rest."""
+    rest: list[str] = []
+    overrides: list[tuple[str, str]] = []
+    words = iter(argv)
+    for word in words:
+        if word.startswith("--config."):
+            key, equals, value = word.removeprefix("--config.").partition("=")
+            overrides.append((key, value if equals else next(words, "")))
+        else:
+            rest.append(word)
+    return rest, overrides
+
+
+def _quoted(argv: Sequence[str]) -> list[str]:
+    import shlex
+
+    return [shlex.quote(word) for word in argv]
+
+
+def _parser() -> argparse.ArgumentParser:
+    from ablate.cli.commands import check, plan, probe, report, run, status, tricks
+    from ablate.train.strategy import STRATEGIES
+
+    parser = argparse.ArgumentParser(
+        prog="ablate",
+        description="Which training tricks help on your task, by how much, at what cost, and is it real?",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    one = _configured(commands, "run", run, "train what is missing, then report; the same command again continues")
+    one.add_argument("--workdir", type=_folder, help="where results go (default: results/<experiment>)")
+    one.add_argument("--strategy", choices=tuple(STRATEGIES), help="how programs run; chosen if not given")
+    one.add_argument("--retry-failed", action="store_true", help="train failed cells again")
+    one.add_argument("--measure", action="store_true", help="afterwards time every arm in a program of its own")
+    one.add_argument("--tensorboard", action="store_true", help="write curves and hyperparameters for TensorBoard too")
+    two = _configured(commands, "plan", plan, "show arms, cells, programs and an estimate; train nothing")
+    two.add_argument("--strategy", choices=tuple(STRATEGIES), help="plan for this strategy")
+    two.add_argument("--json", action="store_true", help="one JSON object with lists arms, cells, programs")
+    text = "what is done, running, failed, diverged, left; works while a run goes on"
+    three = commands.add_parser("status", help=text, description=_sentence(text))
+    three.add_argument("directory", type=Path, metavar="DIR", help="a directory that `ablate run` wrote")
+    three.add_argument("--json", action="store_true", help="one JSON object")
+    three.set_defaults(command=status)
+    text = "write all reports again from the stored rows, and compare several studies; runs no config"
+    again = commands.add_parser("report", help=text, description=_sentence(text))
+    again.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="directories that `ablate run` wrote")
+    again.add_argument(
+        "--out", type=Path, default=Path("results/comparison"), help="where the comparison goes (default: %(default)s)"
+    )
+    again.set_defaults(command=report)
+    text = "the catalogue: formula, arguments, off value, reference"
+    four = commands.add_parser("tricks", help=text, description=_sentence(text))
+    four.add_argument("name", nargs="?", metavar="AXIS[.NAME]", help="an axis, or one choice on it")
+    four.set_defaults(command=tricks)
+    _configured(
+        commands, "check", check, "sanity checks per arm: first loss, overfits 64 examples, finite, one compile"
+    )
+    five = _configured(commands, "probe", probe, "activation and gradient mean and sd by layer before training")
+    five.add_argument(
+        "--workdir", type=_folder, help="where probe.csv and its figure go (default: results/<experiment>)"
+    )
+    return parser
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("empty; name a folder")
+    return Path(text)
+
+
+def _configured(commands, name: str, command, text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=_sentence(text),
+        epilog="Any key can be set behind the file: --config.train.steps=100 --config.recipe.norm.name=group",
+    )
+    parser.add_argument(
+        "--config", required=True, metavar="FILE.py[:ARG]", help="an experiment: a file with get_config([arg])"
+    )
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."
+
+
+def _version() -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version("ablate")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

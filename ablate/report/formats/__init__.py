@@ -1,0 +1,1 @@
+"""Layout and escaping, one file per format."""

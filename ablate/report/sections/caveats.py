@@ -1,0 +1,240 @@
+"""What a careful reader would object, found from the tables themselves. Pure; one small function per objection."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ablate.report.sections.tuning import border_caveat, failure_caveat
+from ablate.report.tables import Summary, Tables
+from ablate.report.wording import listed, p_clause, plain, plural
+from ablate.stats.paired import smallest_p_sentence
+
+CLAIMS = ("better", "worse")
+
+
+def find_caveats(tables: Tables, environment: Mapping[str, Any]) -> tuple[str, ...]:
+    """Every objection that applies, in the order of `OBJECTIONS`.
+
+    Args:
+        tables: the study.
+        environment: the content of environment.json, for the state of the code.
+    """
+    found = [sentence for objection in OBJECTIONS for sentence in objection(tables)]
+    if environment.get("git_dirty"):
+        found.append("The working tree had uncommitted changes: the commit named below is not the whole code.")
+    if environment.get("differs"):
+        changed = listed(environment["differs"], 12)
+        found.append(f"Cells of an earlier session were used again; since then the environment changed: {changed}.")
+    return tuple(plain(sentence) for sentence in found)
+
+
+def names(arms: list[Summary]) -> str:
+    """The arms of a sentence."""
+    return listed([arm.arm for arm in arms])
+
+
+def claimed(tables: Tables) -> list[Summary]:
+    """The arms with a verdict of better or worse."""
+    return [arm for arm in tables.tricks if arm.verdict in CLAIMS]
+
+
+def size_of(arm: Summary) -> float:
+    """The size of an arm's delta; infinite where it has none, so that it never counts as small."""
+    return abs(arm.contrast.mean) if arm.contrast and arm.contrast.mean is not None else math.inf
+
+
+def unfinished(tables: Tables) -> Iterator[str]:
+    """Cells without a result."""
+    left = sum(not cell.ended for cell in tables.cells)
+    if left:
+        yield f"{left} of {plural(len(tables.cells), 'cell')} have no result yet; everything below may still change."
+
+
+def few_seeds(tables: Tables) -> Iterator[str]:
+    """Too few seeds for the exact test to reach alpha even once."""
+    n, alpha = len(tables.study["seeds"]), tables.study["alpha"]
+    sentence = smallest_p_sentence(n, 1, alpha) if tables.tricks else None
+    if sentence:
+        yield sentence
+    if n == 1:
+        yield "With one seed there is no spread to measure: no interval, no test and no verdict."
+
+
+def uneven_seeds(tables: Tables) -> Iterator[str]:
+    """Arms that stand on fewer seeds than planned, and on fewer than six."""
+    planned = len(tables.study["seeds"])
+    thin = [arm for arm in tables.tricks if arm.contrast and 0 < arm.contrast.n < min(6, planned)]
+    if thin and planned >= 6:
+        pairs = listed([f"{arm.arm} ({arm.contrast.n if arm.contrast else 0})" for arm in thin])
+        yield f"Fewer than six pairs of finite seeds are left for {pairs}."
+
+
+def diverged(tables: Tables) -> Iterator[str]:
+    """Estimates over the survivors only."""
+    hit = [arm for arm in tables.arms if arm.diverged]
+    if hit:
+        counts = listed([f"{arm.arm} ({arm.diverged} of {arm.cells})" for arm in hit])
+        yield (
+            f"Diverged seeds: {counts}. Their means and differences are over the seeds that survived, which flatters "
+            "them; the verdict is by rank instead, with diverged as the worst."
+        )
+
+
+def disagreement(tables: Tables) -> Iterator[str]:
+    """The verdict against the exact test."""
+    alpha = tables.study["alpha"]
+    tested = [(arm, arm.contrast.p_exact) for arm in tables.tricks if arm.contrast and arm.contrast.p_exact is not None]
+    for arm, p in tested:
+        if arm.verdict in CLAIMS and p > alpha:
+            yield (
+                f"{arm.arm}: the t test says {arm.verdict}, but the exact test does not confirm it "
+                f"({p_clause(p)}): the claim leans on normality."
+            )
+    quiet = [f"{arm.arm} ({p_clause(p)})" for arm, p in tested if arm.verdict == "inconclusive" and p <= alpha]
+    if quiet:
+        yield (
+            f"Inconclusive after correction for {plural(len(tables.tricks), 'comparison')}, although the exact test, "
+            f"which is not corrected, falls to {alpha:g} or below: {listed(quiet, 12)}."
+        )
+
+
+def one_seed_decides(tables: Tables) -> Iterator[str]:
+    """Claims whose sign falls when a single seed is left out."""
+    ranges = [(arm, arm.contrast.drop_one) for arm in claimed(tables) if arm.contrast and arm.contrast.drop_one]
+    weak = [arm for arm, (low, high) in ranges if low <= 0 <= high]
+    if weak:
+        yield f"Leaving out a single seed can turn the sign for {names(weak)}."
+
+
+def wide_baseline(tables: Tables) -> Iterator[str]:
+    """Effects smaller than the baseline's own uncertainty."""
+    base = tables.baseline
+    if base.low is None or base.high is None:
+        return
+    half = (base.high - base.low) / 2
+    small = [arm for arm in claimed(tables) if size_of(arm) < half]
+    if small:
+        yield (
+            f"The baseline's own mean is known to ±{tables.unit.points(tables.unit.size(half))}, which is more "
+            f"than the effect of {names(small)}: only the pairing by seed shows it."
+        )
+
+
+def coarse_test_set(tables: Tables) -> Iterator[str]:
+    """Effects of fewer than three test examples."""
+    examples = tables.study["data"].get("test")
+    if not examples or tables.unit.scale != 100.0:
+        return
+    small = [arm for arm in claimed(tables) if size_of(arm) < 3 / examples]
+    if small:
+        yield (
+            f"The test set has {examples} examples, so one of them weighs {100 / examples:.2g} points: the effect of "
+            f"{names(small)} is fewer than three examples per seed."
+        )
+
+
+def best_of_many(tables: Tables) -> Iterator[str]:
+    """The winner's curse."""
+    gains = [arm for arm in tables.tricks if arm.verdict == "better"]
+    if gains and len(tables.tricks) > 1:
+        yield (
+            f"The best of {len(tables.tricks)} arms looks better than it is: the largest estimate is picked because it "
+            "is large. Repeat it on fresh seeds before relying on its size."
+        )
+
+
+def unequal_budgets(tables: Tables) -> Iterator[str]:
+    """Arms that saw more examples or took more steps than others."""
+    for name in ("steps", "examples"):
+        seen = {arm.arm: {c.costs[name] for c in tables.cells_of(arm.arm) if c.costs.get(name)} for arm in tables.arms}
+        amounts = sorted({amount for found in seen.values() for amount in found})
+        if len(amounts) > 1:
+            less = [arm for arm, found in seen.items() if found and max(found) < amounts[-1]]
+            some = f" Less than the most: {listed(less)}." if less else ""
+            yield f"Unequal budgets: between {amounts[0]:,} and {amounts[-1]:,} {name} per cell.{some}"
+
+
+def stopped_early(tables: Tables) -> Iterator[str]:
+    """Arms that stopped themselves."""
+    early = [arm.arm for arm in tables.arms if any(c.stopped_step is not None for c in tables.cells_of(arm.arm))]
+    if early:
+        yield f"Stopped before the last step by their own rule: {listed(early)}."
+
+
+def mixed_hardware(tables: Tables) -> Iterator[str]:
+    """Cells that ran in different ways, which makes timings incomparable."""
+    for name, words in (("devices", "numbers of devices"), ("strategy", "strategies")):
+        kinds = sorted({plain(cell.costs[name]) for cell in tables.cells if cell.costs.get(name) is not None})
+        if len(kinds) > 1:
+            yield f"Cells ran with different {words} ({listed(kinds)}): do not compare their speeds."
+
+
+def unpaired(tables: Tables) -> Iterator[str]:
+    """Arms that share no seeds."""
+    if not tables.study["paired"]:
+        yield "The arms do not share their seeds: differences are unpaired and their intervals wider."
+
+
+def no_margin(tables: Tables) -> Iterator[str]:
+    """Nothing can be called equivalent."""
+    if tables.study["metric"]["margin"] is None and tables.tricks:
+        yield "No margin was declared, so no arm can be called equivalent: inconclusive is not the same as no effect."
+
+
+def tuned_at_border(tables: Tables) -> Iterator[str]:
+    """The grid of the tuning was too small, or not all of it was tried."""
+    for sentence in (failure_caveat(tables.study.get("tuning")), border_caveat(tables.study.get("tuning"))):
+        if sentence:
+            yield sentence
+
+
+def warned(tables: Tables) -> Iterator[str]:
+    """What the plan of the study warned of."""
+    yield from tables.study.get("warnings") or ()
+
+
+def declining_baseline(tables: Tables) -> Iterator[str]:
+    """A baseline that trained past its best: an arm may look better only by getting there later."""
+    cells = [cell for cell in tables.cells if cell.arm == tables.baseline.arm and cell.status == "done"]
+    curves = [cell.curves.get("val_accuracy") or [] for cell in cells]
+    if not curves or not curves[0] or any(len(c) != len(curves[0]) or None in c for c in curves):
+        return
+    means = [sum(values) / len(values) for values in zip(*curves)]  # type: ignore[arg-type]  # no None is left
+    best = means.index(max(means))
+    fall = 100 * (means[best] - means[-1])
+    if fall >= 1:
+        yield (
+            f"The baseline's validation accuracy fell by {fall:.1f} points from its best, at step "
+            f"{cells[0].curves['step'][best]}, to the end: an arm may be better only by passing its own best later."
+        )
+
+
+def one_data_set(tables: Tables) -> Iterator[str]:
+    """Always, for a single study."""
+    rest = "one model" if tables.study.get("tuning") else "one model, with hyperparameters tuned for no arm"
+    yield (
+        f"One data set ({tables.study['data']['name']}) and {rest}: seeds say how sure this result is here, not "
+        "whether it holds elsewhere."
+    )
+
+
+OBJECTIONS: tuple[Callable[[Tables], Iterator[str]], ...] = (
+    unfinished,
+    few_seeds,
+    uneven_seeds,
+    diverged,
+    disagreement,
+    one_seed_decides,
+    wide_baseline,
+    coarse_test_set,
+    warned,
+    declining_baseline,
+    best_of_many,
+    unequal_budgets,
+    stopped_early,
+    mixed_hardware,
+    unpaired,
+    no_margin,
+    tuned_at_border,
+    one_data_set,
+)

@@ -1,0 +1,99 @@
+"""How to read the table, and what the study could not have seen."""
+
+import statistics
+
+from ablate.report.sections.answers import confidence
+from ablate.report.tables import Tables
+from ablate.report.wording import listed, number, plain, plural
+
+DESIGN_NOTES = {
+    "leave_one_out": "Each arm takes one trick away from all of them: where an arm is worse, its trick helps.",
+    "cumulative": (
+        "Each arm adds one trick to the arm before it, but is compared with the baseline: the step from one arm to the "
+        "next is the difference of their deltas, and depends on the order."
+    ),
+}
+
+
+def reading(tables: Tables) -> tuple[str, ...]:
+    """How to read the table."""
+    study = tables.study
+    varies = listed([plain(word) for word in study["seed_varies"]], 12)
+    design = DESIGN_NOTES.get(study["design"])
+    timed = any(arm.step_seconds for arm in tables.arms)
+    return (
+        *((design,) if design else ()),
+        delta_note(tables),
+        verdict_note(tables),
+        f"The exact p ({'sign flips' if study['paired'] else 'relabelling'}) needs no normality; it is not corrected, "
+        "and stands beside the verdict.",
+        "Where a seed diverged, the test is by rank with diverged as the worst outcome.",
+        f"A seed varies {varies}." if varies else "What a seed varies is not recorded.",
+        "Arithmetic counts the floating-point operations of one training step, as a multiple of the baseline's"
+        + ("; step time was measured in a program of the arm's own." if timed else "."),
+    )
+
+
+def delta_note(tables: Tables) -> str:
+    """What delta and its interval are."""
+    pairs = "seed by seed" if tables.study["paired"] else "seeds not paired"
+    return (
+        f"Delta is arm minus {plain(tables.baseline.arm)} in {tables.unit.metric}, {pairs}; its interval is a "
+        f"{confidence(tables)} t interval, one arm at a time. {'Higher' if tables.better > 0 else 'Lower'} is better."
+    )
+
+
+def verdict_note(tables: Tables) -> str:
+    """What the verdicts mean."""
+    study, unit = tables.study, tables.unit
+    margin = study["metric"]["margin"]
+    inside = f"; equivalent: shown to lie within ±{unit.points(unit.size(margin))}" if margin else ""
+    return (
+        f"Better or worse: the t test, corrected by Holm's method for {plural(len(tables.tricks), 'comparison')}, is "
+        f"at or below {study['alpha']:g}{inside}; inconclusive: neither, which does not mean no effect."
+    )
+
+
+def limits(tables: Tables) -> tuple[str, ...]:
+    """What the study could not have seen."""
+    if not tables.tricks:
+        return ()
+    found = [arm.contrast for arm in tables.tricks if arm.contrast]
+    detectable = [one.mde for one in found if one.mde is not None]
+    if not detectable:
+        return ("Too few results to say which differences the study could have seen.",)
+    return (detectable_note(detectable, tables), *seeds_note(tables), *pairing_note(tables))
+
+
+def detectable_note(detectable: list[float], tables: Tables) -> str:
+    """The minimum detectable effect."""
+    unit, low, high = tables.unit, min(detectable), max(detectable)
+    span = unit.size(low) if unit.size(low) == unit.size(high) else f"{unit.size(low)} to {unit.size(high)}"
+    seeds = plural(len(tables.study["seeds"]), "seed")
+    return (
+        f"With {seeds} and the spread seen here, true differences below {unit.points(span)} (by arm) would have been "
+        "missed more than one time in five: the minimum detectable effect at 80 % power, in the strictest step of the "
+        "correction."
+    )
+
+
+def seeds_note(tables: Tables) -> tuple[str, ...]:
+    """How many seeds a difference of the margin would take."""
+    margin = tables.study["metric"]["margin"]
+    needed = [arm.contrast.seeds_for_margin for arm in tables.tricks if arm.contrast]
+    known = [n for n in needed if n is not None]
+    if not margin or not known:
+        return ()
+    span = f"{min(known)}" if min(known) == max(known) else f"{min(known)} to {max(known)}"
+    size = tables.unit.points(tables.unit.size(margin))
+    return (f"To find a true difference of the margin, {size}, takes {span} seeds, depending on the arm.",)
+
+
+def pairing_note(tables: Tables) -> tuple[str, ...]:
+    """What sharing seeds was worth."""
+    gains = [arm.contrast.pairing_gain for arm in tables.tricks if arm.contrast]
+    known = [gain for gain in gains if gain is not None]
+    if not tables.study["paired"] or not known:
+        return ()
+    middle = number(statistics.median(known), 1)
+    return (f"Pairing by seed was worth a factor of {middle} in seeds (median over arms; a rough estimate).",)

@@ -1,0 +1,1 @@
+"""What a run leaves on disk: typed records, atomic files, the store of rows."""

@@ -1,0 +1,115 @@
+"""What an arm costs on its own: operations per step, and time per step where it was asked for.
+
+Lanes that share a program share its time, so the time of a merged program says nothing about one arm. Here every arm
+gets a program without the other arms' choices, with a single lane on a single device.
+"""
+
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ablate.runner.interrupts import Between, Interrupted, go_on
+from ablate.runner.plan import Plan, ProgramPlan, compiled, evaluations_of, image_stats, lane_job, made_of
+from ablate.study.programs import Lane, programs_of
+from ablate.train.lanes import Lanes, operations
+from ablate.train.loop import Job, Loop
+from ablate.train.step import Classification
+
+ROUNDS, STEPS = 5, 40
+
+
+def operations_per_step(plan: Plan, between: Between = go_on) -> dict[str, float | None]:
+    """Floating-point operations of one training step of every arm, counted before compiling."""
+    counts: dict[str, float | None] = {}
+    for name, (lane, task) in _alone(plan).items():
+        between()
+        counts[name] = _or_none(_operations, plan, lane, task)
+    return counts
+
+
+def seconds_per_step(plan: Plan, between: Between = go_on) -> dict[str, float | None]:
+    """Median seconds of one training step of every arm, measured in rounds that take the arms in turn."""
+    owner = {name: item for item in plan.programs for name in item.program.arms}
+    images = np.concatenate([plan.dataset.images, plan.dataset.test_images])
+    runs = {name: _Run(plan, lane, task, owner[name], images) for name, (lane, task) in _alone(plan).items()}
+    seconds: dict[str, list[float | None]] = {name: [] for name in runs}
+    for _ in range(ROUNDS + 1):
+        for name, run in runs.items():
+            between()
+            seconds[name].append(_or_none(run.seconds, between))
+    known = {name: [time for time in times if time is not None] for name, times in seconds.items()}
+    return {name: statistics.median(times[1:]) if len(times) > ROUNDS else None for name, times in known.items()}
+
+
+def _or_none(function: Callable[..., float], *arguments: Any) -> float | None:
+    """What an arm costs; None where its code raises, which its cells have told or will tell in their rows."""
+    try:
+        return function(*arguments)
+    except Interrupted:
+        raise
+    except (Exception, SystemExit):
+        return None
+
+
+def _alone(plan: Plan) -> dict[str, tuple[Lane, Classification]]:
+    """The first cell of every arm in a program of its own."""
+    stats, found = image_stats(plan.dataset), {}
+    for cell in plan.cells:
+        if cell.arm.name not in found:
+            (program,) = programs_of((cell,))
+            task = Classification(compiled(program.slots), plan.dataset.classes, stats, evaluations_of(plan.spec))
+            found[cell.arm.name] = program.lanes[0], task
+    return found
+
+
+def _operations(plan: Plan, lane: Lane, task: Classification) -> float:
+    return operations(task, made_of(lane), lane.init_hp, lane.hp, plan.spec.train.batch_size, plan.dataset.shape)
+
+
+class _Run:
+    """One arm's own program, compiled once and run as often as asked."""
+
+    def __init__(self, plan: Plan, lane: Lane, task: Classification, item: ProgramPlan, images: np.ndarray):
+        self._lanes = Lanes(task, item.strategy, plan.devices[:1], images)
+        train = plan.spec.train
+        self._job = Job(
+            (lane_job(lane, plan.dataset, plan.sampling),), 1, plan.dataset, STEPS, train.batch_size, STEPS,
+            plan.eval_batch_size,
+        )  # fmt: skip
+
+    def seconds(self, between: Between) -> float:
+        loop = Loop(self._lanes, self._job)
+        for _ in loop.moments(loop.start(between)):
+            between()
+        return loop.pace.seconds / loop.pace.steps
+
+
+def with_costs(
+    study: dict[str, Any],
+    plan: Plan,
+    before: dict[str, Any] | None,
+    *,
+    measure: bool,
+    between: Between = go_on,
+) -> dict[str, Any]:
+    """Notes `flops` and `step_seconds` per training step in every arm of study.json; keeps what was measured before."""
+    known = _known(study, before)
+    flops = {name: arm["flops"] for name, arm in known.items()}
+    if len(flops) < len(study["arms"]):
+        flops = operations_per_step(plan, between)
+    seconds = seconds_per_step(plan, between) if measure else {name: arm["step_seconds"] for name, arm in known.items()}
+    arms = [{**arm, "flops": flops[arm["name"]], "step_seconds": seconds.get(arm["name"])} for arm in study["arms"]]
+    return {**study, "arms": arms}
+
+
+def _known(study: dict[str, Any], before: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """Arms whose costs were counted before, for the same recipe on the same data and batch size."""
+    earlier = {arm["name"]: arm for arm in (before or {}).get("arms", ()) if "flops" in arm and "step_seconds" in arm}
+    same = before is not None and all(before.get(key) == study[key] for key in ("data", "train"))
+    return {
+        arm["name"]: earlier[arm["name"]]
+        for arm in study["arms"]
+        if same and arm["name"] in earlier and earlier[arm["name"]]["recipe"] == arm["recipe"]
+    }

@@ -1,0 +1,55 @@
+"""How long and how much memory a plan will take, before anything is compiled: from counted operations."""
+
+import time
+from typing import Any
+
+import jax
+import numpy as np
+
+from ablate.runner.interrupts import Between, go_on
+from ablate.runner.plan import Plan, ProgramPlan, lane_job, made_of
+from ablate.train.lanes import operations
+
+# Share of the matrix-product rate that training reaches, by strategy: measured on CPU, where kernel gradients of
+# convolutions are slow. Other platforms are estimated from below.
+EFFICIENCY = {"scan": 0.4, "vmap": 0.3, "solo": 0.08, "data": 0.08}
+COMPILE_SECONDS = {"scan": 1.5, "vmap": 1.5, "solo": 4.0, "data": 4.0}
+
+
+def estimate(plan: Plan, between: Between = go_on) -> dict[str, Any]:
+    """Seconds per program and in all, and the most bytes that a program holds at once."""
+    rate = _matrix_rate()
+    programs = {}
+    for item in plan.programs:
+        between()
+        programs[item.program.id] = _seconds(plan, item, rate)
+    return {
+        "seconds": round(sum(programs.values()), 1),
+        "bytes": max(_bytes(plan, item) for item in plan.programs),
+        "programs": {name: round(seconds, 1) for name, seconds in programs.items()},
+    }
+
+
+def _seconds(plan: Plan, item: ProgramPlan, rate: float) -> float:
+    lane = lane_job(item.program.lanes[0], plan.dataset, plan.sampling)
+    made = made_of(item.program.lanes[0])
+    flops = operations(item.task, made, lane.init_hp, lane.hp, plan.spec.train.batch_size, plan.dataset.shape)
+    work = flops * plan.spec.train.steps * item.width * len(item.waves)
+    return COMPILE_SECONDS[item.strategy.name] + work / (rate * EFFICIENCY[item.strategy.name])
+
+
+def _bytes(plan: Plan, item: ProgramPlan) -> int:
+    """State twice (before and after a step), images on every device, and activations as large as the state."""
+    images = plan.dataset.images.nbytes + plan.dataset.test_images.nbytes
+    return 3 * item.state_bytes * item.width + images * len(plan.devices)
+
+
+def _matrix_rate(size: int = 512, repeats: int = 8) -> float:
+    """Operations per second of a matrix product on all devices of this machine, taken quickly."""
+    a = jax.device_put(np.ones((size, size), np.float32))
+    (a @ a).block_until_ready()
+    started = time.perf_counter()
+    for _ in range(repeats):
+        found = a @ a
+    found.block_until_ready()
+    return 2 * size**3 * repeats / (time.perf_counter() - started)

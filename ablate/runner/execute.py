@@ -1,0 +1,197 @@
+"""The story on one page: plan, skip what is done, train the rest program by program, store every cell, report."""
+
+import contextlib
+import functools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from ablate.report.rows import Rows
+from ablate.results.files import StorageError, write_json
+from ablate.results.schema import Environment, Study, read_record
+from ablate.results.store import FINAL, Store, locked
+from ablate.runner.costs import with_costs
+from ablate.runner.environment import differences, environment
+from ablate.runner.interrupts import Interrupted, Stop, listening
+from ablate.runner.plan import Plan, ProgramPlan, make_plan, replan, study_json
+from ablate.runner.rates import with_rates
+from ablate.runner.session import Display, Log, Session, Silent
+from ablate.runner.waves import WaveRun, failed_row, waves_of
+from ablate.study.programs import Lane
+from ablate.study.resolving import resolve
+from ablate.study.tuning import choose_arms, tuning_arms, tuning_spec
+from ablate.train.checkpoints import clear
+from ablate.train.lanes import Lanes
+
+
+def run(
+    cfg: ConfigDict,
+    workdir: str | os.PathLike[str] | None = None,
+    *,
+    strategy: str | None = None,
+    retry_failed: bool = False,
+    measure: bool = False,
+) -> Rows:
+    """Trains what is missing of a study and reports; the same call again continues.
+
+    Args:
+        cfg: a config as `base_config()` gives it.
+        workdir: the run's directory; `results/study` if not given.
+        strategy: how programs run: scan, vmap, solo or data; chosen by platform if not given.
+        retry_failed: train failed cells again.
+        measure: afterwards time every arm in a program of its own.
+
+    Returns:
+        The rows of the study, also those of earlier runs.
+
+    Raises:
+        ConfigError: with all problems of the config.
+        InUseError: another process runs in `workdir`.
+        Interrupted: a signal or a full disk stopped it; call again to go on.
+    """
+    plan = make_plan(resolve(cfg), name=Path(workdir or "study").name, command="ablate.run(cfg)", strategy=strategy)
+    return execute(plan, Path(workdir or "results/study"), retry_failed=retry_failed, measure=measure)
+
+
+def execute(
+    plan: Plan,
+    directory: Path,
+    *,
+    retry_failed: bool = False,
+    measure: bool = False,
+    display: Display | None = None,
+    stop: Stop | None = None,
+) -> Rows:
+    """Runs a plan in a directory that only this process writes to; `measure` times every arm on its own as well.
+
+    Args:
+        plan: the study.
+        directory: where it runs.
+        retry_failed: train failed cells again.
+        measure: afterwards time every arm in a program of its own.
+        display: who watches.
+        stop: who may ask it to stop; if nobody is given, signals do.
+
+    Raises:
+        InUseError: another process runs there.
+        Interrupted: it was asked to stop, or the disk is full; the same call goes on.
+        StorageError: the directory cannot be written to, and waiting will not help.
+    """
+    heard = listening() if stop is None else contextlib.nullcontext(stop)
+    with heard as stop, continued(), locked(directory):
+        session = Session(Store(directory), Log(directory), stop, display or Silent(), retry_failed)
+        plan = _train(plan, session)
+        rows = report(directory, stop)
+        if measure:
+            study = with_costs(rows.study, plan, rows.study, measure=True, between=stop.check)
+            write_json(directory / "study.json", study)
+            rows = report(directory, stop)
+        return rows
+
+
+def report(directory: Path, stop: Stop | None = None) -> Rows:
+    """Writes all reports of a directory from its rows; runs no config.
+
+    Raises:
+        Interrupted: between two files, somebody asked to stop.
+        StorageError: a file could not be written.
+    """
+    from ablate.report import write_report
+
+    rows, between = Rows.load(directory), (stop or Stop()).check
+    write_report(directory, rows.study, list(rows), rows.environment, rows.progress, between)
+    return rows
+
+
+@contextlib.contextmanager
+def continued() -> Iterator[None]:
+    """What storage cannot do at the moment interrupts: a full disk, a quota, a disk that stumbled."""
+    try:
+        yield
+    except StorageError as error:
+        if error.passes:
+            raise Interrupted(str(error)) from error
+        raise
+
+
+def _train(plan: Plan, session: Session) -> Plan:
+    """Everything between the lock and the report; gives the plan as it ran, with tuned numbers."""
+    directory = session.store.directory
+    session.store.clear_temporary()
+    now = environment()  # before anything is written: a report under version control would make its own tree dirty
+    earlier = read_record(directory / "environment.json", Environment)
+    before = read_record(directory / "study.json", Study)
+    _describe(plan, session, before, None)
+    write_json(directory / "environment.json", now | {"differs": differences(now, earlier)})
+    session.log.write()
+    try:
+        if plan.spec.tune.grid:
+            plan, record = _tune(plan, session.inside("tuning"))
+            _describe(plan, session, before, record)
+        _train_all(plan, session)
+    except BaseException:
+        session.log.write(state="interrupted")
+        raise
+    finally:
+        session.display.end()
+    session.log.write(state="finished", program=None, running_cells=[])
+    return plan
+
+
+def _describe(plan: Plan, session: Session, before: Any, record: dict[str, Any] | None) -> None:
+    check = session.stop.check
+    study = with_rates(study_json(plan) | {"tuning": record}, plan, check)
+    study = with_costs(study, plan, before, measure=False, between=check)
+    write_json(session.store.directory / "study.json", study)
+
+
+def _tune(plan: Plan, session: Session) -> tuple[Plan, dict[str, Any]]:
+    """Trains the tuning as a study of its own; gives the plan with the numbers that won."""
+    spec = tuning_spec(plan.spec)
+    session.store.clear_temporary()
+    tuning = replan(plan, tuning_arms(plan.spec, plan.arms), spec, between=session.stop.check)
+    write_json(session.store.directory / "study.json", study_json(tuning))
+    _train_all(tuning, session)
+    rows = session.store.read([cell.name for cell in tuning.cells]).values()
+    tuned = choose_arms(plan.spec, plan.arms, {(row["arm"], row["seed"]): row for row in rows}, spec.seeds)
+    return replan(plan, tuned.arms, between=session.stop.check), tuned.record
+
+
+def _train_all(plan: Plan, session: Session) -> None:
+    names = [cell.name for cell in plan.cells]
+    rows = session.store.read(names, set_aside=True)
+    kept = {name for name, row in rows.items() if row["status"] in FINAL or not session.retry_failed}
+    session.display.begin(plan, len(kept))
+    images = np.concatenate([plan.dataset.images, plan.dataset.test_images])
+    for item in plan.programs:
+        session.stop.check()
+        missing = [lane for lane in item.program.lanes if lane.cell.name not in kept]
+        if missing:
+            session.display.program(item, len(missing))
+            _train_program(plan, item, missing, images, session)
+    if all(row["status"] in FINAL for row in session.store.read(names).values()):
+        clear(session.store.directory / "checkpoints")
+
+
+def _train_program(plan: Plan, item: ProgramPlan, missing: list[Lane], images: np.ndarray, session: Session) -> None:
+    """All waves of a program; if it raises, its cells are marked and the next program goes on."""
+    left = {lane.cell.name: lane for lane in missing}
+    try:
+        # Waves of one width share the compiled program.
+        lanes = functools.cache(lambda width: Lanes(item.task, item.strategy, plan.devices, images))
+        for members, width in waves_of(plan, item, missing, session.store.directory):
+            session.stop.check()
+            wave = WaveRun(plan, item, members, width, lanes(width))
+            for row in wave.rows(session):
+                if left.pop(row["cell"], None) is not None:
+                    session.store.write(row)
+            wave.forget(session)
+    except (Interrupted, StorageError):  # a full disk is no fault of the program
+        raise
+    except (Exception, SystemExit) as error:  # a program may fail in any way; the study goes on without it
+        for lane in left.values():
+            session.store.write(failed_row(plan, item, lane.cell, error))

@@ -1,0 +1,92 @@
+"""Activations and gradients by layer before the first step: does the signal survive its way through the network?"""
+
+import csv
+import dataclasses
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ablate.results.files import write_atomically
+from ablate.runner.interrupts import Between, go_on
+from ablate.runner.plan import Plan, ProgramPlan, lane_job, made_of
+from ablate.study.programs import Lane
+from ablate.train.keys import BatchOrder
+from ablate.train.step import Classification
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """Mean and sd over a batch of what a layer's activation gives, and of the loss gradient with respect to it."""
+
+    arm: str
+    layer: str
+    activation_mean: float
+    activation_sd: float
+    gradient_mean: float
+    gradient_sd: float
+
+    def cells(self) -> list[str]:
+        """The cells of its table row."""
+        numbers = (self.activation_mean, self.activation_sd, self.gradient_mean, self.gradient_sd)
+        return [self.arm.replace("[", r"\["), self.layer, *(f"{number:.4g}" for number in numbers)]
+
+
+def probe_plan(plan: Plan, between: Between = go_on) -> list[Layer]:
+    """One cell of every arm, on the first batch of its first seed, in the order of the arms."""
+    firsts: dict[str, tuple[ProgramPlan, Lane]] = {}
+    for item in plan.programs:
+        for lane in item.program.lanes:
+            firsts.setdefault(lane.cell.arm.name, (item, lane))
+    layers: list[Layer] = []
+    for arm in plan.arms:
+        between()
+        layers += _probe(plan, *firsts[arm.name])
+    return layers
+
+
+def _probe(plan: Plan, item: ProgramPlan, lane: Lane) -> list[Layer]:
+    job = lane_job(lane, plan.dataset, plan.sampling)
+    batch = BatchOrder(job.seed, len(job.split.train), plan.spec.train.batch_size).at(0)
+    images = jax.device_put(np.asarray(plan.dataset.images[job.split.train[batch]]))
+    labels = jax.device_put(job.split.train_labels[batch])
+    hp, init_hp = jax.tree.map(jnp.float32, (job.hp, job.init_hp))
+    task: Classification = item.task
+    state = task.init(made_of(lane), np.uint32(job.seed), init_hp, hp, images)  # type: ignore[arg-type]
+    activations, gradients = task.signals(state, images, labels, np.uint32(job.seed), hp)  # type: ignore[arg-type]
+    flat, flat_gradients = _flat(activations), _flat(gradients)
+    return [_layer(lane.cell.arm.name, name, flat[name], flat_gradients[name]) for name in sorted(flat, key=_natural)]
+
+
+def _layer(arm: str, name: str, activation: np.ndarray, gradient: np.ndarray) -> Layer:
+    return Layer(arm, name, *(float(x) for x in (activation.mean(), activation.std(), gradient.mean(), gradient.std())))
+
+
+def _flat(tree: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {"/".join(str(k.key) for k in path if hasattr(k, "key")): np.asarray(leaf) for path, leaf in leaves}
+
+
+def _natural(name: str) -> list[tuple[int, int | str]]:
+    """Sorts layer 10 behind layer 9."""
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", name)]
+
+
+def write_probe(directory: Path, layers: list[Layer]) -> list[Path]:
+    """Writes probe.csv and figures/probe.svg and .png; gives their paths."""
+    from ablate.report.plots.figure import render
+    from ablate.report.plots.probe import draw_probe
+
+    text = io.StringIO()
+    names = [field.name for field in dataclasses.fields(Layer)]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(dataclasses.asdict(layer) for layer in layers)
+    figure = draw_probe([dataclasses.asdict(layer) for layer in layers])
+    files = {"probe.csv": text.getvalue()} | {f"figures/probe.{kind}": render(figure, kind) for kind in ("svg", "png")}
+    return [write_atomically(directory / name, content) for name, content in files.items()]

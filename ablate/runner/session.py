@@ -1,0 +1,94 @@
+"""One call of `ablate run`: the directory it writes to, who watches it, and whether it was asked to stop."""
+
+import contextlib
+import dataclasses
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from ablate.results.files import write_json
+from ablate.results.schema import Progress, read_record
+from ablate.results.store import Store
+from ablate.runner.interrupts import Stop
+from ablate.runner.plan import Plan, ProgramPlan
+
+HEARTBEAT_SECONDS = 2.0
+
+
+class Display(Protocol):
+    """What watches a run; `cells` and `steps` are amounts that were just finished."""
+
+    def begin(self, plan: Plan, finished: int) -> None: ...
+    def program(self, item: ProgramPlan, cells: int) -> None: ...
+    def steps(self, cell_steps: int) -> None: ...
+    def resumed(self, step: int, steps: int) -> None: ...
+    def end(self) -> None: ...
+
+
+class Silent:
+    """A display that shows nothing: the Python API."""
+
+    def begin(self, plan: Plan, finished: int) -> None:
+        """Nothing to show."""
+
+    def program(self, item: ProgramPlan, cells: int) -> None:
+        """Nothing to show."""
+
+    def steps(self, cell_steps: int) -> None:
+        """Nothing to show."""
+
+    def resumed(self, step: int, steps: int) -> None:
+        """Nothing to show."""
+
+    def end(self) -> None:
+        """Nothing to show."""
+
+
+class Log:
+    """`progress.json`: what other shells and the report's provenance read; it outlives interruptions."""
+
+    def __init__(self, directory: Path):
+        self._path = directory / "progress.json"
+        before = read_record(self._path, Progress) or {}
+        self._content = {
+            "compiles": 0, "compile_seconds": 0.0, "train_seconds": 0.0, "started": _now(), **before,
+            "pid": os.getpid(), "state": "running", "sessions": before.get("sessions", 0) + 1,
+        }  # fmt: skip
+        self._last = 0.0
+
+    def write(self, **changes: Any) -> None:
+        """Notes changes and the time."""
+        self._content |= changes | {"updated": _now()}
+        with contextlib.suppress(OSError):
+            write_json(self._path, self._content)
+        self._last = time.monotonic()
+
+    def beat(self, progress: Mapping[str, Any], compiles: list[float], seconds: float) -> None:
+        """Counts new compiles by their seconds and time spent training; writes if the last time is a while ago."""
+        self._content["compiles"] += len(compiles)
+        self._content["compile_seconds"] = round(self._content["compile_seconds"] + sum(compiles), 3)
+        self._content["train_seconds"] = round(self._content["train_seconds"] + seconds, 6)
+        if time.monotonic() - self._last > HEARTBEAT_SECONDS:
+            self.write(**progress)
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """What every part of a run needs beside its plan; `retry_failed` trains failed cells again."""
+
+    store: Store
+    log: Log
+    stop: Stop
+    display: Display
+    retry_failed: bool
+
+    def inside(self, name: str) -> "Session":
+        """The same session in a folder of its directory."""
+        return dataclasses.replace(self, store=Store(self.store.directory / name))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,77 @@
+"""The installed JAX computes right numbers, and releases that do not are made right or refused."""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ablate.runner import backend
+from ablate.runner.plan import make_plan
+from ablate.study.problems import ConfigError
+from ablate.study.resolving import resolve
+from tests.shell import jax_as_it_was
+from tests.train.small import small_config
+
+SEVEN_AXES = """
+import jax, jax.numpy as jnp, numpy as np
+x = (np.arange(3 * 4 * 512, dtype=np.float32) % 7).reshape(3, 1, 2, 2, 8, 8, 8)
+found = jax.jit(lambda a, b: jnp.sum(a * b, axis=3))(x, x)
+np.testing.assert_array_equal(found, (x * x).sum(axis=3))
+print("right")
+"""
+
+
+@pytest.fixture(autouse=True)
+def unchanged():
+    """What a test sets of JAX ends with it."""
+    with jax_as_it_was():
+        yield
+
+
+@pytest.fixture
+def wrong(monkeypatch):
+    """A JAX that was installed in spite of what pyproject.toml says."""
+    real = importlib.metadata.version
+    monkeypatch.setattr(backend.metadata, "version", lambda name: "0.10.2" if name == "jaxlib" else real(name))
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=false")
+
+
+def test_vmapped_products_are_summed_right():
+    assert backend.error_of_products() == 0
+
+
+def test_seven_axes_are_reduced_without_a_crash():
+    found = subprocess.run([sys.executable, "-c", SEVEN_AXES], capture_output=True, text=True, timeout=120, check=False)
+    assert (found.returncode, found.stdout) == (0, "right\n"), found.stderr
+
+
+def test_a_wrong_release_is_made_right_and_said_once(wrong):
+    told = [backend.prepare_jax(), backend.prepare_jax()]
+    assert os.environ["XLA_FLAGS"] == f"--xla_cpu_enable_fast_math=false {backend.RIGHT_FLAG}"
+    assert told == [f"jaxlib 0.10.2 computes wrong numbers on CPU; XLA_FLAGS={backend.RIGHT_FLAG} is set", None]
+    make_plan(resolve(small_config()), name="right again")
+
+
+def test_a_wrong_release_is_refused_where_the_flag_came_too_late(wrong, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", backend.RIGHT_FLAG)
+    monkeypatch.setattr(backend, "error_of_products", lambda: 0.8)
+    with pytest.raises(ConfigError, match=r"jaxlib 0\.10\.2 computes wrong numbers on CPU"):
+        make_plan(resolve(small_config()), name="wrong")
+
+
+def test_other_releases_are_left_alone(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "")
+    assert backend.wrong_numbers() is None
+    assert backend.prepare_jax() is None
+    assert os.environ["XLA_FLAGS"] == ""
+
+
+def test_the_noise_of_cache_entries_is_silenced_unless_somebody_asks_for_it(monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    backend.prepare_jax()
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    backend.prepare_jax()
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
