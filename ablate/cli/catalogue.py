@@ -4,19 +4,27 @@ import inspect
 from io import StringIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from ablate.study.choices import MODEL, axis_of
+from ablate.study.choices import TASK
 from ablate.study.problems import ConfigError, unknown
+from ablate.tasks import MODEL, TASKS, axes_of
 from ablate.tricks import AXES
 from ablate.tricks.axis import Axis, Choice
 
+OWN = {f"{name}.{axis.name}": axis for name, task in TASKS.items() for axis in getattr(task, "axes", ())}
+TABLES = {"task": TASK, "model": MODEL, **AXES, **OWN}
+
 
 def all_axes() -> str:
-    """Every axis with its choices, the one that stands for absence first."""
-    table = Table("axis", "called as", "choices")
-    for axis in (MODEL, *AXES.values()):
-        table.add_row(axis.name, axis.seam.replace("[", r"\["), ", ".join(axis.choices))
+    """Every axis with its choices, the one that stands for absence first, and the tasks that have it."""
+    table = Table("axis", "called as", "choices", "tasks")
+    for key, axis in TABLES.items():
+        tasks = ", ".join(name for name, task in TASKS.items() if axes_of(task).get(axis.name) is axis)
+        table.add_row(
+            key, escape(axis.seam), ", ".join(axis.choices), "all" if len(tasks.split(", ")) == len(TASKS) else tasks
+        )
     return _text(table) + "\nablate tricks AXIS.NAME shows formula, arguments, off value and reference."
 
 
@@ -29,7 +37,7 @@ def one_axis(name: str) -> str:
     axis = _axis(name)
     table = Table("choice", "arguments", "off at", "what it does")
     for choice_name, choice in axis.choices.items():
-        table.add_row(choice_name, _arguments(axis, choice), _off(axis, choice_name), _summary(choice))
+        table.add_row(choice_name, escape(_arguments(axis, choice)), _off(axis, choice_name), _summary(choice))
     return _text(table)
 
 
@@ -48,14 +56,14 @@ def one_choice(axis_name: str, name: str) -> str:
 
 
 def _axis(name: str) -> Axis:
-    if name not in ("model", *AXES):
-        raise ConfigError([unknown(name, "axis", name, ("model", *AXES))])
-    return axis_of(name)
+    if name not in TABLES:
+        raise ConfigError([unknown(name, "axis", name, TABLES)])
+    return TABLES[name]
 
 
 def _arguments(axis: Axis, choice: Choice) -> str:
-    found = axis.arguments(choice).values()
-    return ", ".join(a.name if a.required else f"{a.name}={a.default}" for a in found)
+    arguments = axis.arguments(choice).values()
+    return ", ".join(a.name if a.required else f"{a.name}={a.default}" for a in arguments)
 
 
 def _off(axis: Axis, name: str) -> str:
@@ -68,7 +76,7 @@ def _off(axis: Axis, name: str) -> str:
 
 
 def _summary(choice: Choice) -> str:
-    return inspect.cleandoc(choice.make.__doc__ or "").split("\n")[0].replace("[", r"\[")
+    return escape(inspect.cleandoc(choice.make.__doc__ or "").split("\n")[0])
 
 
 def _text(table: Table) -> str:

@@ -63,7 +63,7 @@ def _warn_of_another(directory: Path, plan_: Any) -> None:
 def plan(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate plan`: prints the plan; trains nothing."""
     from ablate.runner.estimate import estimate
-    from ablate.runner.plan import study_json
+    from ablate.runner.study_file import study_json
     from ablate.study.tuning import tuning_cells
 
     plan_ = _plan(options, stop)
@@ -138,19 +138,17 @@ def check(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate check`: 0 if every program and the installed JAX pass, else 1."""
     plan_ = _plan(options, stop)
     from ablate.runner.backend import error_of_products
-    from ablate.runner.check import check_plan
+    from ablate.runner.check import check_plan, columns
 
-    found, error = check_plan(plan_, stop.check), error_of_products()
-    table = _table(
-        "arm", "first loss", "mean loss", "cross-entropy", "log C", "accuracy on 64", "gradients", "compiles", "verdict"
-    )
-    for item in found:
+    checks, error = check_plan(plan_, stop.check), error_of_products()
+    table = _table(*columns(checks[0]))
+    for item in checks:
         table.add_row(*item.cells())
     _console().print(table)
     versions = " ".join(f"{name} {metadata.version(name)}" for name in ("jax", "jaxlib"))
     right = "right" if error == 0 else f"WRONG, by a factor of up to {1 + error:.3g}: install another release of jaxlib"
     print(f"{versions} on {plan_.devices[0].platform}: sums of vmapped products come out {right}")
-    return int(error != 0 or not all(item.passes for item in found))
+    return int(error != 0 or not all(item.passes for item in checks))
 
 
 def probe(options: argparse.Namespace, stop: Stop) -> int:

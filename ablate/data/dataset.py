@@ -1,75 +1,233 @@
-"""A data set is host arrays: unsigned 8-bit images and integer labels, with a test split that never moves."""
+"""A data set is host arrays by name: a pool that a seed splits into training and validation, and a fixed test split.
+
+What an array is called says what it is for: `image` (unsigned bytes, or floats in units of their own) or `vector` is
+what a network sees, `label` a class, `target` a row of numbers to be predicted. Any other array travels along, example
+by example, for whoever wants it: a teacher's logits, a group, a weight.
+"""
 
 import dataclasses
+import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int32, UInt8
+from jaxtyping import Float32
+
+Arrays = Mapping[str, np.ndarray]
+INPUTS = ("image", "vector")
 
 
 class DataError(ValueError):
     """A data set that cannot be used, with one line that says what to do."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Dataset:
-    """Images [n, height, width, channels] from 0 to 255 and labels from 0 to classes - 1.
+class Stats(NamedTuple):
+    """Mean and sd over the pool, for each entry of an array's last axis; bytes count as numbers from 0 to 1."""
 
-    `images` and `labels` are the pool that a seed splits into training and validation; `test_*` are read once,
-    at the end of training.
+    mean: Float32[np.ndarray, " channels"]
+    sd: Float32[np.ndarray, " channels"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DataInfo:
+    """What a task may know of its data when it is traced: shapes and types of one example, statistics, names."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+    dtypes: Mapping[str, np.dtype]
+    stats: Mapping[str, Stats]
+    classes: int | None = None
+    unit: str = ""
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def input(self) -> str:
+        """The array that a network sees."""
+        return next(name for name in INPUTS if name in self.shapes)
+
+    def zeros(self, batch: int) -> dict[str, np.ndarray]:
+        """A batch of nothing, for tracing."""
+        return {name: np.zeros((batch, *shape), self.dtypes[name]) for name, shape in self.shapes.items()}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DataSet:
+    """Named arrays with the examples along the first axis; `test` has the same names, shapes and types as `pool`.
+
+    Args:
+        name: how reports call it.
+        pool: what a seed splits into training and validation. Integers become int32, floats float32; `image` is
+            uint8 [n, height, width, channels] from 0 to 255, or float; `vector` float [n, features]; `label` integer
+            [n] from 0 to classes - 1; `target` float [n, outputs].
+        test: read once, at the end of training.
+        description: one line for the report.
+        classes: how many there are, if there is a `label`; 0 takes the largest label plus 1.
+        unit: of the target, for the report.
+        facts: what else a task may want to know, such as the `centers` of a mixture.
 
     Raises:
         DataError: what is given is something else.
     """
 
     name: str
-    images: UInt8[np.ndarray, "pool height width channels"]
-    labels: Int32[np.ndarray, " pool"]
-    test_images: UInt8[np.ndarray, "test height width channels"]
-    test_labels: Int32[np.ndarray, " test"]
-    classes: int
-    description: str
+    pool: Arrays
+    test: Arrays
+    description: str = ""
+    classes: int = 0
+    unit: str = ""
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Says in one line what a data set of the user's own got wrong."""
-        pool, test = (self.images, self.labels), (self.test_images, self.test_labels)
-        problems = [*_problems("", *pool, self.classes), *_problems("test_", *test, self.classes)]
-        if not problems and self.images.shape[1:] != self.test_images.shape[1:]:
-            problems = [
-                f"images are {self.images.shape[1:]} and test_images {self.test_images.shape[1:]}; make them alike"
-            ]
+        """Brings types into line and says in one line what a data set of the user's own got wrong."""
+        for part in ("pool", "test"):
+            arrays = getattr(self, part)
+            if not isinstance(arrays, Mapping) or not arrays:
+                raise DataError(f"data: {part} must be arrays by name, such as {{'image': ..., 'label': ...}}")
+            object.__setattr__(self, part, {str(name): _converted(arrays[name]) for name in arrays})
+        if "label" in self.pool and not self.classes and self.pool["label"].size:
+            object.__setattr__(self, "classes", int(self.pool["label"].max()) + 1)
+        problems = [*_problems("", self.pool, self.classes), *_problems("test ", self.test, self.classes)]
+        problems = problems or list(_differences(self.pool, self.test))
         if problems:
             raise DataError(f"data: {'; '.join(problems)}")
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width, channels of one image."""
-        height, width, channels = self.images.shape[1:]
-        return height, width, channels
+    @classmethod
+    def from_arrays(cls, test: float | Arrays = 0.25, *, name: str = "arrays", classes: int = 0, **arrays: Any):
+        """A data set of your own numpy arrays.
 
-    def channel_stats(self) -> tuple[Float32[np.ndarray, " channels"], Float32[np.ndarray, " channels"]]:
-        """Mean and sd of each channel over the pool, in units of [0, 1] images."""
-        # From counts of the 256 pixel values: exact, and without a copy of the images as floats.
-        values = np.arange(256) / 255
-        counts = [np.bincount(self.images[..., c].ravel(), minlength=256) for c in range(self.shape[-1])]
-        means = [float(count @ values / count.sum()) for count in counts]
-        sds = [float((count @ (values - mean) ** 2 / count.sum()) ** 0.5) for count, mean in zip(counts, means)]
-        return np.array(means, np.float32), np.array(sds, np.float32)
+        Args:
+            test: the test arrays by name, or the share of the examples to hold out for the test (of each class,
+                where there is a `label`), above 0 and below 1; always the same ones.
+            name: how reports call it.
+            classes: number of classes; 0 takes the largest label plus 1.
+            arrays: `image=` or `vector=`, `label=` or `target=`, and whatever else goes with an example.
+
+        Example:
+            >>> x, y = np.zeros((8, 2)), np.arange(8) % 2
+            >>> DataSet.from_arrays(vector=x, label=y).sizes
+            (6, 2)
+        """
+        pool = {key: np.asarray(value) for key, value in arrays.items()}
+        description = f"{name}: arrays {', '.join(pool)}"
+        if isinstance(test, Mapping):
+            return cls(name, pool, test, description, classes)
+        if not 0 < test < 1:
+            raise DataError(f"data: test={test} must lie between 0 and 1, or be arrays by name")
+        sizes = {len(value) if value.ndim else 0 for value in pool.values()}
+        if len(sizes) != 1:
+            raise DataError("data: every array needs as many examples as the others")
+        held = held_out(pool.get("label", np.zeros(sizes.pop(), np.int32)), test)
+        kept, tested = ({key: value[mask] for key, value in pool.items()} for mask in (~held, held))
+        return cls(name, kept, tested, description, classes)
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Examples of the pool and of the test split."""
+        return len(next(iter(self.pool.values()))), len(next(iter(self.test.values())))
+
+    @functools.cached_property
+    def stacked(self) -> dict[str, np.ndarray]:
+        """Pool and test examples, one behind the other: position `k` of the test split is pool size + k."""
+        return {name: np.concatenate([array, self.test[name]]) for name, array in self.pool.items()}
+
+    @functools.cached_property
+    def info(self) -> DataInfo:
+        """What a task may know of the data."""
+        return DataInfo(
+            shapes={name: array.shape[1:] for name, array in self.pool.items()},
+            dtypes={name: array.dtype for name, array in self.pool.items()},
+            stats={name: _stats(self.pool[name]) for name in (*INPUTS, "target") if name in self.pool},
+            classes=self.classes or None,
+            unit=self.unit,
+            facts=self.facts,
+        )
 
     def fingerprint(self) -> str:
-        """Hash of the content: results on other pixels or labels are other results."""
-        total = hashlib.sha256()
-        for array in (self.images, self.labels, self.test_images, self.test_labels):
-            total.update(str(array.shape).encode())
-            total.update(np.ascontiguousarray(array).data)
+        """Hash of the content: results on other numbers are other results."""
+        total = hashlib.sha256(f"{self.classes}".encode())
+        for arrays in (self.pool, self.test):
+            for name, array in sorted(arrays.items()):
+                total.update(f"{name} {array.dtype} {array.shape}".encode())
+                total.update(np.ascontiguousarray(array).data)
         return total.hexdigest()[:16]
 
 
-def _problems(part: str, images: np.ndarray, labels: np.ndarray, classes: int) -> Iterator[str]:
-    if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
-        yield f"{part}images must be uint8 [n, height, width, channels], got {images.dtype} {images.shape}"
-    if not np.issubdtype(labels.dtype, np.integer) or labels.shape != images.shape[:1]:
-        yield f"{part}labels must be one integer per image, got {labels.dtype} {labels.shape}"
-    elif len(labels) and (labels.min() < 0 or labels.max() >= classes):
-        yield f"{part}labels must lie from 0 to {classes - 1}, got {labels.min()} to {labels.max()}"
+def held_out(labels: np.ndarray, share: float) -> np.ndarray:
+    """A mask of the test examples: a share of each class, drawn by a generator that always starts alike."""
+    rng = np.random.default_rng(0)
+    held = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        held[members[: round(share * len(members))]] = True
+    return held
+
+
+def _converted(array: Any) -> np.ndarray:
+    array = np.asarray(array) if not isinstance(array, np.ndarray) else array
+    if array.dtype == np.uint8:
+        return array
+    if np.issubdtype(array.dtype, np.floating):
+        return array.astype(np.float32, copy=False)
+    return array.astype(np.int32, copy=False) if np.issubdtype(array.dtype, np.integer) else array
+
+
+def _stats(array: np.ndarray) -> Stats:
+    if array.dtype != np.uint8:
+        flat = array.reshape(-1, array.shape[-1]).astype(np.float64)
+        return Stats(flat.mean(0).astype(np.float32), flat.std(0).astype(np.float32))
+    # From counts of the 256 pixel values: exact, and without a copy of the images as floats.
+    values = np.arange(256) / 255
+    counts = [np.bincount(array[..., c].ravel(), minlength=256) for c in range(array.shape[-1])]
+    means = [float(count @ values / count.sum()) for count in counts]
+    sds = [float((count @ (values - mean) ** 2 / count.sum()) ** 0.5) for count, mean in zip(counts, means)]
+    return Stats(np.array(means, np.float32), np.array(sds, np.float32))
+
+
+def _problems(part: str, arrays: Arrays, classes: int) -> Iterator[str]:
+    sizes = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
+    if len(set(sizes.values())) > 1 or 0 in sizes.values():
+        yield f"{part}arrays need one entry per example, got {', '.join(f'{n} {size}' for n, size in sizes.items())}"
+        return
+    for name, array in arrays.items():
+        if array.dtype not in (np.uint8, np.float32, np.int32):
+            yield f"{part}{name} must be bytes, integers or floats, got {array.dtype}"
+        elif array.dtype == np.float32 and not np.isfinite(array).all():
+            yield f"{part}{name} has numbers that are not finite; leave those examples out or fill them in"
+    for name, check in CHECKS.items():
+        if name in arrays:
+            yield from (f"{part}{problem}" for problem in check(arrays[name], classes))
+
+
+def _image(images: np.ndarray, classes: int) -> Iterator[str]:
+    if images.dtype == np.int32 or images.ndim != 4:
+        yield f"image must be uint8 or float [n, height, width, channels], got {images.dtype} {images.shape}"
+
+
+def _vector(vectors: np.ndarray, classes: int) -> Iterator[str]:
+    if vectors.dtype != np.float32 or vectors.ndim != 2:
+        yield f"vector must be float [n, features], got {vectors.dtype} {vectors.shape}"
+
+
+def _label(labels: np.ndarray, classes: int) -> Iterator[str]:
+    if labels.dtype != np.int32 or labels.ndim != 1:
+        yield f"label must be one integer per example, got {labels.dtype} {labels.shape}"
+    elif labels.min() < 0 or labels.max() >= classes:
+        yield f"label must lie from 0 to {classes - 1}, got {labels.min()} to {labels.max()}"
+
+
+def _target(targets: np.ndarray, classes: int) -> Iterator[str]:
+    if targets.dtype != np.float32 or targets.ndim != 2:
+        yield f"target must be float [n, outputs], got {targets.dtype} {targets.shape}"
+
+
+CHECKS = {"image": _image, "vector": _vector, "label": _label, "target": _target}
+
+
+def _differences(pool: Arrays, test: Arrays) -> Iterator[str]:
+    if pool.keys() != test.keys():
+        yield f"pool has {', '.join(sorted(pool))} and test {', '.join(sorted(test))}; give both the same arrays"
+        return
+    for name in pool:
+        if (pool[name].shape[1:], pool[name].dtype) != (test[name].shape[1:], test[name].dtype):
+            mine, theirs = (f"{array.dtype} {array.shape[1:]}" for array in (pool[name], test[name]))
+            yield f"{name} is {mine} in the pool and {theirs} in the test split; make them alike"

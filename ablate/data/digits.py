@@ -1,13 +1,14 @@
 """Handwritten digits that come with scikit-learn: real data without a download."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from ablate.data.dataset import Dataset
+from ablate.data.dataset import DataSet, held_out
+from ablate.tricks.axis import Range
 
 
-def digits(test: float = 0.25) -> Dataset:
+def digits(test: Annotated[float, Range(0, 1, above=True, below=True)] = 0.25) -> DataSet:
     """1,797 real 8x8 grey images of handwritten digits in 10 classes.
 
         pixel = round(v * 255 / 16) for v in 0..16
@@ -18,10 +19,10 @@ def digits(test: float = 0.25) -> Dataset:
         test: share of each class that is held out for the test, above 0 and below 1.
 
     Returns:
-        A `Dataset` of 8x8x1 images.
+        A `DataSet` of 8x8x1 images.
 
     Example:
-        >>> digits().shape, digits().classes
+        >>> digits().info.shapes["image"], digits().classes
         ((8, 8, 1), 10)
 
     References:
@@ -29,25 +30,14 @@ def digits(test: float = 0.25) -> Dataset:
     """
     from sklearn.datasets import load_digits
 
-    found: Any = load_digits()
-    images = np.round(found.images * (255 / 16)).astype(np.uint8)[..., None]
-    labels = found.target.astype(np.int32)
-    held = _stratified(labels, test)
-    return Dataset(
+    bunch: Any = load_digits()
+    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
+    labels = bunch.target.astype(np.int32)
+    held = held_out(labels, test)
+    return DataSet(
         name="digits",
-        images=images[~held],
-        labels=labels[~held],
-        test_images=images[held],
-        test_labels=labels[held],
+        pool={"image": images[~held], "label": labels[~held]},
+        test={"image": images[held], "label": labels[held]},
         classes=10,
         description="1,797 real 8x8 images of handwritten digits (scikit-learn)",
     )
-
-
-def _stratified(labels: np.ndarray, share: float) -> np.ndarray:
-    rng = np.random.default_rng(0)
-    held = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == label))
-        held[members[: round(share * len(members))]] = True
-    return held

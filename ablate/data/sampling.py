@@ -5,12 +5,18 @@ batch is a function of (seed, step) and a resumed run sees what an uninterrupted
 """
 
 import dataclasses
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int32
 
+from ablate.data.dataset import DataSet
+from ablate.tricks.axis import Range
+
+Share = Annotated[float, Range(0, 1)]
 NOISE_KINDS = ("symmetric", "pair")
+PLANTED = ("label", "target")  # arrays whose training examples may be spoilt: they travel with the batch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,13 +27,19 @@ class Sampling:
         validation: share of the pool held out for validation, at least 0 and below 1; its labels stay clean.
         label_noise: share of the training labels replaced by a wrong one, 0 to 1.
         noise_kind: symmetric (any other class alike) or pair (the next class).
-        per_class: training images kept per class; 0 keeps all.
+        per_class: training examples kept per class; 0 keeps all.
+        examples: training examples kept, where `per_class` is 0; 0 keeps all.
+        outliers: share of the training targets that are moved far away, 0 to 1.
+        outlier_size: by how many standard deviations of the target, at least 0.
     """
 
-    validation: float = 0.15
-    label_noise: float = 0.0
+    validation: Annotated[float, Range(0, 1, below=True)] = 0.15
+    label_noise: Share = 0.0
     noise_kind: str = "symmetric"
-    per_class: int = 0
+    per_class: Annotated[int, Range(0)] = 0
+    examples: Annotated[int, Range(0)] = 0
+    outliers: Share = 0.0
+    outlier_size: Annotated[float, Range(0)] = 5.0
 
 
 class Draws(NamedTuple):
@@ -39,30 +51,40 @@ class Draws(NamedTuple):
 
 
 class Split(NamedTuple):
-    """Positions in the pool that a seed trains and validates on, and the labels it trains with."""
+    """Positions in the pool that a seed trains and validates on; `planted` stands in for arrays of the pool.
+
+    Planted arrays go along with `train`, example by example: labels of which some are wrong, targets with outliers.
+    """
 
     train: Int32[np.ndarray, " train"]
-    train_labels: Int32[np.ndarray, " train"]
     validation: Int32[np.ndarray, " validation"]
+    planted: Mapping[str, np.ndarray]
 
 
-def split(labels: Int32[np.ndarray, " pool"], classes: int, sampling: Sampling, draws: Draws) -> Split:
-    """Splits the pool for one seed, thins the classes and plants the label noise.
+def split(dataset: DataSet, sampling: Sampling, draws: Draws) -> Split:
+    """Splits the pool for one seed, thins the classes and plants label noise or outliers.
 
     Args:
-        labels: clean labels of the pool.
-        classes: number of classes.
+        dataset: whose pool is split.
         sampling: what to do.
         draws: the seed's random numbers; `shifts` in 1..classes-1.
 
     Returns:
-        The split; only training labels are noisy.
+        The split; only training examples are spoilt.
     """
-    held = round(sampling.validation * len(labels))
+    held = round(sampling.validation * dataset.sizes[0])
     validation, train = draws.order[:held], draws.order[held:]
-    if sampling.per_class:
+    labels, targets = dataset.pool.get("label"), dataset.pool.get("target")
+    if sampling.per_class and labels is not None:
         train = _thinned(train, labels, sampling.per_class)
-    return Split(train, noisy(labels, classes, sampling, draws)[train], validation)
+    elif sampling.examples:
+        train = train[: sampling.examples]
+    planted = {}
+    if labels is not None:
+        planted["label"] = noisy(labels, dataset.classes, sampling, draws)[train]
+    if targets is not None:
+        planted["target"] = with_outliers(targets, sampling, draws)[train]
+    return Split(train, validation, planted)
 
 
 def noisy(
@@ -76,6 +98,20 @@ def noisy(
     shifts = draws.shifts if sampling.noise_kind == "symmetric" else np.ones_like(draws.shifts)
     wrong = (labels + shifts) % classes
     return np.where(draws.flips < sampling.label_noise, wrong, labels).astype(np.int32)
+
+
+def with_outliers(
+    targets: Float32[np.ndarray, "pool outputs"], sampling: Sampling, draws: Draws
+) -> Float32[np.ndarray, "pool outputs"]:
+    """Targets of which a share is moved up or down: y' = y +- size * sd(y) where the draw is below the share.
+
+    References:
+        Huber. Robust Estimation of a Location Parameter. 1964. https://doi.org/10.1214/aoms/1177703732
+    """
+    share = sampling.outliers
+    # The draws below the share are spread evenly over [0, share): its lower half goes up, its upper half down.
+    sign = np.where(draws.flips < share / 2, 1.0, -1.0) * (draws.flips < share)
+    return (targets + sampling.outlier_size * targets.std(0) * sign[:, None]).astype(np.float32)
 
 
 def _thinned(train: np.ndarray, labels: np.ndarray, per_class: int) -> np.ndarray:

@@ -6,14 +6,17 @@ some thousand images per second, so the decoded arrays are kept in the user's ca
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from ablate.data.dataset import DataError, Dataset
+from ablate.data.dataset import DataError, DataSet
+from ablate.tricks.axis import Range
 
 
-def tfds_dataset(name: str, size: int = 0, split: str = "train", test_split: str = "test") -> Dataset:
+def tfds_dataset(
+    name: str, size: Annotated[int, Range(0)] = 0, split: str = "train", test_split: str = "test"
+) -> DataSet:
     """An image classification set by its TFDS name, prepared as ArrayRecord.
 
     Args:
@@ -23,7 +26,7 @@ def tfds_dataset(name: str, size: int = 0, split: str = "train", test_split: str
         test_split: the split that is read once, at the end.
 
     Returns:
-        A `Dataset`.
+        A `DataSet`.
 
     Raises:
         DataError: not prepared, unknown, not image classification, or images of several sizes with `size` 0.
@@ -36,12 +39,10 @@ def tfds_dataset(name: str, size: int = 0, split: str = "train", test_split: str
     images, labels = _arrays(builder, split, cache, size)
     test_images, test_labels = _arrays(builder, test_split, cache, size)
     classes = builder.info.features["label"].num_classes
-    return Dataset(
+    return DataSet(
         name=name,
-        images=images,
-        labels=labels,
-        test_images=test_images,
-        test_labels=test_labels,
+        pool={"image": images, "label": labels},
+        test={"image": test_images, "label": test_labels},
         classes=classes,
         description=f"{builder.info.full_name} of tensorflow-datasets",
     )

@@ -1,11 +1,12 @@
-"""Networks that take their norm, initializers, activation, dropout and head as arguments.
+"""Networks from images or vectors to features, built from a bundle of layers; a task puts its heads on them.
 
-`MODELS` is the whole catalogue. A model's fields with a default are what a config may set; those without one are
-handed in by whoever builds it: `classes`, and the axes' choices as callables.
+`MODELS` is the whole catalogue. To add one: a flax module whose first field is `layers`, and a line below. Its other
+fields are what a config may set.
 """
 
 import flax.linen as nn
 
+from ablate.models.layers import Layers, Network, NoBranch, layers_of
 from ablate.models.mlp import Mlp
 from ablate.models.resnet import ResNet
 
@@ -14,4 +15,4 @@ MODELS: dict[str, type[nn.Module]] = {
     "resnet": ResNet,
 }
 
-__all__ = ["MODELS", "Mlp", "ResNet"]
+__all__ = ["MODELS", "Layers", "Mlp", "Network", "NoBranch", "ResNet", "layers_of"]

@@ -14,7 +14,7 @@ from ablate.report.sections.caveats import find_caveats
 from ablate.report.sections.costs import ARITHMETIC, STEP_TIME, multiple
 from ablate.report.sections.factorial import Factorial, analyse
 from ablate.report.sections.factors import alias_lines, effect_grid, notes, shapley_grid
-from ablate.report.sections.how_to_read import limits, reading
+from ablate.report.sections.how_to_read import delta_note, limits, reading
 from ablate.report.sections.provenance import program_grid, programs_note, provenance
 from ablate.report.sections.speed import speed_grid
 from ablate.report.sections.tuning import tuning_grid, tuning_notes
@@ -45,6 +45,7 @@ class Document:
     headline: str
     answers: tuple[Answer, ...]
     arms: Grid
+    delta: str
     reading: tuple[str, ...]
     limits: tuple[str, ...]
     caveats: tuple[str, ...]
@@ -67,12 +68,13 @@ def compose(tables: Tables, environment: Mapping[str, Any], progress: Mapping[st
         headline=headline(tables),
         answers=answers(tables),
         arms=arm_grid(tables),
+        delta=delta_note(tables),
         reading=reading(tables),
         limits=limits(tables),
         caveats=find_caveats(tables, environment),
         factorial=factorial_section(found, tables) if found else None,
         speed=speed_section(tables),
-        tuning=tuning_section(study.get("tuning")),
+        tuning=tuning_section(study),
         failures=tuple((f"{plain(c.arm)}, seed {c.seed} ({c.status})", c.error) for c in tables.cells if c.error),
         programs_note=programs_note(study, progress),
         programs=program_grid(study),
@@ -99,11 +101,12 @@ def speed_section(tables: Tables) -> Section | None:
     return Section("speed", "Time to target", (found[0],), (found[1],)) if found else None
 
 
-def tuning_section(tuning: Mapping[str, Any] | None) -> Section | None:
+def tuning_section(study: Mapping[str, Any]) -> Section | None:
     """What tuning found, where there was one."""
+    tuning = study.get("tuning")
     if not tuning:
         return None
-    return Section("tuning", "Tuning", tuning_notes(tuning), (tuning_grid(tuning),))
+    return Section("tuning", "Tuning", tuning_notes(tuning), (tuning_grid(tuning, study["metrics"]),))
 
 
 def arm_grid(tables: Tables) -> Grid:

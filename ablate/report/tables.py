@@ -17,7 +17,6 @@ from ablate.stats.checks import rounding_of
 from ablate.stats.paired import t_interval
 from ablate.stats.verdict import Contrast, compare
 
-METRICS = ("test_accuracy", "test_loss", "val_accuracy", "val_loss", "train_loss")  # What every classifier has.
 FAILED = ("failed", "oom", "timeout", "interrupted")
 
 
@@ -89,7 +88,7 @@ class Summary:
         return found.verdict
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # told apart as objects, so that analyses can be kept with them
 class Tables:
     """Everything the writers need."""
 
@@ -112,9 +111,15 @@ class Tables:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics of a row: those of a classifier, then what else the rows hold."""
-        found = {name for cell in self.cells for name in cell.metrics}
-        return (*METRICS, *sorted(found - set(METRICS)))
+        """The metrics of a row: those of the task on test and validation, its curves, then what else the rows hold."""
+        names = [metric["name"] for metric in self.study["metrics"]]
+        own = (*(f"test_{name}" for name in names), *(f"val_{name}" for name in names), *self.study["curves"])
+        others = {name for cell in self.cells for name in cell.metrics}
+        return (*own, *sorted(others - set(own)))
+
+    def unit_of(self, name: str, spreads: Iterable[float | None] = ()) -> Unit:
+        """The unit of a number or a curve of the rows."""
+        return unit_of(name, self.study["metrics"], spreads)
 
     def cells_of(self, arm: str) -> tuple[Cell, ...]:
         """The cells of one arm, in the order of the study."""
@@ -134,7 +139,7 @@ def tabulate(study: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Tab
     contrasts = contrasts_of(study, values)
     arms = tuple(summarise(arm, study, cells, values, contrasts.get(arm["name"])) for arm in study["arms"])
     better = 1.0 if study["metric"]["higher_is_better"] else -1.0
-    return Tables(study, cells, arms, unit_of(metric, [arm.sd for arm in arms]), metric, better)
+    return Tables(study, cells, arms, unit_of(metric, study["metrics"], [arm.sd for arm in arms]), metric, better)
 
 
 def join_cells(study: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> tuple[Cell, ...]:

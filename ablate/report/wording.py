@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from ablate.results.schema import MetricRecord
+
 TIMES = " × "
 DASH = "–"
 MINUS = "\N{MINUS SIGN}"
@@ -17,9 +19,9 @@ class Unit:
 
     Args:
         metric: its name with spaces, say "test accuracy".
-        scale: shown value per stored value: 100 for accuracies, which are stored as fractions.
-        suffix: behind a level ("%" or "nats").
-        difference: behind a difference ("points" or "nats").
+        scale: shown value per stored value: 100 for a share that is shown in percent.
+        suffix: behind a level, such as "%".
+        difference: behind a difference, such as "points".
         digits: decimals of a shown value.
     """
 
@@ -28,6 +30,11 @@ class Unit:
     suffix: str
     difference: str
     digits: int = 2
+
+    @property
+    def percent(self) -> bool:
+        """Whether levels run from 0 to 100 %."""
+        return self.suffix == "%"
 
     @property
     def title(self) -> str:
@@ -61,19 +68,42 @@ class Unit:
         return number(None if value is None else abs(value), self.digits, self.scale)
 
 
-def unit_of(metric: str, spreads: Iterable[float | None] = ()) -> Unit:
-    """The unit of a metric; its digits show the middle spread (as stored) with two significant figures.
+SPLITS = ("test_", "val_", "train_")
 
-    >>> unit_of("test_accuracy", [0.004]).delta(0.0191)
+
+def record_of(name: str, metrics: Sequence[MetricRecord]) -> MetricRecord | None:
+    """The record of the metric that a row's number or curve is about; None for a number of another kind.
+
+    >>> accuracy = MetricRecord(name="accuracy", higher_is_better=True, scale=100.0, unit="%", difference="points")
+    >>> record_of("val_accuracy", [accuracy])["unit"], record_of("critic_loss", [accuracy])
+    ('%', None)
+    """
+    bare = next((name.removeprefix(split) for split in SPLITS if name.startswith(split)), name)
+    return next((metric for metric in metrics if metric["name"] == bare), None)
+
+
+def unit_of(name: str, metrics: Sequence[MetricRecord], spreads: Iterable[float | None] = ()) -> Unit:
+    """The unit of a number of a row; its digits show the middle spread (as stored) with two significant figures.
+
+    >>> accuracy = MetricRecord(name="accuracy", higher_is_better=True, scale=100.0, unit="%", difference="points")
+    >>> unit_of("test_accuracy", [accuracy], [0.004]).delta(0.0191)
     '+1.91'
     """
-    accuracy = metric.endswith("accuracy")
-    scale = 100.0 if accuracy else 1.0
+    record = record_of(name, metrics)
+    scale, suffix, difference = (record["scale"], record["unit"], record["difference"]) if record else (1.0, "", "")
     known = sorted(s * scale for s in spreads if s is not None and math.isfinite(s) and s > 0)
-    middle = known[len(known) // 2] if known else (0.5 if accuracy else 0.05)
-    digits = min(4, max(1, 1 - math.floor(math.log10(middle))))
-    suffix, difference = ("%", "points") if accuracy else ("nats", "nats") if metric.endswith("loss") else ("", "")
-    return Unit(metric.replace("_", " "), scale, suffix, difference, digits)
+    middle = known[len(known) // 2] if known else 0.05 if scale == 1.0 else 0.005 * scale
+    digits = min(4, max(0 if middle >= 100 else 1, 1 - math.floor(math.log10(middle))))
+    return Unit(name.replace("_", " "), scale, suffix, difference, digits)
+
+
+def training_title(curve: str) -> str:
+    """The name of a curve of training steps, for a heading.
+
+    >>> training_title("train_loss"), training_title("critic_loss")
+    ('Training loss', 'Critic loss')
+    """
+    return re.sub(r"^train_", "training_", curve).replace("_", " ").capitalize()
 
 
 def number(value: float | None, digits: int = 2, scale: float = 1.0, *, signed: bool = False) -> str:

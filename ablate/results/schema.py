@@ -37,6 +37,8 @@ class RowRecord(TypedDict):
     error: CellError | None
     diverged_step: NotRequired[int | None]
     stopped_step: NotRequired[int | None]
+    best_step: NotRequired[int | None]
+    members: NotRequired[list[dict[str, Number]]]
 
 
 class WaveRecord(TypedDict):
@@ -54,7 +56,7 @@ class ArmRecord(TypedDict):
     recipe: dict[str, dict[str, Any]]
     flops: NotRequired[Number]
     step_seconds: NotRequired[Number]
-    learning_rate: NotRequired["RateRecord"]
+    rates: NotRequired[dict[str, "RateRecord"]]
 
 
 class RateRecord(TypedDict):
@@ -87,6 +89,16 @@ class ProgramRecord(TypedDict):
 
 
 class MetricRecord(TypedDict):
+    """How a metric of the task is read: `test_name` and `val_name` of the rows."""
+
+    name: str
+    higher_is_better: bool
+    scale: float
+    unit: str
+    difference: str
+
+
+class DecidingRecord(TypedDict):
     """What the verdicts are about."""
 
     name: str
@@ -123,7 +135,11 @@ class Study(TypedDict):
     arms: list[ArmRecord]
     seeds: list[int]
     paired: bool
-    metric: MetricRecord
+    task: str
+    metrics: list[MetricRecord]
+    watch: str
+    curves: list[str]
+    metric: DecidingRecord
     alpha: float
     data: DataRecord
     train: TrainRecord
@@ -176,8 +192,12 @@ def inconsistency(study: Mapping[str, Any]) -> str | None:
         return f"a cell of {strangers[0]!r}, which is no arm"
     if not 0 < study["alpha"] < 1 or not (study["metric"]["margin"] or 1.0) > 0:
         return "alpha or the margin out of range"
-    uneven = (len(rate["step"]) != len(rate["rate"]) for arm in study["arms"] if (rate := arm.get("learning_rate")))
-    return "learning rates and steps of unequal number" if any(uneven) else None
+    rates = (rate for arm in study["arms"] for rate in arm.get("rates", {}).values())
+    if any(len(rate["step"]) != len(rate["rate"]) for rate in rates):
+        return "learning rates and steps of unequal number"
+    names = {metric["name"] for metric in study["metrics"]}
+    lost = {study["watch"], study["metric"]["name"].removeprefix("test_")} - names
+    return f"the metric {min(lost)!r} is none of its task" if lost else None
 
 
 def misfit(value: Any, kind: Any, where: str = "") -> str | None:

@@ -1,24 +1,27 @@
-"""Sanity checks: does every arm start at log C, learn 64 examples by heart, stay finite, and compile once?
+"""Sanity checks: does every arm start where an untrained one should, learn a few examples, stay finite, compile once?
 
-The loss of an arm is the choice on its `loss` axis, which need not be a cross-entropy: it has to be finite and to fall.
-The cross-entropy before the first step has to lie near log C, whatever the loss.
+What an arm trains on is the first curve of its task, such as its own loss: it has to be finite and to fall. What an
+untrained network scores and what memorising looks like is the task's to say (`Task.sanity`); a task may leave it open.
 
-The checks train on the first 64 images of the pool with clean labels, one lane per arm, with the loop that studies use.
+The checks train on the first 64 examples of the pool, unspoilt, one lane per arm, with the loop that studies use.
 """
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import jax
 import numpy as np
+from rich.markup import escape
 
-from ablate.data import Dataset, Split
+from ablate.data import DataSet, Split
 from ablate.runner.interrupts import Between, Interrupted, go_on
-from ablate.runner.plan import Plan, ProgramPlan, lane_job
+from ablate.runner.plan import Plan, ProgramPlan
 from ablate.study.problems import ConfigError
 from ablate.study.programs import Lane
-from ablate.train.lanes import Lanes, first_losses
-from ablate.train.loop import Job, Loop, Result
+from ablate.tasks.task import Sanity
+from ablate.train.lanes import Lanes, first_values
+from ablate.train.loop import Loop, LoopState, Result
 from ablate.train.strategy import waves
 
 EXAMPLES = 64
@@ -27,15 +30,16 @@ STEPS = 300
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """What the checks say about one arm; losses are the arm's own, on training batches, the mean that of all steps."""
+    """What the checks say about one arm; `first` is its own curve at the first batch, `mean` that of all steps."""
 
     arm: str
     baseline: bool
-    first_loss: float | None
-    mean_loss: float | None
-    first_cross_entropy: float | None
-    log_classes: float
-    accuracy: float | None
+    curve: str
+    first: float | None
+    mean: float | None
+    untrained: float | None  # the watched metric before the first step
+    reached: float | None  # the metric that memorising is told by
+    sanity: Sanity | None
     finite: bool
     compiles: int
 
@@ -43,22 +47,22 @@ class Check:
     def problems(self) -> list[str]:
         """What is wrong, in words; empty where all is well.
 
-        Only the baseline has to learn by heart: many tricks are there to prevent just that.
+        Only the baseline has to memorise: many tricks are there to prevent just that.
         """
-        found = []
+        problems = []
         if not self.finite:
-            found.append("loss or parameters became non-finite")
-        if self.first_loss is None:
-            found.append("its first loss is not finite")
-        elif self.mean_loss is not None and not self.mean_loss < self.first_loss:
-            found.append(f"its loss does not fall in {STEPS} steps")
-        if self.first_cross_entropy is not None and self.first_cross_entropy > 2 * self.log_classes:
-            found.append("first cross-entropy far above log C")
-        if self.baseline and self.accuracy is not None and self.accuracy < 0.95:
-            found.append(f"does not learn {EXAMPLES} examples by heart in {STEPS} steps")
+            problems.append("its curves or variables became non-finite")
+        if self.first is None:
+            problems.append(f"its first {self.curve} is not finite")
+        elif self.sanity and self.mean is not None and not self.mean < self.first:
+            problems.append(f"its {self.curve} does not fall in {STEPS} steps")
+        if self.sanity and self.untrained is not None and self.untrained > 2 * self.sanity.first:
+            problems.append(f"untrained, it is far above {self.sanity.words}")
+        if self.sanity and self.baseline and self.reached is not None and self.reached < self.sanity.at_least:
+            problems.append(f"does not memorise {EXAMPLES} examples in {STEPS} steps")
         if self.compiles != 1:
-            found.append(f"the step was compiled {self.compiles} times")
-        return found
+            problems.append(f"the step was compiled {self.compiles} times")
+        return problems
 
     @property
     def passes(self) -> bool:
@@ -67,27 +71,33 @@ class Check:
 
     def cells(self) -> list[str]:
         """The cells of its table row."""
+        expected = self.sanity.first if self.sanity else None
+        numbers = (self.first, self.mean, self.untrained, expected, self.reached)
         return [
-            self.arm.replace("[", r"\["),
-            *("–" if x is None else f"{x:.3f}" for x in (self.first_loss, self.mean_loss, self.first_cross_entropy)),
-            f"{self.log_classes:.3f}",
-            "–" if self.accuracy is None else f"{100 * self.accuracy:.0f} %",
+            escape(self.arm),
+            *("–" if number is None else f"{number:.3f}" for number in numbers),
             "finite" if self.finite else "non-finite",
             str(self.compiles),
             "; ".join(self.problems) or "passes",
         ]
 
 
+def columns(check: Check) -> tuple[str, ...]:
+    """Titles of the table that `Check.cells` fills."""
+    words, metric = (check.sanity.words, check.sanity.metric) if check.sanity else ("expected", "reached")
+    first = f"first {check.curve}", f"mean {check.curve}"
+    return ("arm", *first, "untrained", words, f"{metric} on {EXAMPLES}", "gradients", "compiles", "verdict")
+
+
 def check_plan(plan: Plan, between: Between = go_on) -> list[Check]:
     """Checks one cell of every arm, in the order of the arms; what `between` raises while they train ends it."""
-    dataset = _few(plan.dataset)
-    found = {check.arm: check for item in plan.programs for check in _checked(plan, item, dataset, between)}
-    return [found[arm.name] for arm in plan.arms]
+    checks = {check.arm: check for item in plan.programs for check in _checked(item, between)}
+    return [checks[arm.name] for arm in plan.arms]
 
 
-def _checked(plan: Plan, item: ProgramPlan, dataset: Dataset, between: Between) -> list[Check]:
+def _checked(item: ProgramPlan, between: Between) -> list[Check]:
     try:
-        return _check_program(plan, item, dataset, between)
+        return _check_program(item, between)
     except Interrupted:
         raise
     except (Exception, SystemExit) as error:  # what is checked is a user's code
@@ -95,56 +105,69 @@ def _checked(plan: Plan, item: ProgramPlan, dataset: Dataset, between: Between) 
         raise ConfigError([f"program of {', '.join(item.program.arms)}: {type(error).__name__}: {line}"]) from error
 
 
-def _few(dataset: Dataset) -> Dataset:
-    images, labels = np.asarray(dataset.images[:EXAMPLES]), dataset.labels[:EXAMPLES]
-    return dataclasses.replace(dataset, images=images, labels=labels, test_images=images, test_labels=labels)
+def _few(dataset: DataSet) -> DataSet:
+    few = {name: np.asarray(array[:EXAMPLES]) for name, array in dataset.pool.items()}
+    return dataclasses.replace(dataset, pool=few, test=few)
 
 
-def _check_program(plan: Plan, item: ProgramPlan, dataset: Dataset, between: Between) -> list[Check]:
-    firsts = list({lane.cell.arm.name: lane for lane in reversed(item.program.lanes)}.values())
-    lanes, checks = None, []
-    for wave in waves(len(firsts), len(plan.devices), item.strategy, plan.spec.train.lanes):
-        if lanes is None:
-            images = np.concatenate([dataset.images, dataset.test_images])
-            lanes = Lanes(item.task, item.strategy, plan.devices, images)
-        members = [firsts[k] for k in wave.members]
-        losses, results = _results(plan, members, wave.width, lanes, dataset, between)
+def _check_program(item: ProgramPlan, between: Between) -> list[Check]:
+    lanes, dataset, checks = list(item.firsts.values()), _few(item.dataset), []
+    spread = waves(len(lanes), len(item.devices), item.strategy, item.training.lanes)
+    executables = Lanes(item.task, item.strategy, item.devices, dataset.stacked, 2)
+    for wave in spread:
+        members = [lanes[k] for k in wave.members]
+        values, results = _results(item, members, wave.width, executables, dataset, between)
         checks += [
-            _check(lane, loss, result, dataset.classes, lanes.step_compiles)
-            for lane, loss, result in zip(members, losses, results, strict=True)
+            _check(item, lane, value, result, executables.step_compiles)
+            for lane, value, result in zip(members, values, results, strict=True)
         ]
     return checks
 
 
 def _results(
-    plan: Plan, members: list[Lane], width: int, lanes: Lanes, dataset: Dataset, between: Between
-) -> tuple[list[float], list[Result]]:
-    """The first loss of every lane, and what became of it."""
-    every = np.arange(len(dataset.labels), dtype=np.int32)
-    split = Split(every, dataset.labels, every)
-    jobs = [dataclasses.replace(lane_job(lane, plan.dataset, plan.sampling), split=split) for lane in members]
-    batch = min(plan.spec.train.batch_size, len(every))
-    job = Job(tuple(jobs), width, dataset, STEPS, batch, STEPS, len(every))
-    loop = Loop(lanes, job)
+    item: ProgramPlan, members: list[Lane], width: int, executables: Lanes, dataset: DataSet, between: Between
+) -> tuple[list[dict[str, float]], list[Result]]:
+    """The first curves of every lane, and what became of it."""
+    every = np.arange(dataset.sizes[0], dtype=np.int32)
+    planted = {name: dataset.pool[name] for name in next(iter(item.inputs.values())).split.planted}
+    split = Split(every, every, planted)
+    inputs = tuple(dataclasses.replace(item.inputs[lane.cell.name], split=split) for lane in members)
+    batch = min(item.training.batch_size, len(every))
+    wave = item.wave(
+        members, width, inputs=inputs, dataset=dataset, steps=STEPS, batch_size=batch, eval_every=STEPS,
+        eval_batch_size=len(every),
+    )  # fmt: skip
+    loop = Loop(executables, wave)
     begin = loop.start(between)
-    hps = [jax.tree.map(np.float32, job.hp) for job in jobs]
-    first = np.asarray(dataset.images[:batch]), dataset.labels[:batch].astype(np.int32)
-    losses = first_losses(lanes.task, begin.state, [job.seed for job in jobs], hps, *first)
-    moment = begin
-    for moment in loop.moments(begin):  # noqa: B007  # the last one is wanted
+    hps = [jax.tree.map(np.float32, cell.hp) for cell in inputs]
+    batches = [loop.first(cell) for cell in inputs]
+    values = first_values(item.task, begin.state, [cell.seed for cell in inputs], hps, batches, STEPS)
+    return values, loop.results(_end(loop, begin, between))
+
+
+def _end(loop: Loop, begin: LoopState, between: Between) -> LoopState:
+    end = begin
+    for end in loop.run(begin):  # noqa: B007  # the last one is wanted
         between()
-    return losses, loop.results(moment)
+    return end
 
 
-def _check(lane: Lane, loss: float, result: Result, classes: int, compiles: int) -> Check:
+def _check(item: ProgramPlan, lane: Lane, value: dict[str, float], result: Result, compiles: int) -> Check:
+    task, curve = item.task, item.task.curves[0]
+    sanity: Sanity | None = getattr(task, "sanity", None)
     return Check(
         arm=lane.cell.arm.name,
         baseline=not lane.cell.arm.changes,
-        first_loss=loss if math.isfinite(loss) else None,
-        mean_loss=result.curves["train_loss"][-1],
-        first_cross_entropy=result.curves["val_loss"][0],
-        log_classes=math.log(classes),
-        accuracy=result.metrics["test_accuracy"],
+        curve=curve.replace("_", " "),
+        first=value[curve] if math.isfinite(value[curve]) else None,
+        mean=_last(result.curves[curve]),
+        untrained=result.curves[f"val_{task.watch}"][0],
+        reached=result.metrics[f"test_{sanity.metric}"] if sanity else None,
+        sanity=sanity,
         finite=result.diverged_step is None,
         compiles=compiles,
     )
+
+
+def _last(curve: Sequence[float | None]) -> float | None:
+    return curve[-1]

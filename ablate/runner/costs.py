@@ -8,14 +8,10 @@ import statistics
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ablate.runner.interrupts import Between, Interrupted, go_on
-from ablate.runner.plan import Plan, ProgramPlan, compiled, evaluations_of, image_stats, lane_job, made_of
-from ablate.study.programs import Lane, programs_of
+from ablate.runner.plan import Plan, ProgramPlan
 from ablate.train.lanes import Lanes, operations
-from ablate.train.loop import Job, Loop
-from ablate.train.step import Classification
+from ablate.train.loop import Loop
 
 ROUNDS, STEPS = 5, 40
 
@@ -23,17 +19,21 @@ ROUNDS, STEPS = 5, 40
 def operations_per_step(plan: Plan, between: Between = go_on) -> dict[str, float | None]:
     """Floating-point operations of one training step of every arm, counted before compiling."""
     counts: dict[str, float | None] = {}
-    for name, (lane, task) in _alone(plan).items():
+    for name, alone in _alone(plan).items():
         between()
-        counts[name] = _or_none(_operations, plan, lane, task)
+        counts[name] = _or_none(operations_of, alone)
     return counts
+
+
+def operations_of(item: ProgramPlan) -> float:
+    """Floating-point operations of one training step of a program's first cell."""
+    (cell, *_) = item.inputs.values()
+    return operations(item.task, cell.init_choices, cell.init_hp, cell.hp, item.training.batch_size)
 
 
 def seconds_per_step(plan: Plan, between: Between = go_on) -> dict[str, float | None]:
     """Median seconds of one training step of every arm, measured in rounds that take the arms in turn."""
-    owner = {name: item for item in plan.programs for name in item.program.arms}
-    images = np.concatenate([plan.dataset.images, plan.dataset.test_images])
-    runs = {name: _Run(plan, lane, task, owner[name], images) for name, (lane, task) in _alone(plan).items()}
+    runs = {name: _Run(alone) for name, alone in _alone(plan).items()}
     seconds: dict[str, list[float | None]] = {name: [] for name in runs}
     for _ in range(ROUNDS + 1):
         for name, run in runs.items():
@@ -53,35 +53,21 @@ def _or_none(function: Callable[..., float], *arguments: Any) -> float | None:
         return None
 
 
-def _alone(plan: Plan) -> dict[str, tuple[Lane, Classification]]:
+def _alone(plan: Plan) -> dict[str, ProgramPlan]:
     """The first cell of every arm in a program of its own."""
-    stats, found = image_stats(plan.dataset), {}
-    for cell in plan.cells:
-        if cell.arm.name not in found:
-            (program,) = programs_of((cell,))
-            task = Classification(compiled(program.slots), plan.dataset.classes, stats, evaluations_of(plan.spec))
-            found[cell.arm.name] = program.lanes[0], task
-    return found
-
-
-def _operations(plan: Plan, lane: Lane, task: Classification) -> float:
-    return operations(task, made_of(lane), lane.init_hp, lane.hp, plan.spec.train.batch_size, plan.dataset.shape)
+    return {name: plan.alone(lane.cell) for name, (_, lane) in plan.first_lanes().items()}
 
 
 class _Run:
     """One arm's own program, compiled once and run as often as asked."""
 
-    def __init__(self, plan: Plan, lane: Lane, task: Classification, item: ProgramPlan, images: np.ndarray):
-        self._lanes = Lanes(task, item.strategy, plan.devices[:1], images)
-        train = plan.spec.train
-        self._job = Job(
-            (lane_job(lane, plan.dataset, plan.sampling),), 1, plan.dataset, STEPS, train.batch_size, STEPS,
-            plan.eval_batch_size,
-        )  # fmt: skip
+    def __init__(self, item: ProgramPlan):
+        self._lanes = Lanes(item.task, item.strategy, item.devices, item.dataset.stacked, 2)
+        self._wave = item.wave(item.program.lanes, 1, steps=STEPS, eval_every=STEPS)
 
     def seconds(self, between: Between) -> float:
-        loop = Loop(self._lanes, self._job)
-        for _ in loop.moments(loop.start(between)):
+        loop = Loop(self._lanes, self._wave)
+        for _ in loop.run(loop.start(between)):
             between()
         return loop.pace.seconds / loop.pace.steps
 

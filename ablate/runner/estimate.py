@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from ablate.runner.costs import operations_of
 from ablate.runner.interrupts import Between, go_on
-from ablate.runner.plan import Plan, ProgramPlan, lane_job, made_of
-from ablate.train.lanes import operations
+from ablate.runner.plan import Plan, ProgramPlan
 
 # Share of the matrix-product rate that training reaches, by strategy: measured on CPU, where kernel gradients of
 # convolutions are slow. Other platforms are estimated from below.
@@ -22,26 +22,23 @@ def estimate(plan: Plan, between: Between = go_on) -> dict[str, Any]:
     programs = {}
     for item in plan.programs:
         between()
-        programs[item.program.id] = _seconds(plan, item, rate)
+        programs[item.program.id] = _seconds(item, rate)
     return {
         "seconds": round(sum(programs.values()), 1),
-        "bytes": max(_bytes(plan, item) for item in plan.programs),
+        "bytes": max(_bytes(item) for item in plan.programs),
         "programs": {name: round(seconds, 1) for name, seconds in programs.items()},
     }
 
 
-def _seconds(plan: Plan, item: ProgramPlan, rate: float) -> float:
-    lane = lane_job(item.program.lanes[0], plan.dataset, plan.sampling)
-    made = made_of(item.program.lanes[0])
-    flops = operations(item.task, made, lane.init_hp, lane.hp, plan.spec.train.batch_size, plan.dataset.shape)
-    work = flops * plan.spec.train.steps * item.width * len(item.waves)
+def _seconds(item: ProgramPlan, rate: float) -> float:
+    work = operations_of(item) * item.training.steps * item.width * len(item.waves)
     return COMPILE_SECONDS[item.strategy.name] + work / (rate * EFFICIENCY[item.strategy.name])
 
 
-def _bytes(plan: Plan, item: ProgramPlan) -> int:
-    """State twice (before and after a step), images on every device, and activations as large as the state."""
-    images = plan.dataset.images.nbytes + plan.dataset.test_images.nbytes
-    return 3 * item.state_bytes * item.width + images * len(plan.devices)
+def _bytes(item: ProgramPlan) -> int:
+    """State twice (before and after a step), data on every device, and activations as large as the state."""
+    arrays = sum(array.nbytes for part in (item.dataset.pool, item.dataset.test) for array in part.values())
+    return 3 * item.state_bytes * item.width + arrays * len(item.devices)
 
 
 def _matrix_rate(size: int = 512, repeats: int = 8) -> float:
@@ -50,6 +47,6 @@ def _matrix_rate(size: int = 512, repeats: int = 8) -> float:
     (a @ a).block_until_ready()
     started = time.perf_counter()
     for _ in range(repeats):
-        found = a @ a
-    found.block_until_ready()
+        product = a @ a
+    product.block_until_ready()
     return 2 * size**3 * repeats / (time.perf_counter() - started)

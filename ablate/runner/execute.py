@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ml_collections import ConfigDict
 
 from ablate.report.rows import Rows
@@ -17,9 +16,10 @@ from ablate.results.store import FINAL, Store, locked
 from ablate.runner.costs import with_costs
 from ablate.runner.environment import differences, environment
 from ablate.runner.interrupts import Interrupted, Stop, listening
-from ablate.runner.plan import Plan, ProgramPlan, make_plan, replan, study_json
+from ablate.runner.plan import Plan, ProgramPlan, make_plan, replan
 from ablate.runner.rates import with_rates
 from ablate.runner.session import Display, Log, Session, Silent
+from ablate.runner.study_file import study_json
 from ablate.runner.waves import WaveRun, failed_row, waves_of
 from ablate.study.programs import Lane
 from ablate.study.resolving import resolve
@@ -166,26 +166,25 @@ def _train_all(plan: Plan, session: Session) -> None:
     rows = session.store.read(names, set_aside=True)
     kept = {name for name, row in rows.items() if row["status"] in FINAL or not session.retry_failed}
     session.display.begin(plan, len(kept))
-    images = np.concatenate([plan.dataset.images, plan.dataset.test_images])
     for item in plan.programs:
         session.stop.check()
         missing = [lane for lane in item.program.lanes if lane.cell.name not in kept]
         if missing:
             session.display.program(item, len(missing))
-            _train_program(plan, item, missing, images, session)
+            _train_program(item, missing, session)
     if all(row["status"] in FINAL for row in session.store.read(names).values()):
         clear(session.store.directory / "checkpoints")
 
 
-def _train_program(plan: Plan, item: ProgramPlan, missing: list[Lane], images: np.ndarray, session: Session) -> None:
+def _train_program(item: ProgramPlan, missing: list[Lane], session: Session) -> None:
     """All waves of a program; if it raises, its cells are marked and the next program goes on."""
     left = {lane.cell.name: lane for lane in missing}
     try:
         # Waves of one width share the compiled program.
-        lanes = functools.cache(lambda width: Lanes(item.task, item.strategy, plan.devices, images))
-        for members, width in waves_of(plan, item, missing, session.store.directory):
+        lanes = functools.cache(lambda width: lanes_of(item))
+        for members, width in waves_of(item, missing, session.store.directory):
             session.stop.check()
-            wave = WaveRun(plan, item, members, width, lanes(width))
+            wave = WaveRun(item, members, width, lanes(width))
             for row in wave.rows(session):
                 if left.pop(row["cell"], None) is not None:
                     session.store.write(row)
@@ -194,4 +193,9 @@ def _train_program(plan: Plan, item: ProgramPlan, missing: list[Lane], images: n
         raise
     except (Exception, SystemExit) as error:  # a program may fail in any way; the study goes on without it
         for lane in left.values():
-            session.store.write(failed_row(plan, item, lane.cell, error))
+            session.store.write(failed_row(item, lane.cell, error))
+
+
+def lanes_of(item: ProgramPlan) -> Lanes:
+    """The executables of a program; none is compiled yet."""
+    return Lanes(item.task, item.strategy, item.devices, item.dataset.stacked, item.evaluations)

@@ -1,44 +1,49 @@
-"""The plan of a study: everything that is known before anything is trained."""
+"""The plan of a study: everything that is known before anything is trained.
+
+    Spec ──arms──cells──programs──> per program: task, data, strategy, inputs of every cell, parameters, bytes
+
+A plan is complete when it is made: who needs a piece of it takes the piece.
+"""
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import jax
 import numpy as np
 
-from ablate.data import NOISE_KINDS, DataError, Dataset, Sampling, Split, tfds_dataset
+from ablate.data import DataError, DataSet, Sampling, Split, tfds_dataset
 from ablate.runner.backend import wrong_numbers
 from ablate.runner.interrupts import Between, go_on
-from ablate.study.cells import Cell, cells_of, jsonable
-from ablate.study.design import Arm, arms_of, at_off
+from ablate.study.cells import Cell, cells_of
+from ablate.study.choices import Chosen
+from ablate.study.design import Arm, arms_of
 from ablate.study.problems import ConfigError, unknown
 from ablate.study.programs import Lane, Program, Slot, programs_of
-from ablate.study.resolving import Spec
+from ablate.study.resolving import Spec, Training, sampling_of, training_of
 from ablate.study.tuning import tuning_arms
-from ablate.train.keys import split_of
-from ablate.train.lanes import Device, advance_one, close_one, evaluate_one
-from ablate.train.loop import LaneJob, no_metrics
-from ablate.train.parts import Compiled
-from ablate.train.seams import SeamError
-from ablate.train.step import Classification, State
+from ablate.tasks.seams import SeamError
+from ablate.tasks.task import ProgramChoices, Task
+from ablate.train.batches import DataKey, split_of
+from ablate.train.lanes import Device, advance_one, finish_one, measure_one, predict_one, step_arguments
+from ablate.train.loop import CellInputs, WaveInputs
 from ablate.train.strategy import STRATEGIES, Strategy, Wave, choose, waves
-from ablate.tricks.scale import ImageStats
-
-SEED_VARIES = ("initial weights", "batch order", "augmentation", "dropout", "the train/validation split", "label noise")
 
 
 @dataclasses.dataclass(frozen=True)
 class ProgramPlan:
-    """A program with the way it will run."""
+    """A program with the way it will run; `inputs` are what each of its lanes trains with."""
 
     program: Program
-    task: Classification
+    task: Task
+    training: Training
+    dataset: DataSet
+    inputs: Mapping[str, CellInputs]
     strategy: Strategy
     why: str
     waves: tuple[Wave, ...]
+    devices: tuple[Device, ...]
     parameters: int
     state_bytes: int
 
@@ -46,6 +51,33 @@ class ProgramPlan:
     def width(self) -> int:
         """Lanes of every wave, padding included."""
         return self.waves[0].width
+
+    @property
+    def firsts(self) -> dict[str, Lane]:
+        """The first lane of every arm."""
+        return {lane.cell.arm.name: lane for lane in reversed(self.program.lanes)}
+
+    @property
+    def eval_batch_size(self) -> int:
+        """One batch for the validation split where it fits, so that little is padded."""
+        validation = max(len(cell.split.validation) for cell in self.inputs.values())
+        size = min(self.training.eval_batch_size, validation or self.dataset.sizes[1])
+        across = len(self.devices) if self.strategy.sharded else 1
+        return -(-size // across) * across
+
+    @property
+    def evaluations(self) -> int:
+        """How often a run is evaluated: before the first step, every `eval_every` steps, after the last."""
+        return len(range(0, self.training.steps, self.training.eval_every)) + 1
+
+    def wave(self, lanes: Sequence[Lane], width: int, **changes: Any) -> WaveInputs:
+        """Some of its cells as a wave; `changes` stand in for fields of `WaveInputs`."""
+        train = self.training
+        inputs = tuple(self.inputs[lane.cell.name] for lane in lanes)
+        wave = WaveInputs(
+            inputs, width, self.dataset, train.steps, train.batch_size, train.eval_every, self.eval_batch_size
+        )
+        return dataclasses.replace(wave, **changes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,17 +92,34 @@ class Plan:
     arms: tuple[Arm, ...]
     cells: tuple[Cell, ...]
     programs: tuple[ProgramPlan, ...]
-    dataset: Dataset
-    sampling: Sampling
+    datasets: Mapping[str, DataSet]
     devices: tuple[Device, ...]
 
     @property
-    def eval_batch_size(self) -> int:
-        """One batch for the validation split where it fits, so that little is padded."""
-        _, validation = split_sizes(self.dataset, self.sampling)
-        size = min(self.spec.train.eval_batch_size, validation or len(self.dataset.test_labels))
-        across = len(self.devices) if any(p.strategy.sharded for p in self.programs) else 1
-        return -(-size // across) * across
+    def dataset(self) -> DataSet:
+        """The baseline's data."""
+        return self.datasets[data_id(self.arms[0].recipe["data"])]
+
+    @property
+    def task(self) -> Task:
+        """The baseline's task."""
+        return self.programs[0].task
+
+    def first_lanes(self) -> dict[str, tuple[ProgramPlan, Lane]]:
+        """One cell of every arm with its program, in the order of the arms."""
+        firsts = {arm: (item, lane) for item in self.programs for arm, lane in item.firsts.items()}
+        return {arm.name: firsts[arm.name] for arm in self.arms}
+
+    def alone(self, cell: Cell) -> ProgramPlan:
+        """A program for one cell, without the choices that other arms bring into a shared one."""
+        (program,) = programs_of((cell,))
+        owner = next(item for item in self.programs if cell.arm.name in item.program.arms)
+        task = task_of(self.spec, program, owner.dataset)
+        lane = program.lanes[0]
+        inputs = {cell.name: cell_inputs(lane, owner.dataset, owner.inputs[cell.name].split)}
+        return dataclasses.replace(
+            owner, program=program, task=task, inputs=inputs, devices=self.devices[:1], waves=(Wave((0,), 1),)
+        )
 
 
 def make_plan(
@@ -99,10 +148,9 @@ def make_plan(
         raise ConfigError([unknown("strategy", "strategy", strategy, STRATEGIES)])
     arms = arms_of(spec)
     tuning_arms(spec, arms)  # its problems, too, show before anything compiles
-    dataset, sampling = _load(spec)
+    datasets = _datasets(spec, arms)
     between()
-    empty = Plan(name, question, command, strategy, spec, arms, (), (), dataset, sampling, _devices())
-    return replan(empty, arms, between=between)
+    return _planned(Plan(name, question, command, strategy, spec, arms, (), (), datasets, _devices()), between)
 
 
 def replan(plan: Plan, arms: tuple[Arm, ...], spec: Spec | None = None, *, between: Between = go_on) -> Plan:
@@ -111,18 +159,22 @@ def replan(plan: Plan, arms: tuple[Arm, ...], spec: Spec | None = None, *, betwe
     Raises:
         ConfigError: with every problem that shows when programs are traced.
     """
-    spec = spec or plan.spec
-    cells = cells_of(spec, arms, plan.dataset.fingerprint())
-    stats = image_stats(plan.dataset)
-    found = []
+    return _planned(dataclasses.replace(plan, arms=arms, spec=spec or plan.spec), between)
+
+
+def _planned(plan: Plan, between: Between) -> Plan:
+    fingerprints = {name: dataset.fingerprint() for name, dataset in plan.datasets.items()}
+    cells = cells_of(plan.spec, plan.arms, lambda data: fingerprints[data_id(data)])
+    splits = functools.cache(split_of)  # lanes of one seed share a split
+    plans = []
     for program in programs_of(cells):
         between()
-        found.append(_plan_program(plan, spec, stats, program))
-    problems = [problem for problem in found if isinstance(problem, str)]
+        plans.append(_plan_program(plan, program, splits))
+    problems = [problem for problem in plans if isinstance(problem, str)]
     if problems:
         raise ConfigError(problems)
-    programs = tuple(item for item in found if isinstance(item, ProgramPlan))
-    return dataclasses.replace(plan, spec=spec, arms=arms, cells=cells, programs=programs)
+    programs = tuple(item for item in plans if isinstance(item, ProgramPlan))
+    return dataclasses.replace(plan, cells=cells, programs=programs)
 
 
 def _devices() -> tuple[Device, ...]:
@@ -136,183 +188,132 @@ def _devices() -> tuple[Device, ...]:
     return devices
 
 
-def split_sizes(dataset: Dataset, sampling: Sampling) -> tuple[int, int]:
-    """Training and validation images of every seed."""
-    split = _split(0, dataset, sampling)
-    return len(split.train), len(split.validation)
+def data_id(data: Chosen) -> str:
+    """Tells data sets apart, whatever a study does to their pools."""
+    own = {name: value for name, value in data.arguments.items() if name not in SAMPLING_NAMES}
+    return repr((data.name, own))
 
 
-def _load(spec: Spec) -> tuple[Dataset, Sampling]:
-    names = {field.name for field in dataclasses.fields(Sampling)}
-    arguments = dict(spec.data.arguments)
-    sampling = Sampling(**{name: arguments.pop(name) for name in names})
-    problems = []
-    if sampling.noise_kind not in NOISE_KINDS:
-        problems.append(unknown("data.noise_kind", "value", sampling.noise_kind, NOISE_KINDS))
-    try:
-        own = spec.data.choice.make
-        dataset = own(spec.data.name, **arguments) if own is tfds_dataset else own(**arguments)
-    except DataError as error:
-        raise ConfigError([*problems, str(error)]) from error
-    except (Exception, SystemExit) as error:  # a data set by import path is the user's code
-        raise ConfigError([*problems, f"data: {type(error).__name__}: {_first_line(error)}"]) from error
-    if not isinstance(dataset, Dataset):
-        raise ConfigError([*problems, f"data: {spec.data.name!r} gave a {type(dataset).__name__}; return a Dataset"])
-    train, _ = split_sizes(dataset, sampling)
-    if spec.train.batch_size > train:
-        problems.append(f"train.batch_size: {spec.train.batch_size} is more than the {train} training images")
+SAMPLING_NAMES = frozenset(field.name for field in dataclasses.fields(Sampling))
+
+
+def _datasets(spec: Spec, arms: tuple[Arm, ...]) -> dict[str, DataSet]:
+    """Every data set of the study, loaded once."""
+    wanted = {data_id(arm.recipe["data"]): arm.recipe["data"] for arm in arms}
+    datasets = {name: _load(data) for name, data in wanted.items()}
+    needs = getattr(spec.task.choice.make, "needs", ())
+    problems = [
+        f"data: {spec.task.name} needs an array {need!r}, and {wanted[name].name} has {', '.join(dataset.pool)}"
+        for name, dataset in datasets.items()
+        for need in needs
+        if need not in dataset.pool
+    ]
     if problems:
         raise ConfigError(problems)
-    return dataset, sampling
+    return datasets
 
 
-def compiled(slots: Mapping[str, tuple[Slot, ...]]) -> Compiled:
+def _load(data: Chosen) -> DataSet:
+    arguments = {name: value for name, value in data.arguments.items() if name not in SAMPLING_NAMES}
+    try:
+        make = data.choice.make
+        dataset = make(data.name, **arguments) if make is tfds_dataset else make(**arguments)
+    except DataError as error:
+        raise ConfigError([str(error)]) from error
+    except (Exception, SystemExit) as error:  # a data set by import path is the user's code
+        raise ConfigError([f"data: {type(error).__name__}: {_first_line(error)}"]) from error
+    if not isinstance(dataset, DataSet):
+        raise ConfigError([f"data: {data.name!r} gave a {type(dataset).__name__}; return a DataSet"])
+    return dataset
+
+
+def choices_of(slots: Mapping[str, tuple[Slot, ...]]) -> ProgramChoices:
     """Slots as training sees them: the choice and its static arguments."""
-    return {axis: tuple((slot.choice, dict(slot.static)) for slot in found) for axis, found in slots.items()}
+    return {axis: tuple((slot.choice, dict(slot.static)) for slot in own) for axis, own in slots.items()}
 
 
-def made_of(lane: Lane) -> Compiled:
-    """The choices that make a lane's initial values."""
-    return compiled({slot.axis: (slot,) for slot in lane.init})
+def task_of(spec: Spec, program: Program, dataset: DataSet) -> Task:
+    """The task with the choices of a program compiled in."""
+    return spec.task.choice.make(choices_of(program.slots), dataset.info, **spec.task.arguments)
 
 
-def lane_job(lane: Lane, dataset: Dataset, sampling: Sampling) -> LaneJob:
+def cell_inputs(lane: Lane, dataset: DataSet, split: Split) -> CellInputs:
     """A cell as the training loop sees it."""
-    return LaneJob(
+    return CellInputs(
         seed=lane.cell.draw,
         hp=lane.hp,
-        made=made_of(lane),
-        made_key=lane.init,
+        init_choices=choices_of({slot.axis: (slot,) for slot in lane.init}),
+        init_id=lane.init,
         init_hp=lane.init_hp,
-        split=_split(lane.cell.draw, dataset, sampling),
+        data_key=data_key(lane.cell),
+        split=split,
     )
 
 
-_SPLITS: WeakKeyDictionary[Dataset, dict[tuple[int, Sampling], Split]] = WeakKeyDictionary()
+def data_key(cell: Cell) -> DataKey:
+    """What the examples of a cell follow from."""
+    return DataKey(cell.draw, sampling_of(cell.arm.recipe["data"]))
 
 
-def _split(seed: int, dataset: Dataset, sampling: Sampling) -> Split:
-    """Lanes of one seed share a split; it is drawn once, and kept as long as its data set."""
-    splits = _SPLITS.setdefault(dataset, {})
-    if (seed, sampling) not in splits:
-        splits[seed, sampling] = split_of(seed, dataset.labels, dataset.classes, sampling)
-    return splits[seed, sampling]
+def _plan_program(plan: Plan, program: Program, splits: Any) -> ProgramPlan | str:
+    first, devices = program.lanes[0].cell.arm, plan.devices
+    dataset, training = plan.datasets[data_id(first.recipe["data"])], training_of(first.recipe["train"])
+    inputs = {
+        lane.cell.name: cell_inputs(lane, dataset, splits(data_key(lane.cell), dataset)) for lane in program.lanes
+    }
+    smallest = min(len(cell.split.train) for cell in inputs.values())
+    if training.batch_size > smallest:
+        return f"train.batch_size: {training.batch_size} is more than the {smallest} training examples"
+    try:
+        task = task_of(plan.spec, program, dataset)
+        state, text = _trace_all(task, program, inputs, training)
+    except _Problem as problem:
+        return str(problem)
+    strategy, why = choose(devices[0].platform, convolutions="conv_general_dilated" in text)
+    if plan.asked not in (None, strategy.name):
+        strategy, why = STRATEGIES[plan.asked], "asked for"
+    if strategy.sharded and training.batch_size % len(devices):
+        return f"train.batch_size: {training.batch_size} cannot be split over {len(devices)} devices (strategy data)"
+    spread = waves(len(program.lanes), len(devices), strategy, training.lanes)
+    return ProgramPlan(program, task, training, dataset, inputs, strategy, why, spread, devices, *_sizes(task, state))
 
 
-def image_stats(dataset: Dataset) -> ImageStats:
-    """Channel mean and sd of the pool, in units of [0, 1] images."""
-    return ImageStats(*dataset.channel_stats())  # type: ignore[arg-type]  # arrays of float32
+def _sizes(task: Task, state: Any) -> tuple[int, int]:
+    """Parameters and bytes of one lane."""
+    variables = jax.eval_shape(task.variables, state.task)
+    parameters = variables.get("params", variables) if isinstance(variables, Mapping) else variables
+    count = sum(leaf.size for leaf in jax.tree.leaves(parameters))
+    return count, sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
 
 
-def evaluations_of(spec: Spec) -> int:
-    """How often a run is evaluated: before the first step, every `eval_every` steps, after the last."""
-    return len(range(0, spec.train.steps, spec.train.eval_every)) + 1
+class _Problem(Exception):
+    """What model and trick code raised while it was traced, in one line for the person who wrote it."""
 
 
-def _plan_program(plan: Plan, spec: Spec, stats: ImageStats, program: Program) -> ProgramPlan | str:
-    dataset, devices = plan.dataset, plan.devices
-    task = Classification(compiled(program.slots), dataset.classes, stats, evaluations_of(spec))
-    for lane in _distinct(program):
+def _trace_all(task: Task, program: Program, inputs: Mapping[str, CellInputs], training: Training) -> tuple[Any, str]:
+    """Traces a lane for each way of making initial values, to find problems early; the last state and step."""
+    distinct = {lane.init: lane for lane in reversed(program.lanes)}.values()
+    state, text = None, ""
+    for lane in distinct:
         try:
-            state, text = _trace(task, lane, dataset, spec.train.batch_size)
+            state, text = _trace(task, inputs[lane.cell.name], training.batch_size)
         except (Exception, SystemExit) as error:  # model and trick code: what it raises is a problem of the config
             kind = "" if isinstance(error, SeamError) else f"{type(error).__name__}: "
-            return f"arm {lane.cell.arm.name!r}: {kind}{_first_line(error)}"
-    found, why = choose(devices[0].platform, convolutions="conv_general_dilated" in text)
-    if plan.asked not in (None, found.name):
-        found, why = STRATEGIES[plan.asked], "asked for"
-    if found.sharded and spec.train.batch_size % len(devices):
-        return f"train.batch_size: {spec.train.batch_size} cannot be split over {len(devices)} devices (strategy data)"
-    spread = waves(len(program.lanes), len(devices), found, spec.train.lanes)
-    parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
-    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
-    return ProgramPlan(program, task, found, why, spread, parameters, size)
+            raise _Problem(f"arm {lane.cell.arm.name!r}: {kind}{_first_line(error)}") from error
+    return state, text
 
 
-def _distinct(program: Program) -> list[Lane]:
-    """One lane for each way of making initial values: they are traced, to find problems early."""
-    return list({lane.init: lane for lane in reversed(program.lanes)}.values())
-
-
-def _trace(task: Classification, lane: Lane, dataset: Dataset, batch_size: int) -> tuple[State, str]:
+def _trace(task: Task, cell: CellInputs, batch_size: int) -> tuple[Any, str]:
     """Shapes of the state, and the step as text; evaluation is traced for its errors. Compiles nothing."""
-    hp, init_hp = jax.tree.map(np.float32, (lane.hp, lane.init_hp))
-    images = np.zeros((batch_size, *dataset.shape), np.uint8)
-    init = functools.partial(task.init, made_of(lane))
-    state = jax.eval_shape(init, np.uint32(0), init_hp, hp, images)
-    index = np.zeros((1, batch_size), np.int32)
-    step = jax.make_jaxpr(advance_one(task))(state, images, np.uint32(0), hp, np.float32(1), index, index, np.int32(1))
-    weights, number = np.zeros(batch_size, np.float32), np.int32(0)
-    metrics = jax.eval_shape(evaluate_one(task), no_metrics(), state, images, hp, index[0], index[0], weights)
-    jax.eval_shape(close_one(task), state, metrics, hp, np.float32(1), number)
+    state, arguments = step_arguments(task, cell.init_choices, cell.init_hp, cell.hp, batch_size, 2)
+    arrays, seed, hp, total, index, *_ = arguments
+    step = jax.make_jaxpr(advance_one(task))(state, *arguments)
+    weights = np.zeros(batch_size, np.float32)
+    sums = jax.eval_shape(measure_one(task), state.averaged, arrays, seed, hp, index[0], weights)
+    jax.eval_shape(finish_one(task), state, sums, hp, total, np.int32(0), np.bool_(True))
+    jax.eval_shape(predict_one(task), state.averaged, arrays, seed, hp, index[0])
     return state, str(step)
 
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [""])[0]
-
-
-def study_json(plan: Plan) -> dict[str, Any]:
-    """The content of study.json."""
-    spec, (train, validation) = plan.spec, split_sizes(plan.dataset, plan.sampling)
-    owner = {lane.cell.name: p.program.id for p in plan.programs for lane in p.program.lanes}
-    return {
-        "format": 1,
-        "name": plan.name,
-        "question": plan.question,
-        "command": plan.command,
-        "config": jsonable(spec.plain),
-        "design": spec.design,
-        "baseline": plan.arms[0].name,
-        "arms": [_arm_json(arm) for arm in plan.arms],
-        "seeds": list(spec.seeds),
-        "paired": spec.paired,
-        "metric": {
-            "name": spec.report.metric,
-            "higher_is_better": spec.report.higher_is_better,
-            "margin": spec.report.margin,
-        },
-        "alpha": spec.report.alpha,
-        "data": {
-            "name": spec.data.name,
-            "arguments": jsonable(spec.data.arguments),
-            "classes": plan.dataset.classes,
-            "shape": list(plan.dataset.shape),
-            "train": train,
-            "validation": validation,
-            "test": len(plan.dataset.test_labels),
-            "description": plan.dataset.description,
-        },
-        "train": {name: getattr(spec.train, name) for name in ("steps", "batch_size", "eval_every", "lanes")},
-        "seed_varies": list(SEED_VARIES),
-        "warnings": list(at_off(spec)),
-        "cells": [
-            {"cell": cell.name, "arm": cell.arm.name, "seed": cell.seed, "program": owner[cell.name]}
-            for cell in plan.cells
-        ],
-        "programs": [_program_json(plan, item) for item in plan.programs],
-        "fingerprint": plan.cells[0].identity["source"],
-    }
-
-
-def _arm_json(arm: Arm) -> dict[str, Any]:
-    return {
-        "name": arm.name,
-        "changes": {axis: jsonable(chosen.plain()) for axis, chosen in arm.changes.items()},
-        "recipe": {axis: jsonable(chosen.plain()) for axis, chosen in arm.recipe.items()},
-    }
-
-
-def _program_json(plan: Plan, item: ProgramPlan) -> dict[str, Any]:
-    return {
-        "id": item.program.id,
-        "arms": list(item.program.arms),
-        "cells": [lane.cell.name for lane in item.program.lanes],
-        "lanes": item.width,
-        "waves": len(item.waves),
-        "devices": len(plan.devices),
-        "strategy": item.strategy.name,
-        "why": item.why,
-        "parameters": item.parameters,
-        "structure": {axis: [slot.label() for slot in slots] for axis, slots in item.program.slots.items()},
-    }

@@ -11,13 +11,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from rich.markup import escape
 
 from ablate.results.files import write_atomically
 from ablate.runner.interrupts import Between, go_on
-from ablate.runner.plan import Plan, ProgramPlan, lane_job, made_of
+from ablate.runner.plan import Plan, ProgramPlan
+from ablate.study.problems import ConfigError
 from ablate.study.programs import Lane
-from ablate.train.keys import BatchOrder
-from ablate.train.step import Classification
+from ablate.tasks.keys import keys_at
+from ablate.train.batches import BatchOrder
+from ablate.train.lanes import batch_of, begin_one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,31 +37,34 @@ class Layer:
     def cells(self) -> list[str]:
         """The cells of its table row."""
         numbers = (self.activation_mean, self.activation_sd, self.gradient_mean, self.gradient_sd)
-        return [self.arm.replace("[", r"\["), self.layer, *(f"{number:.4g}" for number in numbers)]
+        return [escape(self.arm), self.layer, *(f"{number:.4g}" for number in numbers)]
 
 
 def probe_plan(plan: Plan, between: Between = go_on) -> list[Layer]:
-    """One cell of every arm, on the first batch of its first seed, in the order of the arms."""
-    firsts: dict[str, tuple[ProgramPlan, Lane]] = {}
-    for item in plan.programs:
-        for lane in item.program.lanes:
-            firsts.setdefault(lane.cell.arm.name, (item, lane))
+    """One cell of every arm, on the first batch of its first seed, in the order of the arms.
+
+    Raises:
+        ConfigError: the task has no layers to look at.
+    """
+    if not hasattr(plan.task, "signals"):
+        raise ConfigError([f"task {plan.spec.task.name!r} has no layers to look at: it defines no `signals`"])
     layers: list[Layer] = []
-    for arm in plan.arms:
+    for item, lane in plan.first_lanes().values():
         between()
-        layers += _probe(plan, *firsts[arm.name])
+        layers += _probe(item, lane)
     return layers
 
 
-def _probe(plan: Plan, item: ProgramPlan, lane: Lane) -> list[Layer]:
-    job = lane_job(lane, plan.dataset, plan.sampling)
-    batch = BatchOrder(job.seed, len(job.split.train), plan.spec.train.batch_size).at(0)
-    images = jax.device_put(np.asarray(plan.dataset.images[job.split.train[batch]]))
-    labels = jax.device_put(job.split.train_labels[batch])
-    hp, init_hp = jax.tree.map(jnp.float32, (job.hp, job.init_hp))
-    task: Classification = item.task
-    state = task.init(made_of(lane), np.uint32(job.seed), init_hp, hp, images)  # type: ignore[arg-type]
-    activations, gradients = task.signals(state, images, labels, np.uint32(job.seed), hp)  # type: ignore[arg-type]
+def _probe(item: ProgramPlan, lane: Lane) -> list[Layer]:
+    cell = item.inputs[lane.cell.name]
+    order = BatchOrder(cell.data_key, len(cell.split.train), item.training.batch_size).at(0)
+    index = cell.split.train[order]
+    planted = {name: array[order] for name, array in cell.split.planted.items()}
+    batch = batch_of(jax.device_put(dict(item.dataset.pool)), jnp.asarray(index), jax.device_put(planted))
+    hp, init_hp = jax.tree.map(jnp.float32, (cell.hp, cell.init_hp))
+    task: Any = item.task
+    state = begin_one(task, cell.init_choices, 1)(jnp.uint32(cell.seed), init_hp, hp, batch)
+    activations, gradients = task.signals(state.task, batch, keys_at(jnp.uint32(cell.seed), jnp.int32(0)), hp)
     flat, flat_gradients = _flat(activations), _flat(gradients)
     return [_layer(lane.cell.arm.name, name, flat[name], flat_gradients[name]) for name in sorted(flat, key=_natural)]
 

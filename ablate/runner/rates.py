@@ -22,30 +22,38 @@ JUMP = 0.02  # of the largest rate: both sides of a larger change between neighb
 MOST = 2_000
 
 
-def rates_of(plan: Plan, between: Between = go_on) -> dict[str, dict[str, list[Any]]]:
-    """Arm to the learning rates of its first seed: lists `step` and `rate` of equal length, null where not finite.
+def rates_of(plan: Plan, between: Between = go_on) -> dict[str, dict[str, dict[str, list[Any]]]]:
+    """Arm -> name of the rate -> lists `step` and `rate` of equal length, null where not finite, of its first seed.
+
+    A rate that follows the validation history is left out: what it was stands in the rows.
 
     Args:
         plan: the study.
         between: called before each program; what it raises ends the computation there.
     """
-    total = plan.spec.train.steps
-    steps = np.unique(np.linspace(0, total - 1, min(total, EVALUATED)).round().astype(np.int32))
-    found: dict[str, dict[str, list[Any]]] = {}
+    recorded: dict[str, dict[str, dict[str, list[Any]]]] = {}
     for item in plan.programs:
         between()
-        lanes = {lane.cell.arm.name: lane for lane in reversed(item.program.lanes)}
-        hps = [jax.tree.map(np.float32, lane.hp) for lane in lanes.values()]
+        total = item.training.steps
+        steps = np.unique(np.linspace(0, total - 1, min(total, EVALUATED)).round().astype(np.int32))
+        hps = [jax.tree.map(np.float32, item.inputs[lane.cell.name].hp) for lane in item.firsts.values()]
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *hps)
-        rates = learning_rates(item.task, stacked, total, steps)
-        found |= {name: _record(steps, rate) for name, rate in zip(lanes, rates, strict=True)}
-    return found
+        falling, level = (learning_rates(item.task, stacked, total, steps, h) for h in _histories(item.evaluations))
+        for k, arm in enumerate(item.firsts):
+            known = {name for name in falling if np.array_equal(falling[name][k], level[name][k], equal_nan=True)}
+            recorded[arm] = {name: _record(steps, falling[name][k]) for name in sorted(known)}
+    return recorded
+
+
+def _histories(evaluations: int) -> tuple[np.ndarray, np.ndarray]:
+    """A validation loss that always falls and one that never does: what reads the history tells them apart."""
+    return -np.arange(evaluations, dtype=np.float32), np.zeros(evaluations, np.float32)
 
 
 def with_rates(study: Mapping[str, Any], plan: Plan, between: Between = go_on) -> dict[str, Any]:
-    """Notes `learning_rate` in every arm of study.json; `between` as in `rates_of`."""
+    """Notes `rates` in every arm of study.json; `between` as in `rates_of`."""
     rates = rates_of(plan, between)
-    return {**study, "arms": [{**arm, "learning_rate": rates[arm["name"]]} for arm in study["arms"]]}
+    return {**study, "arms": [{**arm, "rates": rates[arm["name"]]} for arm in study["arms"]]}
 
 
 def _record(steps: Int[np.ndarray, " steps"], rates: Float[np.ndarray, " steps"]) -> dict[str, list[Any]]:

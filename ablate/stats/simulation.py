@@ -24,6 +24,13 @@ def simulation_report(repeats: int, seed: int = 0) -> str:
     Args:
         repeats: studies per line of the fast simulations; those that run the verdict code itself take a hundredth.
         seed: of the generator.
+
+    Returns:
+        A title and one table per promise.
+
+    Example:
+        >>> simulation_report(repeats=5).splitlines()[0]
+        '# What the statistics promise, and what they keep'
     """
     sections = (
         ("False verdicts when no arm has an effect", "Share of studies with any arm better or worse.", _family_wise),

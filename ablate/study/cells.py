@@ -9,10 +9,11 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ablate.study.choices import Chosen
 from ablate.study.design import Arm
 from ablate.study.resolving import Spec
 
@@ -33,8 +34,8 @@ class Cell:
         return f"{slug(self.arm.name)}-s{self.seed}-{self.fingerprint[:10]}"
 
 
-def cells_of(spec: Spec, arms: tuple[Arm, ...], data_fingerprint: str) -> tuple[Cell, ...]:
-    """All cells of a study, arm by arm.
+def cells_of(spec: Spec, arms: tuple[Arm, ...], content_of: Callable[[Chosen], str]) -> tuple[Cell, ...]:
+    """All cells of a study, arm by arm; `content_of` gives the fingerprint of the data that a choice leads to.
 
     Where seeds are not paired, an arm draws its streams from seeds of its own: a hash of the seed and its name.
     """
@@ -42,23 +43,32 @@ def cells_of(spec: Spec, arms: tuple[Arm, ...], data_fingerprint: str) -> tuple[
     for arm in arms:
         for seed in spec.seeds:
             draw = seed if spec.paired else int(digest([seed, arm.name])[:8], 16)
-            identity = _identity(spec, arm, draw, data_fingerprint)
+            identity = _identity(spec, arm, draw, content_of)
             cells.append(Cell(arm, seed, draw, identity, digest(identity)))
     return tuple(cells)
 
 
-def _identity(spec: Spec, arm: Arm, draw: int, data_fingerprint: str) -> dict[str, Any]:
-    train = dataclasses.asdict(spec.train)
-    del train["checkpoint_seconds"]  # when a checkpoint is written never changes a result
+def _identity(spec: Spec, arm: Arm, draw: int, content_of: Callable[[Chosen], str]) -> dict[str, Any]:
+    """Everything that a result follows from: choices, content of the data, seed, and the code that is reached."""
+    recipe = {axis: chosen.plain() for axis, chosen in arm.recipe.items()}
+    for name in NO_MATTER:
+        recipe["train"].pop(name)
     identity = {
-        "recipe": {axis: chosen.plain() for axis, chosen in arm.recipe.items()},
-        "data": {**spec.data.plain(), "content": data_fingerprint},
+        "task": spec.task.plain(),
+        "recipe": recipe,
+        "content": content_of(arm.recipe["data"]),
         "seed": draw,
-        "train": train,
-        "source": source_fingerprint(),
-        "imported": {chosen.name: _code_of(chosen.choice.make) for chosen in arm.recipe.values() if ":" in chosen.name},
+        "code": {"source": source_fingerprint()}
+        | {
+            chosen.name: _code_of(chosen.choice.make)
+            for chosen in (spec.task, *arm.recipe.values())
+            if ":" in chosen.name
+        },
     }
     return jsonable(identity)
+
+
+NO_MATTER = ("checkpoint_seconds", "keep_weights")  # what is written down of a result never changes it
 
 
 def jsonable(value: Any) -> Any:
@@ -92,7 +102,7 @@ def slug(name: str) -> str:
 def source_fingerprint() -> str:
     """Hash of the code that a result depends on; comments, docstrings and layout do not count."""
     root = Path(__file__).parent.parent
-    packages = ("tricks", "models", "data", "train")
+    packages = ("tricks", "models", "data", "tasks", "train")
     files = [path for package in packages for path in sorted((root / package).rglob("*.py"))]
     files.append(root / "study" / "programs.py")  # the numbers of a lane
     return digest([_without_words(path.read_text(encoding="utf-8")) for path in files])[:16]

@@ -8,32 +8,55 @@ import sys
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from ablate.data import DATASETS, SAMPLING, tfds_dataset
-from ablate.models import MODELS
+from ablate.data import DATASETS, Sampling, tfds_dataset
 from ablate.study.problems import unknown
-from ablate.tricks import AXES
-from ablate.tricks.axis import Argument, Axis, Choice, signature_of
+from ablate.tasks import TASKS
+from ablate.tricks.axis import Argument, Axis, Choice, Count, Range, signature_of
 
-MODEL = Axis(
-    name="model",
-    seam="(images, train) -> logits",
-    data=("classes", "norm", "kernel_init", "bias_init", "activation", "dropout", "head"),
-    choices={name: Choice(module) for name, module in MODELS.items()},
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """The numbers of `cfg.train`."""
+
+    steps: Count
+    batch_size: Count
+    eval_every: Count
+    eval_batch_size: Count
+    lanes: Annotated[int, Range(0)]
+    checkpoint_seconds: Annotated[float, Range(0)]
+    keep_weights: bool
+
+
+TASK = Axis(
+    name="task",
+    seam="a task",
+    data=("choices", "data"),
+    choices={name: Choice(task) for name, task in TASKS.items()},
 )
-DATA = Axis(name="data", seam="() -> Dataset", choices={name: Choice(make) for name, make in DATASETS.items()})
+DATA = Axis(name="data", seam="() -> DataSet", choices={name: Choice(make) for name, make in DATASETS.items()})
+TRAIN = Axis(name="train", seam="steps, batch size and the like", choices={"train": Choice(Training)})
 
 
 @dataclasses.dataclass(frozen=True)
 class Chosen:
     """A choice with every argument resolved; `given` are the arguments that the config wrote down."""
 
-    axis: str
+    table: Axis
     name: str
     choice: Choice
     arguments: Mapping[str, Any]
     given: Mapping[str, Any]
+
+    @property
+    def axis(self) -> str:
+        """The name of its axis."""
+        return self.table.name
+
+    def arguments_of(self) -> dict[str, Argument]:
+        """What its signature says of its arguments."""
+        return self.table.arguments(self.choice)
 
     def plain(self) -> dict[str, Any]:
         """The name and all arguments, as data."""
@@ -42,12 +65,20 @@ class Chosen:
     def label(self) -> str:
         """How reports call it: `group(groups=4)`.
 
-        >>> Chosen("norm", "group", Choice(dict), {"groups": 4, "epsilon": 1e-5}, {"groups": 4}).label()
+        >>> norm = Axis("norm", "", {})
+        >>> Chosen(norm, "group", Choice(dict), {"groups": 4, "epsilon": 1e-5}, {"groups": 4}).label()
         'group(groups=4)'
         """
-        if not self.given:
-            return self.name
-        return f"{self.name}({', '.join(f'{key}={_short(value)}' for key, value in self.given.items())})"
+        return f"{self.name}({self._given()})" if self.given else self.name
+
+    def title(self, base: "Chosen") -> str:
+        """How an arm that makes this choice instead of the baseline's is named: `norm=batch`, `train(batch_size=8)`."""
+        if self.axis in (TRAIN.name, DATA.name) and self.name == base.name:
+            return f"{self.axis}({self._given()})"
+        return f"{self.axis}={self.label()}"
+
+    def _given(self) -> str:
+        return ", ".join(f"{key}={_short(value)}" for key, value in self.given.items())
 
 
 def check_choice(axis: Axis, value: Any, key: str, problems: list[str], inherit: Chosen | None = None) -> Chosen | None:
@@ -79,7 +110,7 @@ def check_choice(axis: Axis, value: Any, key: str, problems: list[str], inherit:
     arguments = _resolve(known, {**base, **given}, key, problems)
     if len(problems) > before:
         return None
-    return Chosen(axis.name, name, choice, arguments, {k: arguments[k] for k in given})
+    return Chosen(axis, name, choice, arguments, {k: arguments[k] for k in given})
 
 
 def _look_up(axis: Axis, name: str, key: str, problems: list[str]) -> Choice | None:
@@ -113,7 +144,7 @@ def _arguments(axis: Axis, choice: Choice) -> dict[str, Argument]:
     if axis.name != "data":
         return arguments
     arguments.pop("name", None)
-    return {**arguments, **signature_of(SAMPLING)}
+    return {**arguments, **signature_of(Sampling)}
 
 
 def _resolve(
@@ -132,26 +163,32 @@ def _resolve(
     return resolved
 
 
-def check_number(name: str, value: Any, key: str, problems: list[str]) -> float:
-    """A number as a float, with a problem added where it is none or out of the range that its name means."""
+def check_number(argument: Argument, value: Any, key: str, problems: list[str]) -> float:
+    """A number as a float, with a problem added where it is none or out of the range of its argument."""
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
         problems.append(f"{key}: expected a number, got {value!r}")
         return 0.0
-    return _in_range(name, float(value), key, problems)
+    problem = argument.range.problem(float(value))
+    problems += [f"{key}: {problem}"] if problem else []
+    return float(value)
 
 
 def _typed(argument: Argument, value: Any, key: str, problems: list[str]) -> Any:
     if argument.traced:
-        return check_number(argument.name, value, key, problems)
+        return check_number(argument, value, key, problems)
     if isinstance(value, list):
         value = tuple(value)
-    least = 1 if argument.name in COUNTS else 0
     if not _fits(argument.annotation, value):
-        expected = argument.annotation
-        problems.append(f"{key}: expected {expected.__name__ if type(expected) is type else expected}, got {value!r}")
-    elif argument.name not in SIGNED and any(item < least for item in _integers(value)):
-        problems.append(f"{key}: must be {least} or more, got {value}")
+        kind = argument.annotation
+        expected = WORDS.get(kind, kind.__name__ if type(kind) is type else kind)
+        problems.append(f"{key}: expected {expected}, got {value!r}")
+        return value
+    wrong = next((text for item in _integers(value) if (text := argument.range.problem(item))), None)
+    problems += [f"{key}: {wrong.partition(', got')[0]}, got {value}"] if wrong else []
     return value
+
+
+WORDS = {int: "an integer", float: "a number", bool: "True or False", str: "a text"}
 
 
 def _fits(annotation: Any, value: Any) -> bool:
@@ -172,31 +209,16 @@ def _integers(value: Any) -> list[int]:
     return [item for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, int)]
 
 
-# Names mean the same on every axis, so their ranges stand once.
-BELOW_ONE = ("rate", "validation", "test")
-UNIT = ("beta", "beta1", "beta2", "decay", "alpha", "momentum", "label_noise", "min_factor", *BELOW_ONE)
-SIGNED = ("value", "seed", "axis")
-POSITIVE = ("learning_rate", "epsilon", "eps", "max_norm", "max_value", "ratio", "cycle", "every", "test")
-COUNTS = ("widths", "width", "depth", "groups", "mult")
-
-
-def _in_range(name: str, value: float, key: str, problems: list[str]) -> float:
-    if name in UNIT and not 0 <= value <= 1:
-        problems.append(f"{key}: must lie between 0 and 1, got {value:g}")
-    elif name in BELOW_ONE and value == 1:
-        problems.append(f"{key}: must be below 1, got {value:g}")
-    elif name in POSITIVE and not value > 0:
-        problems.append(f"{key}: must be above 0, got {value:g}")
-    elif value < 0 and name not in SIGNED:
-        problems.append(f"{key}: must be 0 or more, got {value:g}")
-    return value
-
-
 def _short(value: Any) -> str:
     short = f"{value:g}" if isinstance(value, float) else str(value)
     return short if not isinstance(value, float) or float(short) == value else repr(value)
 
 
-def axis_of(name: str) -> Axis:
-    """The table of an axis that can be varied; `model` is one of them."""
-    return MODEL if name == "model" else AXES[name]
+def training_of(train: Chosen) -> Training:
+    """How long and with which batches a recipe trains."""
+    return Training(**train.arguments)
+
+
+def sampling_of(data: Chosen) -> Sampling:
+    """What a recipe does to the pool of its data."""
+    return Sampling(**{field.name: data.arguments[field.name] for field in dataclasses.fields(Sampling)})

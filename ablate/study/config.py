@@ -7,11 +7,10 @@ from typing import Any
 
 from ml_collections import ConfigDict, config_dict
 
-from ablate.tricks import AXES
+from ablate.tasks import TASKS, axes_of
+from ablate.tricks.axis import Axis
 
-DESIGNS = ("one_at_a_time", "leave_one_out", "cumulative", "factorial", "fractional", "arms")
 FRACTIONS = ("regular", "plackett_burman")
-NO_IDENTITY = {"scale": "unit", "init": "lecun", "bias": "zeros", "activation": "relu", "head": "linear"}
 
 
 def choice(name: str, **arguments: Any) -> ConfigDict:
@@ -48,16 +47,20 @@ def base_config() -> ConfigDict:
         A `ConfigDict` in the order of writing: in a cumulative design, tricks are added as `vary` names them.
     """
     cfg = Written()
+    # What a cell trains and how it is judged: classification, regression, adversarial, multi_task, or the import path
+    # of a task of your own. It decides which axes and metrics there are.
+    cfg.task = "classification"
     # The network, by name or import path: mlp(widths), resnet(depth, width).
     cfg.model = choice("mlp")
     # The data set: digits, or any name that tensorflow-datasets knows. Beside its own arguments it takes
     # validation (share of the training images), label_noise and noise_kind, per_class (0: all images).
     cfg.data = choice("digits")
     # The baseline: one choice per axis. `ablate tricks` lists axes, choices and arguments.
-    cfg.recipe = Written({name: choice(_absent(name)) for name in AXES})
-    cfg.recipe.optimizer = choice("sgd", learning_rate=0.1)
+    axes = axes_of(TASKS["classification"])
+    cfg.recipe = Written({name: absent(axis) for name, axis in axes.items() if name != "model"})
     # What to try: a tuple of choices per axis, or of models. A bare name stands for the choice with its defaults.
-    cfg.vary = Written({name: () for name in ("model", *AXES)})
+    # `train` and `data` can be varied too, by what differs: cfg.vary.train = ({"batch_size": 8}, {"steps": 1000}).
+    cfg.vary = Written({})
     # How to combine them with the recipe above, which stands for "without the trick" everywhere:
     #   one_at_a_time  the recipe, then each choice alone on top of it
     #   leave_one_out  all choices together are the baseline, then all but one
@@ -85,18 +88,22 @@ def base_config() -> ConfigDict:
             "eval_batch_size": 500,
             "lanes": 0,  # cells per device that advance together; 0 chooses
             "checkpoint_seconds": 60.0,  # time between checkpoints of a running program
+            "keep_weights": False,  # True keeps the variables of every cell under DIR/weights
         }
     )
     cfg.report = Written(
         {
-            "metric": "test_accuracy",  # the one metric that verdicts are about: test_accuracy or test_loss
+            "metric": config_dict.placeholder(str),  # what verdicts are about; None: the task's first metric
             "alpha": 0.05,  # family-wise error rate of the verdicts, below 0.8
             "margin": config_dict.placeholder(float),  # largest difference that counts as none, in the metric's unit
         }
     )
     cfg.lock()
+    for axes in (cfg.recipe, cfg.vary):  # a task may have axes of its own; names are checked with all the rest
+        axes.unlock()
     return cfg
 
 
-def _absent(axis: str) -> str:
-    return AXES[axis].identity or NO_IDENTITY[axis]
+def absent(axis: Axis) -> ConfigDict:
+    """The choice that stands for absence on an axis, or where it has none, for what everybody begins with."""
+    return choice(axis.default or axis.identity or next(iter(axis.choices)), **axis.begin)

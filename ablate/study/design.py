@@ -7,13 +7,16 @@ To add one, write the function and put it into `DESIGNS`.
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ablate.stats import designs
-from ablate.study.choices import Chosen, axis_of
+from ablate.study.choices import Chosen
 from ablate.study.problems import ConfigError
-from ablate.study.resolving import Spec
+
+if TYPE_CHECKING:
+    from ablate.study.resolving import Spec
 
 Recipe = Mapping[str, Chosen]
 
@@ -27,7 +30,7 @@ class Arm:
     changes: Recipe
 
 
-def arms_of(spec: Spec) -> tuple[Arm, ...]:
+def arms_of(spec: "Spec") -> tuple[Arm, ...]:
     """The arms of a study in report order, the baseline first.
 
     Raises:
@@ -36,39 +39,43 @@ def arms_of(spec: Spec) -> tuple[Arm, ...]:
     problems = list(_problems(spec))
     if problems:
         raise ConfigError(problems)
-    arms = DESIGNS[spec.design](spec)
+    arms = DESIGNS[spec.design].arms(spec)
     problems = [*(twins(arms) if spec.paired else ()), *_namesakes(arms)]
     if problems:
         raise ConfigError(problems)
     return arms
 
 
-def one_at_a_time(spec: Spec) -> tuple[Arm, ...]:
+def one_at_a_time(spec: "Spec") -> tuple[Arm, ...]:
     """The baseline, then every choice alone on top of it: what does each trick add?"""
     alone = [_arm(spec.recipe, {axis: chosen}) for axis, choices in spec.vary.items() for chosen in choices]
     return (Arm("baseline", spec.recipe, {}), *alone)
 
 
-def leave_one_out(spec: Spec) -> tuple[Arm, ...]:
+def leave_one_out(spec: "Spec") -> tuple[Arm, ...]:
     """All tricks together, then all but one: what is missed when a trick is taken away?"""
     full = {**spec.recipe, **{axis: choices[0] for axis, choices in spec.vary.items()}}
     without = [
-        Arm(f"without {axis}={choices[0].label()}", {**full, axis: spec.recipe[axis]}, {axis: spec.recipe[axis]})
+        Arm(
+            f"without {choices[0].title(spec.recipe[axis])}",
+            {**full, axis: spec.recipe[axis]},
+            {axis: spec.recipe[axis]},
+        )
         for axis, choices in spec.vary.items()
     ]
     return (Arm("all", full, {}), *without)
 
 
-def cumulative(spec: Spec) -> tuple[Arm, ...]:
+def cumulative(spec: "Spec") -> tuple[Arm, ...]:
     """The baseline, then one trick after the other on top of those before, in the order of `vary`."""
     grown = [Arm("baseline", spec.recipe, {})]
     for axis, choices in spec.vary.items():
         changes = {**grown[-1].changes, axis: choices[0]}
-        grown.append(Arm(f"+ {axis}={choices[0].label()}", {**spec.recipe, **changes}, changes))
+        grown.append(Arm(f"+ {choices[0].title(spec.recipe[axis])}", {**spec.recipe, **changes}, changes))
     return tuple(grown)
 
 
-def factorial(spec: Spec) -> tuple[Arm, ...]:
+def factorial(spec: "Spec") -> tuple[Arm, ...]:
     """Every combination of the baseline's choice and the choices to try: do tricks add up or interact?"""
     levels = [[(axis, None), *((axis, chosen) for chosen in choices)] for axis, choices in spec.vary.items()]
     found = []
@@ -78,7 +85,7 @@ def factorial(spec: Spec) -> tuple[Arm, ...]:
     return tuple(found)
 
 
-def written_arms(spec: Spec) -> tuple[Arm, ...]:
+def written_arms(spec: "Spec") -> tuple[Arm, ...]:
     """The arms as the config writes them, behind the baseline."""
     return (
         Arm("baseline", spec.recipe, {}),
@@ -91,7 +98,7 @@ def _written_arm(recipe: Recipe, name: str, choices: Recipe) -> Arm:
     return Arm(name, {**recipe, **choices}, changes)
 
 
-def fractional(spec: Spec) -> tuple[Arm, ...]:
+def fractional(spec: "Spec") -> tuple[Arm, ...]:
     """A balanced part of the factorial grid: main effects from fewer arms, each averaged over all of them.
 
     Raises:
@@ -116,33 +123,40 @@ def _matrix(factors: int, kind: str, resolution: int) -> np.ndarray:
     return designs.fractional(factors, resolution).matrix
 
 
-DESIGNS: dict[str, Callable[[Spec], tuple[Arm, ...]]] = {
-    "one_at_a_time": one_at_a_time,
-    "leave_one_out": leave_one_out,
-    "cumulative": cumulative,
-    "factorial": factorial,
-    "fractional": fractional,
-    "arms": written_arms,
+class Design(NamedTuple):
+    """From a spec to its arms; `single`: only one choice per axis makes sense."""
+
+    arms: "Callable[[Spec], tuple[Arm, ...]]"
+    single: bool = False
+
+
+DESIGNS = {
+    "one_at_a_time": Design(one_at_a_time),
+    "leave_one_out": Design(leave_one_out, single=True),
+    "cumulative": Design(cumulative, single=True),
+    "factorial": Design(factorial),
+    "fractional": Design(fractional, single=True),
+    "arms": Design(written_arms),
 }
 
 
 def _arm(recipe: Recipe, changes: Recipe) -> Arm:
-    name = " + ".join(f"{axis}={chosen.label()}" for axis, chosen in changes.items())
+    name = " + ".join(chosen.title(recipe[axis]) for axis, chosen in changes.items())
     return Arm(name, {**recipe, **changes}, dict(changes))
 
 
-def at_off(spec: Spec) -> Iterator[str]:
+def at_off(spec: "Spec") -> Iterator[str]:
     """Warnings: a trick at the value where it vanishes is the baseline under another name."""
     tried = [(f"vary.{axis}[{i}]", chosen) for axis, found in spec.vary.items() for i, chosen in enumerate(found)]
     tried += [(f"arms.{name}.{axis}", chosen) for name, arm in spec.arms.items() for axis, chosen in arm.items()]
     for key, chosen in tried:
         off = chosen.choice.off
-        if off and chosen.name != axis_of(chosen.axis).identity and all(chosen.arguments[k] == off[k] for k in off):
+        if off and chosen.name != chosen.table.identity and all(chosen.arguments[k] == off[k] for k in off):
             values = ", ".join(f"{name}={value:g}" for name, value in off.items())
             yield f"{key}: {chosen.name} is off at {values}, so this arm changes nothing; give it another value"
 
 
-def _problems(spec: Spec) -> Iterator[str]:
+def _problems(spec: "Spec") -> Iterator[str]:
     if spec.design == "arms":
         if not spec.arms:
             yield "arms: empty; write at least one arm, for example cfg.arms = {'my arm': {'norm': choice('batch')}}"
@@ -156,7 +170,7 @@ def _problems(spec: Spec) -> Iterator[str]:
         yield f"arms: only design 'arms' reads them, and the design is {spec.design!r}"
     if not spec.vary:
         yield "vary: empty; name at least one choice to try, for example cfg.vary.norm = (choice('batch'),)"
-    if spec.design in ("leave_one_out", "cumulative", "fractional"):
+    if DESIGNS[spec.design].single:
         yield from (
             f"vary.{axis}: design {spec.design!r} takes one choice per axis, got {len(choices)}"
             for axis, choices in spec.vary.items()

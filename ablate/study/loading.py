@@ -17,6 +17,7 @@ from ablate.study.problems import ConfigError, unknown
 from ablate.study.resolving import resolve
 
 CHOICES = ("model", "data", "recipe", "vary")  # below these keys stand choices
+OPEN = ("arms", "recipe", "vary")  # whose keys are names and axes, checked when the config is resolved
 
 
 def load_config(path: str, overrides: Sequence[tuple[str, str]] = ()) -> ConfigDict:
@@ -127,7 +128,7 @@ def _override(cfg: ConfigDict, key: str, value: Any) -> str | None:
         _override(cfg, parent_key, ConfigDict({"name": parent}, sort_keys=False))
         parent = config_path.get_value(parent_key, cfg)
     known, _, index = leaf.partition("[")
-    if not isinstance(parent, ConfigDict) or (known not in parent and "name" not in parent and parent_key != "arms"):
+    if not isinstance(parent, ConfigDict) or (known not in parent and "name" not in parent and parent_key not in OPEN):
         return _first_unknown(cfg, key)
     if leaf == "name" and leaf in parent:
         for old in [name for name in parent if name != "name"]:

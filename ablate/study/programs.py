@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablate.study.cells import Cell, digest, jsonable
-from ablate.study.choices import Chosen, axis_of
+from ablate.study.choices import DATA, TRAIN, Chosen
 from ablate.tricks.axis import Axis, Choice
 
 
@@ -25,6 +25,7 @@ class Slot:
     name: str
     static: tuple[tuple[str, Any], ...]
     choice: Choice = dataclasses.field(compare=False)
+    table: Axis = dataclasses.field(compare=False)
 
     def label(self) -> str:
         """`group(groups=4)`: the name and the arguments that shape the program."""
@@ -79,26 +80,32 @@ def _program(slots: Mapping[str, tuple[Slot, ...]], cells: list[Cell]) -> Progra
     return Program(digest(jsonable(described))[:8], dict(slots), tuple(_lane(slots, cell) for cell in cells))
 
 
-def _in_step(axis: str) -> bool:
-    return axis_of(axis).in_step
-
-
 def _own_slots(cell: Cell) -> dict[str, tuple[Slot, ...]]:
-    return {axis: (_slot(chosen),) for axis, chosen in cell.arm.recipe.items() if _in_step(axis)}
+    return {axis: (_slot(chosen),) for axis, chosen in cell.arm.recipe.items() if chosen.table.in_step}
+
+
+# What a program never sees: when checkpoints are written, and what is done to the training examples before it.
+UNSEEN = {
+    TRAIN.name: ("checkpoint_seconds", "keep_weights"),
+    DATA.name: ("label_noise", "noise_kind", "per_class", "examples", "outliers", "outlier_size"),
+}
 
 
 def _slot(chosen: Chosen) -> Slot:
-    arguments = axis_of(chosen.axis).arguments(chosen.choice)
-    static = tuple((name, value) for name, value in chosen.arguments.items() if not arguments[name].traced)
-    return Slot(chosen.axis, chosen.name, static, chosen.choice)
+    if chosen.axis in UNSEEN:
+        static = tuple((name, value) for name, value in chosen.arguments.items() if name not in UNSEEN[chosen.axis])
+    else:
+        arguments = chosen.table.arguments(chosen.choice)
+        static = tuple((name, value) for name, value in chosen.arguments.items() if not arguments[name].traced)
+    return Slot(chosen.axis, chosen.name, static, chosen.choice, chosen.table)
 
 
 def _join(slots: Mapping[str, tuple[Slot, ...]], cell: Cell) -> dict[str, tuple[Slot, ...]] | None:
     """The slots of a program that serves the cell too, or None if some axis does not agree."""
     joined: dict[str, tuple[Slot, ...]] = {}
     for name, chosen in cell.arm.recipe.items():
-        if _in_step(name):
-            merged = _merge(axis_of(name), slots[name], _slot(chosen))
+        if chosen.table.in_step:
+            merged = _merge(chosen.table, slots[name], _slot(chosen))
             if merged is None:
                 return None
             joined[name] = merged
@@ -129,13 +136,15 @@ def _without_identity(axis: Axis, slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
 
 
 def _traced(axis: Axis, slot: Slot) -> set[str]:
+    if axis.name in UNSEEN:  # everything about steps and data is known before tracing
+        return set()
     return {name for name, argument in axis.arguments(slot.choice).items() if argument.traced}
 
 
 def _lane(slots: Mapping[str, tuple[Slot, ...]], cell: Cell) -> Lane:
     recipe = cell.arm.recipe
-    hp = {axis: _numbers_on(found, recipe[axis]) for axis, found in slots.items()}
-    outside = {axis: _slot(chosen) for axis, chosen in recipe.items() if not _in_step(axis)}
+    hp = {axis: _numbers_on(own, recipe[axis]) for axis, own in slots.items() if axis not in UNSEEN}
+    outside = {axis: _slot(chosen) for axis, chosen in recipe.items() if not chosen.table.in_step}
     init_hp = {axis: _numbers_on((slot,), recipe[axis]) for axis, slot in outside.items()}
     return Lane(cell, hp, tuple(outside.values()), init_hp)
 
@@ -149,7 +158,7 @@ def _numbers_on(slots: tuple[Slot, ...], chosen: Chosen) -> tuple[dict[str, floa
     own = _slot(chosen)
     numbers = []
     for k, slot in enumerate(slots):
-        traced = _traced(axis_of(slot.axis), slot)
+        traced = _traced(slot.table, slot)
         keeps = slot == own or (own not in slots and k == 0)
         off = {} if slot == own else {**_defaults(slot), **slot.choice.off}
         kept = {name: value for name, value in chosen.arguments.items() if name in traced} if keeps else {}
@@ -159,5 +168,5 @@ def _numbers_on(slots: tuple[Slot, ...], chosen: Chosen) -> tuple[dict[str, floa
 
 def _defaults(slot: Slot) -> dict[str, Any]:
     """Numbers of a slot that a cell does not use; where the signature has no default any number will do, at off."""
-    arguments = axis_of(slot.axis).arguments(slot.choice)
+    arguments = slot.table.arguments(slot.choice)
     return {name: 1.0 if argument.required else argument.default for name, argument in arguments.items()}

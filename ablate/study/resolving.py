@@ -7,27 +7,29 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from ablate.data import NOISE_KINDS
 from ablate.stats.checks import POWER
-from ablate.study.choices import DATA, MODEL, Chosen, axis_of, check_choice, check_number
-from ablate.study.config import DESIGNS, FRACTIONS, base_config
+from ablate.study.choices import (
+    DATA,
+    TASK,
+    TRAIN,
+    Chosen,
+    Training,
+    check_choice,
+    check_number,
+    sampling_of,
+    training_of,
+)
+from ablate.study.config import FRACTIONS, absent, base_config
+from ablate.study.design import DESIGNS
 from ablate.study.problems import ConfigError, unknown
-from ablate.tricks import AXES
+from ablate.tasks import TASKS, axes_of, lacks
+from ablate.tricks.axis import Argument, Axis, Range
 
-METRICS = {"test_accuracy": True, "test_loss": False}  # name -> higher is better
 GROUPS = ("recipe", "vary", "fraction", "tune", "train", "report")  # keys of the config that hold a group of keys
+FREE = ("recipe.", "vary.")  # groups whose keys are axes, which the task has or has not
+Axes = Mapping[str, Axis]
 MOST_SEEDS = 2**16
-
-
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """The numbers of `cfg.train`."""
-
-    steps: int
-    batch_size: int
-    eval_every: int
-    eval_batch_size: int
-    lanes: int
-    checkpoint_seconds: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +63,9 @@ class Tuning:
 class Spec:
     """A config without `ml_collections`: every choice looked up, every number checked."""
 
+    task: Chosen
     recipe: Mapping[str, Chosen]
     vary: Mapping[str, tuple[Chosen, ...]]
-    data: Chosen
     design: str
     fraction: Fraction
     tune: Tuning
@@ -83,19 +85,22 @@ def resolve(cfg: ConfigDict) -> Spec:
     """
     problems: list[str] = []
     content = _known_keys(_plain(cfg), _plain(base_config()), "", problems)
-    recipe = _recipe(content, problems)
+    task = _task(content["task"], problems)
+    axes = {**axes_of(_class_of(task)), "data": DATA, "train": TRAIN}
+    recipe = _recipe(content, axes, problems)
+    report = _reporting(content["report"], task, problems)
     spec = Spec(
+        task=task,  # type: ignore[arg-type]  # None only with a problem
         recipe={axis: chosen for axis, chosen in recipe.items() if chosen is not None},
-        vary=_vary(content["vary"], recipe, problems),
-        data=check_choice(DATA, content["data"], "data", problems),  # type: ignore[arg-type]  # None only with a problem
-        design=_one_of(content["design"], DESIGNS, "design", problems),
+        vary=_vary(content["vary"], axes, recipe, problems),
+        design=_one_of(content["design"], tuple(DESIGNS), "design", problems),
         fraction=_fraction(content["fraction"], problems),
         tune=_tuning(content["tune"], recipe, problems),
-        arms=_arms(content["arms"], recipe, problems),
+        arms=_arms(content["arms"], axes, recipe, problems),
         seeds=_seeds(content["seeds"], problems),
         paired=_flag(content["paired"], "paired", problems),
-        train=_training(content["train"], problems),
-        report=_reporting(content["report"], problems),
+        train=training_of(recipe["train"]) if recipe["train"] else None,  # type: ignore[arg-type]
+        report=report,
         plain=content,
     )
     if problems:
@@ -103,68 +108,114 @@ def resolve(cfg: ConfigDict) -> Spec:
     return dataclasses.replace(spec, vary=_untuned_names(spec.vary, spec.tune))
 
 
+def _task(value: Any, problems: list[str]) -> Chosen | None:
+    task = check_choice(TASK, value, "task", problems)
+    missing = lacks(task.choice.make) if task else []
+    if task and missing:
+        problems.append(f"task: {task.name!r} is no task: it lacks {', '.join(missing)}; see ablate.tasks.task.Task")
+        return None
+    return task
+
+
+def _class_of(task: Chosen | None) -> Any:
+    return task.choice.make if task else TASKS["classification"]
+
+
 def _known_keys(cfg: Mapping[str, Any], default: Mapping[str, Any], key: str, problems: list[str]) -> dict[str, Any]:
     """The keys that exist, in the order of writing; what is wrong stands at its default, so that all else is checked.
 
-    Below `model`, `data`, `arms` and single choices the keys are arguments, checked elsewhere.
+    Below `model`, `data`, `arms` and single choices the keys are arguments, checked elsewhere; those below `recipe`
+    and `vary` are axes, which are checked against the task.
     """
+    if key in FREE:
+        return dict(cfg)
     problems += [unknown(f"{key}{name}", "key", name, default) for name in cfg if name not in default]
     missing = [name for name in default if name not in cfg]
-    if key != "vary.":  # an axis that is not named is not varied
-        problems += [f"{key}{name}: missing; start from base_config()" for name in missing]
-    found = {name: cfg[name] for name in cfg if name in default} | {name: default[name] for name in missing}
+    problems += [f"{key}{name}: missing; start from base_config()" for name in missing]
+    known = {name: cfg[name] for name in cfg if name in default} | {name: default[name] for name in missing}
     for name in () if key else GROUPS:
-        if not isinstance(found[name], Mapping):
-            problems.append(f"{name}: expected a group of keys, got {found[name]!r}")
-            found[name] = default[name]
-        found[name] = _known_keys(found[name], default[name], f"{name}.", problems)
-    return found
+        if not isinstance(known[name], Mapping):
+            problems.append(f"{name}: expected a group of keys, got {known[name]!r}")
+            known[name] = default[name]
+        known[name] = _known_keys(known[name], default[name], f"{name}.", problems)
+    return known
 
 
-def _recipe(cfg: Mapping[str, Any], problems: list[str]) -> dict[str, Chosen | None]:
-    recipe = {"model": check_choice(MODEL, cfg["model"], "model", problems)}
-    for name, axis in AXES.items():
-        recipe[name] = check_choice(axis, cfg["recipe"][name], f"recipe.{name}", problems)
+def _recipe(cfg: Mapping[str, Any], axes: Axes, problems: list[str]) -> dict[str, Chosen | None]:
+    """The baseline's choice on every axis of the task; an axis that is not written down stands at its default.
+
+    Defaults of another task's axes may stand in a config, whose task was named after it was made.
+    """
+    written = {**cfg["recipe"], "model": cfg["model"]}
+    fresh = base_config()
+    others = {**_plain(fresh.recipe), "model": _plain(fresh.model)}
+    for axis in written:
+        if axis not in axes and written[axis] != others.get(axis):
+            problems.append(unknown(f"recipe.{axis}" if axis != "model" else axis, "axis of this task", axis, axes))
+    recipe: dict[str, Chosen | None] = {}
+    for name, axis in axes.items():
+        value = written[name] if name in written and written[name] != _foreign(axis, others.get(name)) else absent(axis)
+        key = name if name == "model" else f"recipe.{name}"
+        recipe[name] = check_choice(axis, value, key, problems) if name not in ("data", "train") else None
+    recipe["data"] = check_choice(DATA, cfg["data"], "data", problems)
+    recipe["train"] = _training(cfg["train"], "train", None, problems)
+    if recipe["data"] is not None:
+        _one_of(sampling_of(recipe["data"]).noise_kind, NOISE_KINDS, "data.noise_kind", problems)
     return recipe
 
 
+def _foreign(axis: Axis, default: Any) -> Any:
+    """The default of an axis of the same name that another task has, where this one has no such choice."""
+    return default if isinstance(default, Mapping) and default.get("name") not in axis.choices else None
+
+
 def _vary(
-    vary: Mapping[str, Any], recipe: Mapping[str, Chosen | None], problems: list[str]
+    vary: Mapping[str, Any], axes: Axes, recipe: Mapping[str, Chosen | None], problems: list[str]
 ) -> dict[str, tuple[Chosen, ...]]:
-    found: dict[str, tuple[Chosen, ...]] = {}
-    for axis in vary:
-        values = vary[axis]
-        if not isinstance(values, tuple | list):
+    checked: dict[str, tuple[Chosen, ...]] = {}
+    for axis, values in vary.items():
+        if axis not in axes:
+            problems.append(unknown(f"vary.{axis}", "axis", axis, axes))
+        elif not isinstance(values, tuple | list):
             problems.append(f"vary.{axis}: expected a tuple of choices, got {values!r}; write (choice(...),)")
-            continue
-        checked = [
-            check_choice(axis_of(axis), value, f"vary.{axis}[{i}]", problems, recipe[axis])
-            for i, value in enumerate(values)
-        ]
-        if checked:
-            found[axis] = tuple(chosen for chosen in checked if chosen is not None)
-    return found
+        elif values:
+            tried = [
+                _varied(axes[axis], value, f"vary.{axis}[{i}]", recipe[axis], problems)
+                for i, value in enumerate(values)
+            ]
+            checked[axis] = tuple(chosen for chosen in tried if chosen is not None)
+    return checked
 
 
-def _arms(arms: Any, recipe: Mapping[str, Chosen | None], problems: list[str]) -> dict[str, dict[str, Chosen]]:
-    found: dict[str, dict[str, Chosen]] = {}
+def _varied(axis: Axis, value: Any, key: str, base: Chosen | None, problems: list[str]) -> Chosen | None:
+    """A choice to try; of `train` and `data`, only what differs need be written down."""
+    if axis is TRAIN:
+        return _training(value, key, base, problems)
+    if axis is DATA and isinstance(value, Mapping) and "name" not in value and base is not None:
+        value = {"name": base.name, **value}
+    return check_choice(axis, value, key, problems, base)
+
+
+def _arms(
+    arms: Any, axes: Axes, recipe: Mapping[str, Chosen | None], problems: list[str]
+) -> dict[str, dict[str, Chosen]]:
+    checked: dict[str, dict[str, Chosen]] = {}
     if not isinstance(arms, Mapping):
         problems.append(f"arms: expected names with their choices, got {arms!r}")
-        return found
-    for name in arms:
-        found[name] = {}
-        if not isinstance(arms[name], Mapping):
-            problems.append(f"arms.{name}: expected axes with their choices, got {arms[name]!r}")
+        return checked
+    for name, choices in arms.items():
+        checked[name] = {}
+        if not isinstance(choices, Mapping):
+            problems.append(f"arms.{name}: expected axes with their choices, got {choices!r}")
             continue
-        for axis in arms[name]:
-            if axis not in recipe:
-                problems.append(unknown(f"arms.{name}.{axis}", "axis", axis, recipe))
+        for axis, value in choices.items():
+            if axis not in axes:
+                problems.append(unknown(f"arms.{name}.{axis}", "axis", axis, axes))
                 continue
-            value = arms[name][axis]
-            chosen = check_choice(axis_of(axis), value, f"arms.{name}.{axis}", problems, recipe[axis])
+            chosen = _varied(axes[axis], value, f"arms.{name}.{axis}", recipe[axis], problems)
             if chosen is not None:
-                found[name][axis] = chosen
-    return found
+                checked[name][axis] = chosen
+    return checked
 
 
 def _one_of(value: Any, allowed: tuple[str, ...], key: str, problems: list[str]) -> str:
@@ -190,22 +241,27 @@ def _tuning(tune: Mapping[str, Any], recipe: Mapping[str, Chosen | None], proble
         elif not isinstance(arguments, Mapping):
             problems.append(f"tune.grid.{axis}: expected arguments with values to try, got {arguments!r}")
         else:
+            chosen = recipe[axis]
+            known = chosen.arguments_of() if chosen else {}
             grid[axis] = {
-                name: _values(name, values, f"tune.grid.{axis}.{name}", problems) for name, values in arguments.items()
+                name: _values(known.get(name), values, f"tune.grid.{axis}.{name}", problems)
+                for name, values in arguments.items()
             }
     if isinstance(tune["seeds"], bool) or not isinstance(tune["seeds"], int) or tune["seeds"] < 1:
         problems.append(f"tune.seeds: expected an integer of 1 or more, got {tune['seeds']!r}")
     return Tuning(grid, _flag(tune["relative"], "tune.relative", problems), tune["seeds"])
 
 
-def _values(name: str, values: Any, key: str, problems: list[str]) -> tuple[float, ...]:
+def _values(argument: Argument | None, values: Any, key: str, problems: list[str]) -> tuple[float, ...]:
+    """Values to try; an argument that the baseline's choice does not have is checked when arms are known."""
     numbers = values if isinstance(values, tuple) else (values,)
     if len(numbers) < 2:
         problems.append(f"{key}: expected a tuple of two or more numbers, got {values!r}")
         return ()
     if len(set(numbers)) < len(numbers):
         problems.append(f"{key}: every value must be there once, got {values!r}")
-    return tuple(sorted(check_number(name, number, key, problems) for number in numbers))
+    argument = argument or Argument("", float, None, True, Range())
+    return tuple(sorted(check_number(argument, number, key, problems) for number in numbers))
 
 
 def _untuned_names(vary: Mapping[str, tuple[Chosen, ...]], tune: Tuning) -> dict[str, tuple[Chosen, ...]]:
@@ -242,25 +298,29 @@ def _seeds(value: Any, problems: list[str]) -> tuple[int, ...]:
     return seeds
 
 
-def _training(train: Mapping[str, Any], problems: list[str]) -> Training:
-    for name in ("steps", "batch_size", "eval_every", "eval_batch_size", "lanes"):
-        least = 0 if name == "lanes" else 1
-        if isinstance(train[name], bool) or not isinstance(train[name], int) or train[name] < least:
-            problems.append(f"train.{name}: expected an integer of {least} or more, got {train[name]!r}")
-    seconds = train["checkpoint_seconds"]
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
-        problems.append(f"train.checkpoint_seconds: expected a number of 0 or more, got {seconds!r}")
-    return Training(**train)
+def _training(value: Any, key: str, base: Chosen | None, problems: list[str]) -> Chosen | None:
+    """`cfg.train`, or what an arm changes of it."""
+    if not isinstance(value, Mapping):
+        problems.append(f"{key}: expected keys of train with their values, got {value!r}")
+        return None
+    fixed = [name for name in ("lanes", "checkpoint_seconds", "keep_weights") if base is not None and name in value]
+    problems += [f"{key}.{name}: the same for all arms; set train.{name}" for name in fixed]
+    return check_choice(TRAIN, {"name": "train", **value}, key, problems, base)
 
 
-def _reporting(report: Mapping[str, Any], problems: list[str]) -> Reporting:
-    metric = _one_of(report["metric"], tuple(METRICS), "report.metric", problems)
+def _reporting(report: Mapping[str, Any], task: Chosen | None, problems: list[str]) -> Reporting:
+    metrics = {f"test_{metric.name}": metric for metric in (_class_of(task).metrics if task else ())}
+    metric = report["metric"] if report["metric"] is not None else next(iter(metrics), "")
+    known = isinstance(metric, str) and metric in metrics
+    if task:
+        _one_of(metric, tuple(metrics), "report.metric", problems)
     if not isinstance(report["alpha"], float) or not 0 < report["alpha"] < POWER:
         problems.append(f"report.alpha: must lie between 0 and {POWER}, got {report['alpha']!r}")
     margin = report["margin"]
     if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 < margin < inf):
         problems.append(f"report.margin: must be above 0 and finite, or None, got {margin!r}")
-    return Reporting(metric, METRICS.get(metric, True), report["alpha"], margin)
+    rises = known and metrics[metric].higher_is_better
+    return Reporting(str(metric), rises, report["alpha"], margin)
 
 
 def _plain(value: Any) -> Any:

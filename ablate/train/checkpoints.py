@@ -21,7 +21,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from ablate.results.files import StorageError, storing
-from ablate.train.loop import Moment
+from ablate.train.loop import LoopState
 
 DIGEST = "sha256"
 
@@ -33,14 +33,14 @@ class Checkpoints:
         self._folder = folder.absolute()
         self._manager = _manager(self._folder)
 
-    def save(self, moment: Moment, members: int) -> None:
-        """Writes a moment without its padding lanes; the one before is removed once this one is complete.
+    def save(self, state: LoopState, members: int) -> None:
+        """Writes a state without its padding lanes; the one before is removed once this one is complete.
 
         Raises:
             StorageError: it could not be written.
         """
-        order = moment.step * 2 + moment.evaluated  # grows from moment to moment
-        tree = _as_tree(moment, members)
+        order = state.step * 2 + state.evaluated  # grows from state to state
+        tree = _as_tree(state, members)
         try:
             with _quietly():
                 self._manager.save(order, args=ocp.args.StandardSave(tree | {DIGEST: digest_of(tree)}), force=True)
@@ -48,8 +48,8 @@ class Checkpoints:
         except Exception as error:  # Orbax raises what its storage raises, of any type
             raise _storage_error(self._folder, error, "write") from error
 
-    def latest(self, like: Moment, members: int) -> Moment | None:
-        """The newest complete moment, or None; `like` gives shapes and types, and lanes to fill up with.
+    def latest(self, like: LoopState, members: int) -> LoopState | None:
+        """The newest complete state, or None; `like` gives shapes and types, and lanes to fill up with.
 
         A damaged checkpoint only costs its time: it is thrown away and the wave starts again.
 
@@ -74,7 +74,7 @@ class Checkpoints:
         leaves = [_padded(leaf, width, 0) for leaf in found["state"]]
         curves = {name: _padded(curve, width, 1) for name, curve in found["curves"].items()}
         state = jax.tree.unflatten(jax.tree.structure(like.state), leaves)
-        return Moment(int(found["step"]), int(found["evaluated"]), state, curves)
+        return LoopState(int(found["step"]), int(found["evaluated"]), state, curves)
 
     def _start_again(self, reason: str) -> None:
         logging.getLogger("ablate").warning("%s: %s, starting again", self._folder, reason)
@@ -153,13 +153,13 @@ def _unraisable(unraisable: Any) -> None:
         _Hook.before(unraisable)
 
 
-def _as_tree(moment: Moment, members: int) -> dict[str, Any]:
+def _as_tree(state: LoopState, members: int) -> dict[str, Any]:
     """Plain containers only: a state's leaves in order, which Orbax stores under their numbers."""
     return {
-        "step": np.array(moment.step),
-        "evaluated": np.array(moment.evaluated),
-        "state": [np.asarray(leaf)[:members] for leaf in jax.tree.leaves(moment.state)],
-        "curves": {name: curve[:, :members] for name, curve in moment.curves.items()},
+        "step": np.array(state.step),
+        "evaluated": np.array(state.evaluated),
+        "state": [np.asarray(leaf)[:members] for leaf in jax.tree.leaves(state.state)],
+        "curves": {name: curve[:, :members] for name, curve in state.curves.items()},
     }
 
 

@@ -4,9 +4,10 @@ Every function is written for one cell; here it gets a leading axis of lanes and
 compiled ahead of time, once: it cannot recompile behind our back, so the number of compiles is exact.
 """
 
+import dataclasses
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,21 +17,17 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int
 
-from ablate.train.parts import Compiled
-from ablate.train.step import Classification, Metrics, State
+from ablate.data import PLANTED
+from ablate.tasks.keys import keys_at
+from ablate.tasks.task import Numbers, ProgramChoices, Task
+from ablate.train import lane as one
+from ablate.train.lane import LaneState
 from ablate.train.strategy import Strategy
+from ablate.tricks.clock import Clock
 
 Device = Any  # jax.Device is a variable, which annotations cannot name
+Tree = Any
 EVERYWHERE, LANES, EXAMPLES = "everywhere", "lanes", "examples"  # where an argument's axes go
-
-
-class Reading(NamedTuple):
-    """What one evaluation says about each lane."""
-
-    train_loss: Float[Array, " lanes"]
-    val_loss: Float[Array, " lanes"]
-    val_accuracy: Float[Array, " lanes"]
-    learning_rate: Float[Array, " lanes"]
 
 
 class Executable:
@@ -56,72 +53,110 @@ class Lanes:
 
     Args:
         task: what one cell does, with the program's choices compiled in.
-        strategy: how lanes and steps meet the devices.
+        strategy: how a program's lanes and steps are mapped to devices.
         devices: the devices to use.
-        images: pool and test images, one behind the other, uint8; put on every device once.
+        arrays: pool and test examples by name, one behind the other; put on every device once.
+        evaluations: how often a lane is evaluated.
     """
 
-    def __init__(self, task: Classification, strategy: Strategy, devices: Sequence[Device], images: np.ndarray):
+    def __init__(
+        self, task: Task, strategy: Strategy, devices: Sequence[Device], arrays: Mapping[str, np.ndarray],
+        evaluations: int,
+    ):  # fmt: skip
         self.task = task
         self.strategy = strategy
         self.devices = len(devices)
+        self._evaluations = evaluations
         self._mesh = Mesh(np.array(devices), (EXAMPLES if strategy.sharded else LANES,))
-        self._images = self.place(images, EVERYWHERE)
+        self._arrays = self.place(dict(arrays), EVERYWHERE)
         self._inits: dict[Any, Executable] = {}
-        self._told: list[Executable] = []
+        self._sums: Tree = None  # their shapes
+        self._reported: list[Executable] = []
         step = (LANES, EVERYWHERE, LANES, LANES, LANES, EXAMPLES, EXAMPLES, EVERYWHERE)
+        # The state is donated: the arrays that were given in are gone, and their memory holds the result.
         self._advance = Executable(self._spread(advance_one(task), step), donate=(0,))
-        self._evaluate = Executable(
-            self._spread(evaluate_one(task), (LANES, LANES, EVERYWHERE, LANES, EXAMPLES, EXAMPLES, EXAMPLES)),
-            donate=(0,),
-        )
-        self._close = Executable(self._spread(close_one(task), (LANES, LANES, LANES, LANES, EVERYWHERE)), donate=(0,))
+        evaluation = (LANES, LANES, EVERYWHERE, LANES, LANES, EXAMPLES, EXAMPLES)
+        self._evaluate = Executable(self._spread(evaluate_one(task), evaluation), donate=(0,))
+        finish = (LANES, LANES, LANES, LANES, EVERYWHERE, EVERYWHERE)
+        self._finish = Executable(self._spread(finish_one(task), finish), donate=(0,))
+        self._summarise = Executable(self._spread(summarise_one(task), (LANES,)))
+        self._predict = Executable(self._spread(predict_one(task), (LANES, EVERYWHERE, LANES, LANES, EXAMPLES)))
 
     @property
     def executables(self) -> list[Executable]:
         """Everything compiled so far."""
-        every = [*self._inits.values(), self._advance, self._evaluate, self._close]
-        return [executable for executable in every if executable.seconds]
+        steps = (self._advance, self._evaluate, self._finish, self._summarise, self._predict)
+        return [executable for executable in (*self._inits.values(), *steps) if executable.seconds]
 
     @property
     def step_compiles(self) -> int:
         """How often the training step was compiled: 0 before the first chunk, then 1."""
         return int(self._advance.seconds > 0)
 
-    def new_compiles(self) -> list[float]:
+    def take_compile_seconds(self) -> list[float]:
         """Seconds of each compile since the last call."""
-        new = [executable for executable in self.executables if executable not in self._told]
-        self._told += new
+        new = [executable for executable in self.executables if executable not in self._reported]
+        self._reported += new
         return [executable.seconds for executable in new]
 
-    def init(self, key: Any, made: Compiled, seed: int, init_hp: Any, hp: Any, first: np.ndarray) -> State:
+    def init(
+        self, key: Any, choices: ProgramChoices, seed: int, init_hp: Numbers, hp: Numbers, batch: Any
+    ) -> LaneState:
         """The initial state of one cell, on the host; `key` tells ways of making initial values apart."""
         if key not in self._inits:
-            self._inits[key] = Executable(lambda *arguments: self.task.init(made, *arguments), once=True)
-        return jax.device_get(self._inits[key](np.uint32(seed), init_hp, hp, first))
+            self._inits[key] = Executable(begin_one(self.task, choices, self._evaluations), once=True)
+        return jax.device_get(self._inits[key](np.uint32(seed), init_hp, hp, batch))
 
-    def advance(self, state: State, seed: Any, hp: Any, total: Any, index: Any, labels: Any, count: int) -> State:
-        """`count` steps of every lane; index and labels are [lanes, steps, batch]."""
-        index, labels = self.place(index, EXAMPLES), self.place(labels, EXAMPLES)
-        return self._advance(
-            state, self._images, seed, hp, total, index, labels, self.place(np.int32(count), EVERYWHERE)
-        )
+    def advance(
+        self, state: LaneState, seed: Any, hp: Any, total: Any, index: Any, planted: Any, count: int
+    ) -> LaneState:
+        """`count` steps of every lane; index and planted arrays are [lanes, steps, batch, ...]."""
+        index, planted = self.place(index, EXAMPLES), self.place(planted, EXAMPLES)
+        number = self.place(np.int32(count), EVERYWHERE)
+        return self._advance(state, self._arrays, seed, hp, total, index, planted, number)
 
-    def evaluate(self, metrics: Metrics, state: State, hp: Any, index: Any, labels: Any, weights: Any) -> Metrics:
-        """Adds one batch [lanes, batch] of examples to the metrics of every lane."""
-        batch = (self.place(array, EXAMPLES) for array in (index, labels, weights))
-        return self._evaluate(metrics, state, self._images, hp, *batch)
+    def evaluate(self, sums: Tree, averaged: Tree, seed: Any, hp: Any, index: Any, weights: Any) -> Tree:
+        """Adds one batch [lanes, batch] of examples to the sums of every lane."""
+        index, weights = self.place(index, EXAMPLES), self.place(weights, EXAMPLES)
+        return self._evaluate(sums, averaged, self._arrays, seed, hp, index, weights)
 
-    def close(self, state: State, metrics: Metrics, hp: Any, total: Any, k: int) -> tuple[State, Reading]:
+    def no_sums(self, state: LaneState, hp: Any, batch: int) -> Tree:
+        """Sums of no example yet."""
+        if self._sums is None:
+            lane, numbers = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), (state, hp))
+            index, weights = np.zeros(batch, np.int32), np.ones(batch, np.float32)
+            arguments = lane.averaged, self._arrays, np.uint32(0), numbers, index, weights
+            self._sums = jax.eval_shape(measure_one(self.task), *arguments)
+        lanes = state.step.shape[0]
+        return self.place(jax.tree.map(lambda leaf: np.zeros((lanes, *leaf.shape), leaf.dtype), self._sums), LANES)
+
+    def curves(self, hp: Numbers) -> list[str]:
+        """Names of the curves of a lane with such numbers, in the order of the report."""
+        rates = jax.eval_shape(self.task.rates, Clock(jnp.int32(0), jnp.float32(1), jnp.zeros(1, jnp.float32)), hp)
+        return [*self.task.curves, *(f"val_{metric.name}" for metric in self.task.metrics), *rates]
+
+    def finish_evaluation(
+        self, state: LaneState, sums: Tree, hp: Any, total: Any, k: int, *, validated: bool
+    ) -> tuple[LaneState, dict[str, Array]]:
         """Ends the k-th evaluation: history, stopping, and the readings for the curves."""
-        return self._close(state, metrics, hp, total, self.place(np.int32(k), EVERYWHERE))
+        place = (self.place(value, EVERYWHERE) for value in (np.int32(k), np.bool_(validated)))
+        return self._finish(state, sums, hp, total, *place)
+
+    def summarise(self, sums: Tree) -> list[dict[str, Array]]:
+        """Metrics of every lane, and of every member where there are several."""
+        return self._summarise(sums)
+
+    def predict(self, averaged: Tree, seed: Any, hp: Any, index: Any) -> Tree:
+        """What the task says of one batch [lanes, batch] of examples: columns of a table by name."""
+        return self._predict(averaged, self._arrays, seed, hp, self.place(index, EXAMPLES))
 
     def place(self, tree: Any, kind: str) -> Any:
         """Host arrays on the devices: the same everywhere, split by lanes, or split by lanes or examples."""
         if not self.strategy.sharded:
             return jax.device_put(tree, NamedSharding(self._mesh, P() if kind == EVERYWHERE else P(LANES)))
-        spec = P(*[None] * (np.ndim(tree) - 1), EXAMPLES) if kind == EXAMPLES else P()
-        return jax.device_put(tree, NamedSharding(self._mesh, spec))
+        return jax.tree.map(
+            lambda leaf: jax.device_put(leaf, NamedSharding(self._mesh, _by_examples(leaf, kind))), tree
+        )
 
     def _spread(self, function: Callable[..., Any], kinds: tuple[str, ...]) -> Callable[..., Any]:
         axes = tuple(None if kind == EVERYWHERE else 0 for kind in kinds)
@@ -145,74 +180,125 @@ def _single(function: Callable[..., Any], axes: tuple[int | None, ...]) -> Calla
     return called
 
 
-def advance_one(task: Classification) -> Callable[..., State]:
+def _by_examples(leaf: Any, kind: str) -> P:
+    """Where one cell's batch is spread over devices: index and planted arrays along their batch axis."""
+    if kind != EXAMPLES:
+        return P()
+    return P(None, EXAMPLES) if np.ndim(leaf) == 2 else P(None, None, EXAMPLES)
+
+
+def batch_of(arrays: Mapping[str, Array], index: Array, planted: Mapping[str, Array]) -> dict[str, Array]:
+    """The examples at positions in the data; what was planted stands in for the data's own."""
+    return {**{name: array[index] for name, array in arrays.items()}, **planted, "index": index}
+
+
+def begin_one(task: Task, choices: ProgramChoices, evaluations: int) -> Callable[..., LaneState]:
+    """The initial state of one cell, whose initial values are made by `choices`."""
+    whole: Any = dataclasses.replace(task, choices={**task.choices, **choices})  # type: ignore[type-var]
+    return lambda seed, init_hp, hp, batch: one.begin(whole, evaluations, seed, init_hp, hp, batch)
+
+
+def advance_one(task: Task) -> Callable[..., LaneState]:
     """A chunk of steps of one cell; a chunk of one step has no loop around it."""
 
-    def advance(state, images, seed, hp, total, index, labels, count):
+    def advance(state, arrays, seed, hp, total, index, planted, count):
         def body(k, state):
-            return task.step(state, images[index[k]], labels[k], seed, hp, total)
+            batch = batch_of(arrays, index[k], jax.tree.map(lambda leaf: leaf[k], planted))
+            return one.step(task, state, batch, seed, hp, total)
 
         return body(0, state) if index.shape[0] == 1 else lax.fori_loop(0, count, body, state)
 
     return advance
 
 
-def evaluate_one(task: Classification) -> Callable[..., Metrics]:
+def measure_one(task: Task) -> Callable[..., Tree]:
+    """The sums of one batch of an evaluation of one cell."""
+
+    def measure(averaged, arrays, seed, hp, index, weights):
+        return one.evaluate(task, averaged, batch_of(arrays, index, {}), seed, hp, weights)
+
+    return measure
+
+
+def evaluate_one(task: Task) -> Callable[..., Tree]:
     """One batch of an evaluation of one cell, added to what earlier batches gave."""
 
-    def evaluate(metrics, state, images, hp, index, labels, weights):
-        found = task.evaluate(state, images[index], labels, weights, hp)
-        return Metrics(metrics.loss.merge(found.loss), metrics.accuracy.merge(found.accuracy))
+    def evaluate(sums, *batch):
+        return jax.tree.map(jnp.add, sums, measure_one(task)(*batch))
 
     return evaluate
 
 
-def close_one(task: Classification) -> Callable[..., tuple[State, Reading]]:
+def finish_one(task: Task) -> Callable[..., tuple[LaneState, dict[str, Array]]]:
     """The end of an evaluation of one cell."""
 
-    def close(state, metrics, hp, total, k):
-        val_loss = metrics.loss.total / metrics.loss.count
-        reading = Reading(
-            train_loss=state.loss_sum / state.loss_count,
-            val_loss=val_loss,
-            val_accuracy=metrics.accuracy.total / metrics.accuracy.count,
-            learning_rate=task.learning_rate(jnp.maximum(state.step - 1, 0), total, hp),
-        )
-        lost = (metrics.loss.count > 0) & ~jnp.isfinite(val_loss)  # its last update took it over the edge
-        return task.after_evaluation(state, k, val_loss, lost, hp), reading
+    def finish(state, sums, hp, total, k, validated):
+        return one.finish_evaluation(task, state, sums, hp, total, k, validated)
 
-    return close
+    return finish
 
 
-def first_losses(
-    task: Classification, state: State, seeds: Sequence[int], hps: Sequence[Any], images: Any, labels: Any
-) -> list[float]:
-    """The training loss of every lane on one batch, before any step."""
-    loss = jax.jit(task.training_loss)
-    lanes = [jax.tree.map(lambda leaf, k=k: np.asarray(leaf)[k], state) for k in range(len(seeds))]
-    return [
-        float(loss(lane, images, labels, np.uint32(seed), hp)) for lane, seed, hp in zip(lanes, seeds, hps, strict=True)
-    ]
+def summarise_one(task: Task) -> Callable[[Tree], list[dict[str, Array]]]:
+    """The metrics of one cell, and those of its members where there are several."""
+    return lambda sums: [task.summarise(each) for each in sums]
+
+
+def predict_one(task: Task) -> Callable[..., Tree]:
+    """The table of predictions of one batch of one cell."""
+
+    def predict(averaged, arrays, seed, hp, index):
+        batch = batch_of(arrays, index, {})
+        prediction = one.predict(task, averaged, batch, seed, hp)
+        columns = getattr(task, "columns", None)
+        return columns(prediction, batch) if columns else {"prediction": prediction}
+
+    return predict
+
+
+def first_values(
+    task: Task, state: LaneState, seeds: Sequence[int], hps: Sequence[Any], batches: Sequence[Any], total: int
+) -> list[dict[str, float]]:
+    """The curves of every lane at its first step, which is not taken."""
+
+    def scalars(lane: LaneState, batch: Any, seed: Any, hp: Any) -> dict[str, Array]:
+        clock = Clock(lane.step, jnp.float32(total), lane.history)
+        return task.step(lane.task, batch, keys_at(seed, lane.step), clock, hp)[1]
+
+    compiled = jax.jit(scalars)
+    values = []
+    for k, (seed, hp, batch) in enumerate(zip(seeds, hps, batches, strict=True)):
+        lane = jax.tree.map(lambda leaf, k=k: np.asarray(leaf)[k], state)
+        values.append({name: float(value) for name, value in compiled(lane, batch, np.uint32(seed), hp).items()})
+    return values
 
 
 def learning_rates(
-    task: Classification, hp: Any, total: int, steps: Int[np.ndarray, " steps"]
-) -> Float[np.ndarray, "lanes steps"]:
-    """The learning rate of every lane at every given step; `hp` has a leading axis of lanes."""
-    lanes = jax.vmap(task.learning_rate, (None, None, 0))
-    found = jax.jit(jax.vmap(lanes, (0, None, None), out_axes=1))(steps, np.float32(total), hp)
-    return np.asarray(found)
+    task: Task, hp: Any, total: int, steps: Int[np.ndarray, " steps"], history: Float[np.ndarray, " evaluations"]
+) -> dict[str, Float[np.ndarray, "lanes steps"]]:
+    """The learning rates of every lane at every given step; `hp` has a leading axis of lanes."""
+
+    def rates(step: Array, numbers: Any) -> dict[str, Array]:
+        return task.rates(Clock(step, jnp.float32(total), jnp.asarray(history)), numbers)
+
+    lanes = jax.vmap(rates, (None, 0))
+    return jax.device_get(jax.jit(jax.vmap(lanes, (0, None), out_axes=1))(steps, hp))
 
 
-def operations(
-    task: Classification, made: Compiled, init_hp: Any, hp: Any, batch_size: int, shape: tuple[int, int, int]
-) -> float:
+def operations(task: Task, choices: ProgramChoices, init_hp: Any, hp: Any, batch_size: int) -> float:
     """Floating-point operations of one training step of one cell, counted on the program before it is compiled."""
-    hp, init_hp = jax.tree.map(np.float32, (hp, init_hp))
-    images = np.zeros((batch_size, *shape), np.uint8)
-    index = np.zeros((1, batch_size), np.int32)
-    state = jax.eval_shape(lambda *arguments: task.init(made, *arguments), np.uint32(0), init_hp, hp, images)
-    lowered = jax.jit(advance_one(task)).lower(
-        state, images, np.uint32(0), hp, np.float32(1), index, index, np.int32(1)
-    )
+    state, arguments = step_arguments(task, choices, init_hp, hp, batch_size, 1)
+    lowered = jax.jit(advance_one(task)).lower(state, *arguments)
     return float((lowered.cost_analysis() or {}).get("flops", 0.0))
+
+
+def step_arguments(
+    task: Task, choices: ProgramChoices, init_hp: Any, hp: Any, batch_size: int, evaluations: int
+) -> tuple[LaneState, tuple[Any, ...]]:
+    """The shapes of a state, and arguments of `advance_one` behind it, for a program that is traced alone."""
+    hp, init_hp = jax.tree.map(np.float32, (hp, init_hp))
+    arrays = task.data.zeros(batch_size)
+    index = np.zeros((1, batch_size), np.int32)
+    batch = {**arrays, "index": index[0]}
+    state = jax.eval_shape(begin_one(task, choices, evaluations), np.uint32(0), init_hp, hp, batch)
+    planted = {name: arrays[name][None] for name in PLANTED if name in arrays}
+    return state, (arrays, np.uint32(0), hp, np.float32(1), index, planted, np.int32(1))

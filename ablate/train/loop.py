@@ -1,7 +1,7 @@
 """Training a wave of cells: chunks of steps, evaluations, curves.
 
-`moments` is a generator of the states between chunks: whoever runs it saves checkpoints, shows progress and stops
-where it likes, and continues later from any moment.
+`Loop.run` is a generator of the states between chunks: whoever runs it saves checkpoints, shows progress and stops
+where it likes, and continues later from any of them.
 """
 
 import dataclasses
@@ -11,46 +11,57 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from clu import metrics as clu_metrics
 
-from ablate.data import Dataset, Split
-from ablate.train.keys import BatchOrder
-from ablate.train.lanes import LANES, Lanes, Reading
-from ablate.train.parts import Compiled, Numbers
-from ablate.train.step import Metrics, State
+from ablate.data import DataSet, Split
+from ablate.tasks.task import Numbers, ProgramChoices, Task
+from ablate.train.batches import BatchOrder, DataKey
+from ablate.train.lane import LaneState
+from ablate.train.lanes import LANES, Lanes
 
-EvalBatch = tuple[np.ndarray, np.ndarray, np.ndarray]  # positions, labels, weights: [lanes, batch]
+EvalBatch = tuple[np.ndarray, np.ndarray]  # positions, weights: [lanes, batch]
+Curves = dict[str, np.ndarray]  # [evaluations, lanes] by name; nan where not yet, and from a divergence on
 SYNCHRONISE_EVERY = 8  # dispatched steps: often enough to answer Ctrl-C, rarely enough to cost nothing
 
 
 @dataclasses.dataclass(frozen=True)
-class LaneJob:
-    """One cell as the loop sees it."""
+class CellInputs:
+    """One cell as the loop sees it.
+
+    Args:
+        seed: of its streams of randomness.
+        hp: numbers of the program's choices.
+        init_choices: choices that make initial values.
+        init_id: tells ways of making initial values apart.
+        init_hp: numbers of those choices.
+        data_key: what its examples follow from; lanes with the same one share their batches.
+        split: which examples those are.
+    """
 
     seed: int
     hp: Numbers
-    made: Compiled
-    made_key: Any
+    init_choices: ProgramChoices
+    init_id: Any
     init_hp: Numbers
+    data_key: DataKey
     split: Split
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
+class WaveInputs:
     """A wave of cells: `width` lanes, the last of them copies where the wave is not full."""
 
-    lanes: tuple[LaneJob, ...]
+    inputs: tuple[CellInputs, ...]
     width: int
-    dataset: Dataset
+    dataset: DataSet
     steps: int
     batch_size: int
     eval_every: int
     eval_batch_size: int
 
     @property
-    def padded(self) -> list[LaneJob]:
+    def padded(self) -> list[CellInputs]:
         """The lanes, filled up to the width with copies of the last one."""
-        return [*self.lanes, *[self.lanes[-1]] * (self.width - len(self.lanes))]
+        return [*self.inputs, *[self.inputs[-1]] * (self.width - len(self.inputs))]
 
     @property
     def evaluations(self) -> list[int]:
@@ -58,24 +69,26 @@ class Job:
         return [*range(0, self.steps, self.eval_every), self.steps]
 
 
-class Moment(NamedTuple):
-    """The wave between two chunks; `curves` are arrays [evaluations, lanes], nan where not yet."""
+class LoopState(NamedTuple):
+    """The wave between two chunks."""
 
     step: int
     evaluated: int
-    state: State
-    curves: dict[str, np.ndarray]
+    state: LaneState
+    curves: Curves
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a cell's row says about its training."""
+    """What a cell's row says about its training; `members` where several sets of variables make its predictions."""
 
     status: str
     metrics: Mapping[str, float | None]
     curves: Mapping[str, list[float | None]]
     diverged_step: int | None
     stopped_step: int | None
+    best_step: int | None
+    members: list[dict[str, float | None]]
 
 
 class Pace(NamedTuple):
@@ -86,72 +99,95 @@ class Pace(NamedTuple):
 
 
 class Loop:
-    """Runs one job on the executables of its program."""
+    """Runs one wave on the executables of its program."""
 
-    def __init__(self, lanes: Lanes, job: Job):
+    def __init__(self, lanes: Lanes, wave: WaveInputs):
         self._lanes = lanes
-        self._job = job
-        padded = job.padded
-        self._orders = {lane.seed: BatchOrder(lane.seed, len(lane.split.train), job.batch_size) for lane in padded}
+        self._wave = wave
+        padded = wave.padded
+        self._orders = {
+            lane.data_key: BatchOrder(lane.data_key, len(lane.split.train), wave.batch_size) for lane in padded
+        }
         self._seed = lanes.place(np.array([lane.seed for lane in padded], np.uint32), LANES)
         self._hp = lanes.place(_stack([_float32(lane.hp) for lane in padded]), LANES)
-        self._total = lanes.place(np.full(len(padded), job.steps, np.float32), LANES)
-        self._validation = _batches([lane.split.validation for lane in padded], job.dataset.labels, job.eval_batch_size)
+        self._total = lanes.place(np.full(len(padded), wave.steps, np.float32), LANES)
+        self._validation = _batches([lane.split.validation for lane in padded], wave.eval_batch_size)
         self.pace = Pace(0.0, 0)
 
-    def start(self, between: Callable[[], None] = lambda: None) -> Moment:
-        """The moment before the first step; `between` is called after each lane, and what it raises ends it there."""
+    def start(self, between: Callable[[], None] = lambda: None) -> LoopState:
+        """Before the first step; `between` is called after each lane, and what it raises ends it there."""
         states = []
-        for lane in self._job.padded:
+        for lane in self._wave.padded:
             numbers = _float32(lane.init_hp), _float32(lane.hp)
-            states.append(self._lanes.init(lane.made_key, lane.made, lane.seed, *numbers, self._first(lane)))
+            states.append(self._lanes.init(lane.init_id, lane.init_choices, lane.seed, *numbers, self.first(lane)))
             between()
-        shape = (len(self._job.evaluations), self._job.width)
-        curves = {name: np.full(shape, np.nan, np.float32) for name in Reading._fields}
-        return Moment(0, 0, _stack(states), curves)
+        shape, state = (len(self._wave.evaluations), self._wave.width), _stack(states)
+        names = self._lanes.curves(_float32(self._wave.inputs[0].hp))
+        return LoopState(0, 0, state, {name: np.full(shape, np.nan, np.float32) for name in names})
 
-    def moments(self, moment: Moment) -> Iterator[Moment]:
-        """All moments from the given one to the end, after each chunk of steps and after each evaluation."""
-        step, evaluated, state, curves = moment
+    def run(self, begin: LoopState) -> Iterator[LoopState]:
+        """All states from the given one to the end, after each chunk of steps and after each evaluation."""
+        step, evaluated, state, curves = begin
         state = self._lanes.place(state, LANES)
-        due = self._job.evaluations
+        due = self._wave.evaluations
         while evaluated < len(due):
             if step == due[evaluated]:
                 state, curves = self._evaluate(state, evaluated, curves)
                 evaluated += 1
                 if not np.asarray(state.running).any():
-                    step, evaluated = self._job.steps, len(due)
+                    step, evaluated = self._wave.steps, len(due)
             else:
                 count = due[evaluated] - step if self._lanes.strategy.looped else 1
                 state = self._chunk(state, step, count)
                 step += count
-            yield Moment(step, evaluated, state, curves)
+            yield LoopState(step, evaluated, state, curves)
 
-    def results(self, moment: Moment) -> list[Result]:
-        """Reads the test split, once, and tells what became of every cell."""
-        test = self._test()
-        state = self._lanes.place(moment.state, LANES)
-        metrics = self._measure(state, test)
-        found = {
-            "test_accuracy": np.asarray(metrics.accuracy.total) / np.asarray(metrics.accuracy.count),
-            "test_loss": np.asarray(metrics.loss.total) / np.asarray(metrics.loss.count),
-        }
-        lost, stopped = np.asarray(state.diverged_step), np.asarray(state.stopped_step)
-        lost = np.where((lost < 0) & ~np.isfinite(found["test_loss"]), np.asarray(state.step), lost)
+    def results(self, end: LoopState) -> list[Result]:
+        """Reads the test split, once, with the best variables where they were kept; tells what became of every cell."""
+        state = self._lanes.place(end.state, LANES)
+        test = self._measure(state, self._test(), state.best if _keeps_best(state) else state.averaged)
+        whole, *members = jax.device_get(self._lanes.summarise(test))
+        watched = whole[self._lanes.task.watch]
+        diverged, stopped, best = (np.asarray(x) for x in (state.diverged_step, state.stopped_step, state.best_step))
+        diverged = np.where((diverged < 0) & ~np.isfinite(watched), np.asarray(state.step), diverged)
         return [
-            _result(found, moment.curves, self._job.evaluations, lane, int(lost[lane]), int(stopped[lane]))
-            for lane in range(len(self._job.lanes))
+            _result(
+                self._lanes.task,
+                _at(whole, lane),
+                [_at(member, lane) for member in members],
+                {"step": self._wave.evaluations} | {name: curve[:, lane] for name, curve in end.curves.items()},
+                tuple(_or_none(at[lane]) for at in (diverged, stopped, best)),
+            )
+            for lane in range(len(self._wave.inputs))
         ]
 
-    def _first(self, lane: LaneJob) -> np.ndarray:
-        return self._job.dataset.images[np.sort(lane.split.train[self._orders[lane.seed].at(0)])]
+    def predictions(self, end: LoopState, positions: np.ndarray) -> list[dict[str, np.ndarray]]:
+        """What the task says of examples at positions in the data, cell by cell: columns by name."""
+        state = self._lanes.place(end.state, LANES)
+        averaged = state.best if _keeps_best(state) else state.averaged
+        size = self._wave.eval_batch_size
+        tables = [
+            jax.device_get(self._lanes.predict(averaged, self._seed, self._hp, index))
+            for index, _ in _batches([positions] * self._wave.width, size)
+        ]
+        names = list(tables[0])
+        whole = {name: np.concatenate([table[name] for table in tables], 1)[:, : len(positions)] for name in names}
+        return [_at(whole, lane) for lane in range(len(self._wave.inputs))]
 
-    def _chunk(self, state: State, step: int, count: int) -> State:
-        length = self._job.eval_every if self._lanes.strategy.looped else 1
-        length = min(length, self._job.steps)
-        index, labels = self._examples(step, count, length)
+    def first(self, lane: CellInputs) -> dict[str, np.ndarray]:
+        """The lane's first batch, in the order of the data."""
+        rows = np.sort(self._orders[lane.data_key].at(0))
+        index = lane.split.train[rows]
+        index, rows = index[np.argsort(index)], rows[np.argsort(index)]
+        batch = {name: array[index] for name, array in self._wave.dataset.pool.items()}
+        return {**batch, **{name: array[rows] for name, array in lane.split.planted.items()}, "index": index}
+
+    def _chunk(self, state: LaneState, step: int, count: int) -> LaneState:
+        length = self._wave.eval_every if self._lanes.strategy.looped else 1
+        length = min(length, self._wave.steps)
+        index, planted = self._examples(step, count, length)
         started, known = time.perf_counter(), self._compile_seconds()
-        state = self._lanes.advance(state, self._seed, self._hp, self._total, index, labels, count)
+        state = self._lanes.advance(state, self._seed, self._hp, self._total, index, planted, count)
         if self._lanes.strategy.looped or step % SYNCHRONISE_EVERY == 0:
             jax.block_until_ready(state.step)
         spent = time.perf_counter() - started - (self._compile_seconds() - known)
@@ -161,75 +197,85 @@ class Loop:
     def _compile_seconds(self) -> float:
         return sum(executable.seconds for executable in self._lanes.executables)
 
-    def _examples(self, step: int, count: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-        """Positions in the pool and labels [lanes, length, batch] of the steps from `step` on."""
-        by_seed = {}
-        for lane in self._job.padded:
-            if lane.seed not in by_seed:
-                order, split = self._orders[lane.seed], lane.split
+    def _examples(self, step: int, count: int, length: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Positions in the data and planted arrays [lanes, length, batch] of the steps from `step` on."""
+        by_key = {}
+        for lane in self._wave.padded:
+            if lane.data_key not in by_key:
+                order = self._orders[lane.data_key]
                 rows = np.stack([order.at(step + k) for k in range(count)])
                 rows = np.pad(rows, ((0, length - count), (0, 0)))
-                by_seed[lane.seed] = split.train[rows], split.train_labels[rows]
-        index, labels = (np.stack([by_seed[lane.seed][k] for lane in self._job.padded]) for k in (0, 1))
-        return index, labels
+                by_key[lane.data_key] = lane.split.train[rows], {n: a[rows] for n, a in lane.split.planted.items()}
+        return _stack([by_key[lane.data_key] for lane in self._wave.padded])
 
-    def _evaluate(self, state: State, k: int, curves: dict[str, np.ndarray]) -> tuple[State, dict[str, np.ndarray]]:
-        lost = np.asarray(state.diverged_step) >= 0
-        metrics = self._measure(state, self._validation)
-        state, reading = self._lanes.close(state, metrics, self._hp, self._total, k)
+    def _evaluate(self, state: LaneState, k: int, curves: Curves) -> tuple[LaneState, Curves]:
+        diverged = np.asarray(state.diverged_step) >= 0
+        sums = self._measure(state, self._validation, state.averaged)
+        validated = len(self._validation) > 0
+        state, readings = self._lanes.finish_evaluation(state, sums, self._hp, self._total, k, validated=validated)
         curves = {name: curve.copy() for name, curve in curves.items()}
-        for name, values in reading._asdict().items():
-            curves[name][k] = np.where(lost, np.nan, np.asarray(values))
+        for name, values in readings.items():
+            curves[name][k] = np.where(diverged, np.nan, np.asarray(values))
         return state, curves
 
-    def _measure(self, state: State, batches: Sequence[EvalBatch]) -> Metrics:
-        metrics = self._lanes.place(no_metrics((self._job.width,)), LANES)
-        for index, labels, weights in batches:
-            metrics = self._lanes.evaluate(metrics, state, self._hp, index, labels, weights)
-        return metrics
+    def _measure(self, state: LaneState, batches: Sequence[EvalBatch], averaged: Any) -> Any:
+        sums = self._lanes.no_sums(state, self._hp, self._wave.eval_batch_size)
+        for index, weights in batches:
+            sums = self._lanes.evaluate(sums, averaged, self._seed, self._hp, index, weights)
+        return sums
 
     def _test(self) -> list[EvalBatch]:
-        data = self._job.dataset
-        positions = len(data.labels) + np.arange(len(data.test_labels), dtype=np.int32)
-        labels = np.concatenate([data.labels, data.test_labels])
-        return _batches([positions] * self._job.width, labels, self._job.eval_batch_size)
+        pool, test = self._wave.dataset.sizes
+        positions = pool + np.arange(test, dtype=np.int32)
+        return _batches([positions] * self._wave.width, self._wave.eval_batch_size)
 
 
-def no_metrics(shape: tuple[int, ...] = ()) -> Metrics:
-    """Metrics of no example yet, for lanes of some shape or for one cell."""
-    average: Any = clu_metrics.Average  # a flax dataclass, whose fields type checkers do not see
-    empty = (average(total=np.zeros(shape, np.float32), count=np.zeros(shape, np.float32)) for _ in Metrics._fields)
-    return Metrics(*empty)
+def _keeps_best(state: LaneState) -> bool:
+    return bool(jax.tree.leaves(state.best))
 
 
-def _batches(positions: list[np.ndarray], labels: np.ndarray, size: int) -> list[EvalBatch]:
-    """Evaluation batches [lanes, size] of positions, labels and weights; the last one filled up with weight 0."""
+def _at(tree: Mapping[str, np.ndarray], lane: int) -> dict[str, Any]:
+    return {name: values[lane] for name, values in tree.items()}
+
+
+def _or_none(step: int) -> int | None:
+    return int(step) if step >= 0 else None
+
+
+def _batches(positions: list[np.ndarray], size: int) -> list[EvalBatch]:
+    """Evaluation batches [lanes, size] of positions and weights; the last one filled up with weight 0."""
     stacked = np.stack(positions).astype(np.int32)
-    found = []
+    batches = []
     for start in range(0, stacked.shape[1], size):
         part = stacked[:, start : start + size]
         short = size - part.shape[1]
         weights = np.pad(np.ones(part.shape, np.float32), ((0, 0), (0, short)))
-        index = np.pad(part, ((0, 0), (0, short)))
-        found.append((index, labels[index].astype(np.int32), weights))
-    return found
+        batches.append((np.pad(part, ((0, 0), (0, short))), weights))
+    return batches
 
 
 def _result(
-    found: Mapping[str, np.ndarray], curves: Mapping[str, np.ndarray], steps: list[int], lane: int, lost: int, stop: int
+    task: Task,
+    test: Mapping[str, Any],
+    members: Sequence[Mapping[str, Any]],
+    curves: Mapping[str, Any],
+    steps: Sequence[int | None],
 ) -> Result:
-    diverged = lost >= 0
-    last = {name: curves[name][:, lane] for name in ("val_accuracy", "val_loss", "train_loss")}
-    metrics = {name: number(values[lane]) for name, values in found.items()}
-    metrics |= {name: number(_last_finite(values)) for name, values in last.items()}
-    metrics["initial_loss"] = number(curves["val_loss"][0, lane])  # a sanity check: near log C
-    drawn: dict[str, list[float | None]] = {name: [number(v) for v in c[:, lane]] for name, c in curves.items()}
+    diverged, stopped, best = steps
+    names = [metric.name for metric in task.metrics]
+    values = {f"test_{name}": test[name] for name in names}
+    values |= {f"val_{name}": _last_finite(curves[f"val_{name}"]) for name in names}
+    values |= {name: _last_finite(curves[name]) for name in task.curves}
+    values[f"initial_{task.watch}"] = curves[f"val_{task.watch}"][0]  # a sanity check: what an untrained one has
+    metrics = {name: number(value) for name, value in values.items()}
     return Result(
-        status="diverged" if diverged else "done",
-        metrics=dict.fromkeys(metrics) if diverged else metrics,
-        curves={"step": [*steps], **drawn},
-        diverged_step=lost if diverged else None,
-        stopped_step=stop if stop >= 0 else None,
+        status="done" if diverged is None else "diverged",
+        metrics=metrics if diverged is None else dict.fromkeys(metrics),
+        curves={"step": [*curves["step"]]} | {n: [number(v) for v in c] for n, c in curves.items() if n != "step"},
+        diverged_step=diverged,
+        stopped_step=stopped,
+        best_step=best,
+        members=[] if diverged is not None else [{n: number(m[n]) for n in names} for m in members],
     )
 
 

@@ -3,14 +3,18 @@
 `AXES` is the whole catalogue; everything in it is importable by its own name and works in any training loop:
 
 >>> from ablate.tricks import flood, smooth_labels, sgdr, GroupNorm, momentum
+
+What an axis file lists in its `__all__` is public here; so a new trick touches its axis file and nothing else.
 """
 
 from ablate.tricks import (
     activation,
     augment,
     average,
+    axis,
     bias,
     clip,
+    clock,
     decay,
     dropout,
     gradient,
@@ -27,40 +31,31 @@ from ablate.tricks import (
     stop,
     target,
 )
-from ablate.tricks.activation import Gelu, LeakyRelu, Relu, Silu, Tanh
-from ablate.tricks.augment import flip, no_augment, random_crop
-from ablate.tricks.average import ema, no_average
-from ablate.tricks.axis import Argument, Axis, Choice, Scalar, signature_of
-from ablate.tricks.bias import constant_bias
-from ablate.tricks.clip import adaptive_clip, clip_by_global_norm, clip_by_layer_norm, clip_by_value, no_clip
-from ablate.tricks.decay import coupled, decoupled, no_decay
-from ablate.tricks.dropout import Dropout, NoDropout, SpatialDropout
-from ablate.tricks.gradient import centralize, gradient_noise, plain_gradient
-from ablate.tricks.head import Linear
-from ablate.tricks.init import (
-    DataInit,
-    fan_mean_normal,
-    he,
-    lecun,
-    normal,
-    orthogonal,
-    split_init,
-    uniform,
-    xavier,
-    zeros,
-)
-from ablate.tricks.layerwise import multipliers, same_rate
-from ablate.tricks.loss import cross_entropy, focal
-from ablate.tricks.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, NoNorm, RMSNorm
-from ablate.tricks.objective import flood, mean
-from ablate.tricks.optimizer import adagrad, adam, adamw, lion, momentum, nesterov, rmsprop, sgd
-from ablate.tricks.penalty import l1, l2, no_penalty
-from ablate.tricks.scale import ImageStats, channel_mean, image_mean, standardize, symmetric, unit
-from ablate.tricks.schedule import constant, cosine, exponential, multistep, sgdr, warmup
-from ablate.tricks.stop import never
-from ablate.tricks.target import keep_target, smooth_labels
+from ablate.tricks.activation import *
+from ablate.tricks.augment import *
+from ablate.tricks.average import *
+from ablate.tricks.axis import *
+from ablate.tricks.bias import *
+from ablate.tricks.clip import *
+from ablate.tricks.clock import *
+from ablate.tricks.decay import *
+from ablate.tricks.dropout import *
+from ablate.tricks.gradient import *
+from ablate.tricks.head import *
+from ablate.tricks.init import *
+from ablate.tricks.layerwise import *
+from ablate.tricks.loss import *
+from ablate.tricks.norm import *
+from ablate.tricks.objective import *
+from ablate.tricks.optimizer import *
+from ablate.tricks.penalty import *
+from ablate.tricks.scale import *
+from ablate.tricks.schedule import *
+from ablate.tricks.stop import *
+from ablate.tricks.target import *
 
-AXES: dict[str, Axis] = {
+# In the order of a training step: initial values and layers, the loss, its gradient, the update, what watches it.
+AXES: dict[str, axis.Axis] = {
     "scale": scale.AXIS,
     "augment": augment.AXIS,
     "init": init.AXIS,
@@ -83,85 +78,26 @@ AXES: dict[str, Axis] = {
     "stop": stop.AXIS,
 }
 
-__all__ = [
-    "AXES",
-    "Argument",
-    "Axis",
-    "BatchNorm",
-    "Choice",
-    "DataInit",
-    "Dropout",
-    "Gelu",
-    "GroupNorm",
-    "ImageStats",
-    "InstanceNorm",
-    "LayerNorm",
-    "LeakyRelu",
-    "Linear",
-    "NoDropout",
-    "NoNorm",
-    "RMSNorm",
-    "Relu",
-    "Scalar",
-    "Silu",
-    "SpatialDropout",
-    "Tanh",
-    "adagrad",
-    "adam",
-    "adamw",
-    "adaptive_clip",
-    "centralize",
-    "channel_mean",
-    "clip_by_global_norm",
-    "clip_by_layer_norm",
-    "clip_by_value",
-    "constant",
-    "constant_bias",
-    "cosine",
-    "coupled",
-    "cross_entropy",
-    "decoupled",
-    "ema",
-    "exponential",
-    "fan_mean_normal",
-    "flip",
-    "flood",
-    "focal",
-    "gradient_noise",
-    "he",
-    "image_mean",
-    "keep_target",
-    "l1",
-    "l2",
-    "lecun",
-    "lion",
-    "mean",
-    "momentum",
-    "multipliers",
-    "multistep",
-    "nesterov",
-    "never",
-    "no_augment",
-    "no_average",
-    "no_clip",
-    "no_decay",
-    "no_penalty",
-    "normal",
-    "orthogonal",
-    "plain_gradient",
-    "random_crop",
-    "rmsprop",
-    "same_rate",
-    "sgd",
-    "sgdr",
-    "signature_of",
-    "smooth_labels",
-    "split_init",
-    "standardize",
-    "symmetric",
-    "uniform",
-    "unit",
-    "warmup",
-    "xavier",
-    "zeros",
-]
+__all__ = ["AXES"]
+__all__ += activation.__all__
+__all__ += augment.__all__
+__all__ += average.__all__
+__all__ += axis.__all__
+__all__ += bias.__all__
+__all__ += clip.__all__
+__all__ += clock.__all__
+__all__ += decay.__all__
+__all__ += dropout.__all__
+__all__ += gradient.__all__
+__all__ += head.__all__
+__all__ += init.__all__
+__all__ += layerwise.__all__
+__all__ += loss.__all__
+__all__ += norm.__all__
+__all__ += objective.__all__
+__all__ += optimizer.__all__
+__all__ += penalty.__all__
+__all__ += scale.__all__
+__all__ += schedule.__all__
+__all__ += stop.__all__
+__all__ += target.__all__

@@ -5,7 +5,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ablate.tricks.axis import Axis, Choice, Scalar
+from ablate.tricks.axis import Axis, Choice, NonNegative
+
+__all__ = ["Gelu", "LeakyRelu", "Relu", "Silu", "Tanh"]
 
 
 class Relu(nn.Module):
@@ -71,7 +73,7 @@ class LeakyRelu(nn.Module):
         https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf
     """
 
-    slope: Scalar = 0.01
+    slope: NonNegative = 0.01
 
     def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         """Applies the formula."""
@@ -123,6 +125,7 @@ class Silu(nn.Module):
 
 AXIS = Axis(
     name="activation",
+    default="relu",
     seam="() -> module called as module(x)",
     choices={
         "relu": Choice(Relu),

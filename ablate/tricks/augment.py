@@ -1,37 +1,21 @@
 """Axis `augment`: random changes of a training batch, drawn per example from one key."""
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, Num
 
-from ablate.tricks.axis import Axis, Choice
+from ablate.tricks.axis import Axis, Choice, Range
+
+__all__ = ["flip", "no_augment", "random_crop"]
 
 Images = Num[Array, "batch height width channels"]
 Targets = Float[Array, "batch classes"]
 
 
 def no_augment(key: Key[Array, ""], images: Images, targets: Targets) -> tuple[Images, Targets]:
-    """The batch as it is.
-
-        f(x, p) = (x, p)
-
-    Args:
-        key: not read.
-        images: [batch, height, width, channels], any number type.
-        targets: distributions over the classes, [batch, classes].
-
-    Returns:
-        The same images and targets.
-
-    Example:
-        >>> images, targets = jnp.ones((2, 4, 4, 1)), jnp.eye(2)
-        >>> no_augment(jax.random.key(0), images, targets)[0] is images
-        True
-
-    References:
-        Shorten, Khoshgoftaar. A Survey on Image Data Augmentation for Deep Learning. 2019.
-        https://doi.org/10.1186/s40537-019-0197-0
-    """
+    """The batch as it is."""
     return images, targets
 
 
@@ -61,7 +45,9 @@ def flip(key: Key[Array, ""], images: Images, targets: Targets) -> tuple[Images,
     return jnp.where(mirrored[:, None, None, None], images[:, :, ::-1, :], images), targets
 
 
-def random_crop(key: Key[Array, ""], images: Images, targets: Targets, padding: int = 4) -> tuple[Images, Targets]:
+def random_crop(
+    key: Key[Array, ""], images: Images, targets: Targets, padding: Annotated[int, Range(0)] = 4
+) -> tuple[Images, Targets]:
     """Pads each image with zeros and cuts a window of the old size at a random place.
 
         f(x) = pad(x, P)[i:i+h, j:j+w],    i, j ~ U{0, ..., 2P} per example

@@ -11,12 +11,65 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 import jax
 from jaxtyping import Float, Int
 
+__all__ = [
+    "Argument",
+    "Axis",
+    "Choice",
+    "Count",
+    "Counts",
+    "NonNegative",
+    "Positive",
+    "Range",
+    "Scalar",
+    "Share",
+    "signature_of",
+]
+
+SUPERVISED = ("classification", "regression", "multi_task")  # tasks with one network and a target per example
 Scalar = float | int | Float[jax.Array, ""] | Int[jax.Array, ""]
+
+
+class Range(NamedTuple):
+    """What an argument may be, written into its annotation: `alpha: Annotated[Scalar, Range(0, 1)]`.
+
+    Args:
+        low: the least value, itself allowed; None for no bound.
+        high: the largest value, itself allowed; None for no bound.
+        above: True leaves `low` itself out.
+        below: True leaves `high` itself out.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    above: bool = False
+    below: bool = False
+
+    def problem(self, value: int | float) -> str | None:
+        """What is wrong with a value, in words; None where it is allowed.
+
+        >>> Range(0, 1).problem(2), Range(0, above=True).problem(0.5), Range(1).problem(0)
+        ('must lie between 0 and 1, got 2', None, 'must be 1 or more, got 0')
+        """
+        low, high = self.low, self.high
+        if low is not None and high is not None and not low <= value <= high:
+            return f"must lie between {low:g} and {high:g}, got {value:g}"
+        if low is not None and (value < low or (self.above and value == low)):
+            return f"must be {f'above {low:g}' if self.above else f'{low:g} or more'}, got {value:g}"
+        if high is not None and (value > high or (self.below and value == high)):
+            return f"must be {f'below {high:g}' if self.below else f'{high:g} or less'}, got {value:g}"
+        return None
+
+
+Share = Annotated[Scalar, Range(0, 1)]
+Positive = Annotated[Scalar, Range(0, above=True)]
+NonNegative = Annotated[Scalar, Range(0)]
+Count = Annotated[int, Range(1)]
+Counts = Annotated[tuple[int, ...], Range(1)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +80,7 @@ class Argument:
     annotation: Any
     default: Any
     traced: bool
+    range: Range
 
     @property
     def required(self) -> bool:
@@ -42,11 +96,13 @@ class Choice:
         make: the function, factory or module; the axis supplies its leading `data` parameters.
         off: the argument values at which it vanishes exactly, that is, equals the axis's identity choice.
         merges: False where the off value still costs time, so that arms without it get a program of their own.
+        example: arguments without a default, as they might be, for whoever must build every choice.
     """
 
     make: Callable[..., Any]
     off: Mapping[str, float] = dataclasses.field(default_factory=dict)
     merges: bool = True
+    example: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +117,9 @@ class Axis:
         identity: the choice that stands for absence, to which every off value reduces; None where there is none.
         composes: True where several choices can stand behind one another in one program (a clip after a clip).
         in_step: False for an axis that only makes initial values, so that its choices share one training program.
+        tasks: the tasks that have it; empty for every task.
+        default: where there is no identity, the choice that a fresh config has.
+        begin: arguments of that choice.
     """
 
     name: str
@@ -70,6 +129,9 @@ class Axis:
     identity: str | None = None
     composes: bool = False
     in_step: bool = True
+    tasks: tuple[str, ...] = SUPERVISED
+    default: str = ""
+    begin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def arguments(self, choice: Choice) -> dict[str, Argument]:
         """The arguments a config may set: the signature without what training supplies."""
@@ -80,12 +142,18 @@ class Axis:
 def signature_of(make: Callable[..., Any]) -> Mapping[str, Argument]:
     """Arguments of a callable by name; flax's own `parent` and `name` fields are not arguments."""
     target = make.__init__ if inspect.isclass(make) else make
-    hints = typing.get_type_hints(target)
+    hints = typing.get_type_hints(target, include_extras=True)
     return {
-        name: Argument(name, hints.get(name, Any), parameter.default, is_scalar(hints.get(name, Any)))
+        name: _argument(name, hints.get(name, Any), parameter.default)
         for name, parameter in inspect.signature(make).parameters.items()
         if name not in ("parent", "name") and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     }
+
+
+def _argument(name: str, hint: Any, default: Any) -> Argument:
+    inside = typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint,)
+    ranges = [extra for extra in inside[1:] if isinstance(extra, Range)]
+    return Argument(name, inside[0], default, is_scalar(inside[0]), ranges[0] if ranges else Range())
 
 
 def is_scalar(annotation: Any) -> bool:

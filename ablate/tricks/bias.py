@@ -5,6 +5,8 @@ import jax
 from ablate.tricks.axis import Axis, Choice, Scalar
 from ablate.tricks.init import Initializer, zeros
 
+__all__ = ["constant_bias"]
+
 
 def constant_bias(value: Scalar = 0.0) -> Initializer:
     """The same number everywhere; a little above 0 it opens every ReLU at the start.

@@ -8,28 +8,17 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from ablate.tricks.axis import Axis, Choice, Scalar
+from ablate.tricks.axis import SUPERVISED, Axis, Choice, NonNegative, Positive, Scalar
+
+__all__ = ["adaptive_clip", "clip_by_global_norm", "clip_by_layer_norm", "clip_by_value", "no_clip"]
 
 
 def no_clip() -> optax.GradientTransformation:
-    """The gradient as it is.
-
-        f(g) = g
-
-    Returns:
-        An optax transform without state.
-
-    Example:
-        >>> no_clip().update(jnp.array([3.0, 4.0]), optax.EmptyState())[0].tolist()
-        [3.0, 4.0]
-
-    References:
-        Robbins, Monro. A Stochastic Approximation Method. 1951. https://doi.org/10.1214/aoms/1177729586
-    """
+    """The gradient as it is."""
     return optax.identity()
 
 
-def clip_by_value(max_value: Scalar = jnp.inf) -> optax.GradientTransformation:
+def clip_by_value(max_value: NonNegative = jnp.inf) -> optax.GradientTransformation:
     """Cuts every number of the gradient off at a bound.
 
         f(g) = max(-theta, min(theta, g))
@@ -51,7 +40,7 @@ def clip_by_value(max_value: Scalar = jnp.inf) -> optax.GradientTransformation:
     return optax.clip(max_value)
 
 
-def clip_by_global_norm(max_norm: Scalar = jnp.inf) -> optax.GradientTransformation:
+def clip_by_global_norm(max_norm: NonNegative = jnp.inf) -> optax.GradientTransformation:
     """Shortens the whole gradient to a length, and keeps its direction.
 
         f(g) = g * theta / |g|  where  |g| > theta,    |g| over all parameters together
@@ -78,7 +67,7 @@ def clip_by_global_norm(max_norm: Scalar = jnp.inf) -> optax.GradientTransformat
     return optax.stateless(clip_all)
 
 
-def clip_by_layer_norm(max_norm: Scalar = jnp.inf) -> optax.GradientTransformation:
+def clip_by_layer_norm(max_norm: NonNegative = jnp.inf) -> optax.GradientTransformation:
     """Shortens the gradient of each parameter array to a length of its own.
 
         f(g_l) = g_l * theta / |g_l|  where  |g_l| > theta,    for each array l
@@ -100,7 +89,7 @@ def clip_by_layer_norm(max_norm: Scalar = jnp.inf) -> optax.GradientTransformati
     return optax.stateless(lambda grads, params: jax.tree.map(lambda g: shrink(g, optax.tree.norm(g), max_norm), grads))
 
 
-def adaptive_clip(ratio: Scalar = jnp.inf, epsilon: Scalar = 1e-3) -> optax.GradientTransformation:
+def adaptive_clip(ratio: NonNegative = jnp.inf, epsilon: Positive = 1e-3) -> optax.GradientTransformation:
     """Bounds the gradient of each unit by a share of the unit's own weights.
 
         f(g_i) = g_i * limit / |g_i|  where  |g_i| > limit,    limit = ratio * max(|w_i|, epsilon)
@@ -138,6 +127,7 @@ def shrink(g: Float[Array, "..."], norm: Float[Array, "..."], limit: Scalar | Ar
 
 AXIS = Axis(
     name="clip",
+    tasks=(*SUPERVISED, "adversarial"),
     seam="() -> optax transform of the gradient",
     identity="none",
     composes=True,

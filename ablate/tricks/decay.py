@@ -1,41 +1,25 @@
 """Axis `decay`: weights shrink by themselves, before the optimizer (coupled) or behind it (decoupled)."""
 
 import functools
+from typing import Annotated
 
 import optax
 
-from ablate.tricks.axis import Axis, Choice, Scalar
+from ablate.tricks.axis import SUPERVISED, Axis, Choice, NonNegative, Range, Scalar
 from ablate.tricks.masks import parameter_mask
 
-Rate = Scalar | optax.Schedule
+__all__ = ["coupled", "decoupled", "no_decay"]
+
+Rate = Annotated[Scalar | optax.Schedule, Range(0, above=True)]
 
 
 def no_decay(optimizer: optax.GradientTransformation, learning_rate: Rate) -> optax.GradientTransformation:
-    """The optimizer as it is.
-
-        u = optimizer(g)
-
-    Args:
-        optimizer: any optax transform.
-        learning_rate: not read.
-
-    Returns:
-        The same transform.
-
-    Example:
-        >>> plain = optax.sgd(0.1)
-        >>> no_decay(plain, 0.1) is plain
-        True
-
-    References:
-        Krogh, Hertz. A Simple Weight Decay Can Improve Generalization. 1991.
-        https://papers.nips.cc/paper/563-a-simple-weight-decay-can-improve-generalization
-    """
+    """The optimizer as it is."""
     return optimizer
 
 
 def coupled(
-    optimizer: optax.GradientTransformation, learning_rate: Rate, weight: Scalar = 1e-4, mask: str = "kernels"
+    optimizer: optax.GradientTransformation, learning_rate: Rate, weight: NonNegative = 1e-4, mask: str = "kernels"
 ) -> optax.GradientTransformation:
     """Adds a share of the weights to the gradient, so that the optimizer's momentum and scaling act on it too.
 
@@ -67,7 +51,7 @@ def coupled(
 
 
 def decoupled(
-    optimizer: optax.GradientTransformation, learning_rate: Rate, weight: Scalar = 1e-4, mask: str = "kernels"
+    optimizer: optax.GradientTransformation, learning_rate: Rate, weight: NonNegative = 1e-4, mask: str = "kernels"
 ) -> optax.GradientTransformation:
     """Takes a share of the weights off behind the optimizer, whose scaling does not see it.
 
@@ -106,6 +90,7 @@ def add_weights(share: Rate, mask: str) -> optax.GradientTransformation:
 
 AXIS = Axis(
     name="decay",
+    tasks=(*SUPERVISED, "adversarial"),
     seam="(optimizer, learning_rate) -> optax transform",
     data=("optimizer", "learning_rate"),
     identity="none",

@@ -3,32 +3,22 @@
 Flax's own layer branches in Python on the rate, so it cannot take one as an input of the program.
 """
 
+from typing import Annotated
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ablate.tricks.axis import Axis, Choice, Scalar
+from ablate.tricks.axis import Axis, Choice, Range, Scalar
+
+__all__ = ["Dropout", "NoDropout", "SpatialDropout"]
 
 Features = Float[Array, "batch *positions channels"]
 
 
 class NoDropout(nn.Module):
-    """No dropout.
-
-        f(x) = x
-
-    Returns:
-        From `module(x, train=...)`: the same x.
-
-    Example:
-        >>> NoDropout().apply({}, jnp.ones((1, 2)), train=True).tolist()
-        [[1.0, 1.0]]
-
-    References:
-        Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov. Dropout: A Simple Way to Prevent Neural Networks
-        from Overfitting. 2014. https://jmlr.org/papers/v15/srivastava14a.html
-    """
+    """No dropout."""
 
     def __call__(self, x: Features, *, train: bool) -> Features:
         """Gives x back."""
@@ -60,7 +50,7 @@ class Dropout(nn.Module):
         from Overfitting. 2014. https://jmlr.org/papers/v15/srivastava14a.html
     """
 
-    rate: Scalar = 0.5
+    rate: Annotated[Scalar, Range(0, 1, below=True)] = 0.5
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool) -> Features:
@@ -94,7 +84,7 @@ class SpatialDropout(nn.Module):
         https://arxiv.org/abs/1411.4280
     """
 
-    rate: Scalar = 0.5
+    rate: Annotated[Scalar, Range(0, 1, below=True)] = 0.5
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool) -> Features:
@@ -105,7 +95,9 @@ class SpatialDropout(nn.Module):
         return drop(x, jax.random.bernoulli(self.make_rng("dropout"), 1.0 - self.rate, shape), self.rate)
 
 
-def drop(x: Features, kept: Bool[Array, "batch *sites channels"], rate: Scalar) -> Features:
+def drop(
+    x: Features, kept: Bool[Array, "batch *sites channels"], rate: Annotated[Scalar, Range(0, 1, below=True)]
+) -> Features:
     """Scales what is kept; at rate 1 the divisor must not be 0, or the gradient would be nan."""
     keep = jnp.where(jnp.asarray(rate) < 1.0, 1.0 - rate, 1.0)
     return jnp.where(kept, x / keep.astype(x.dtype), jnp.zeros_like(x))

@@ -10,7 +10,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ablate.tricks.axis import Axis, Choice, Scalar
+from ablate.tricks.axis import Axis, Choice, NonNegative
+
+__all__ = ["centralize", "gradient_noise", "plain_gradient"]
 
 ValueAndGrad = Callable[..., tuple[Any, Any]]
 
@@ -18,27 +20,11 @@ NOISE = 0x6E6F6973
 
 
 def plain_gradient(value_and_grad: ValueAndGrad) -> ValueAndGrad:
-    """The gradient as it is.
-
-        f(g) = g
-
-    Args:
-        value_and_grad: `(params, batch, key) -> ((loss, aux), grads)`.
-
-    Returns:
-        The same function.
-
-    Example:
-        >>> plain_gradient(abs) is abs
-        True
-
-    References:
-        Robbins, Monro. A Stochastic Approximation Method. 1951. https://doi.org/10.1214/aoms/1177729586
-    """
+    """The gradient as it is."""
     return value_and_grad
 
 
-def gradient_noise(value_and_grad: ValueAndGrad, scale: Scalar = 0.01) -> ValueAndGrad:
+def gradient_noise(value_and_grad: ValueAndGrad, scale: NonNegative = 0.01) -> ValueAndGrad:
     """Adds Gaussian noise to every gradient; its spread stays the same throughout training.
 
         f(g) = g + scale * n,    n ~ N(0, 1) per number

@@ -13,14 +13,30 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from ablate.tricks.axis import Axis, Choice, Scalar
+from ablate.tricks.axis import Axis, Choice, NonNegative
+
+__all__ = [
+    "DataInit",
+    "fan_mean_normal",
+    "he",
+    "lecun",
+    "normal",
+    "orthogonal",
+    "split_init",
+    "uniform",
+    "xavier",
+    "zeros",
+]
 
 Initializer = Callable[..., Array]
 DISTRIBUTIONS = ("normal", "uniform")
 
 
 class DataInit(NamedTuple):
-    """An initializer and `adjust(key, params, apply, batch) -> params`, called once before the first step."""
+    """An initializer and `adjust(key, variables, apply, inputs) -> variables`, called once before the first step.
+
+    `variables` holds the collections of flax, `params` among them; `apply(variables, inputs)` gives outputs by head.
+    """
 
     kernel: Initializer
     adjust: Callable[[Any, PyTree, Callable[..., Any], PyTree], PyTree]
@@ -42,7 +58,7 @@ def split_init(init: Initializer | DataInit) -> DataInit:
     """
     if isinstance(init, DataInit):
         return init
-    return DataInit(kernel=init, adjust=lambda key, params, apply, batch: params)
+    return DataInit(kernel=init, adjust=lambda key, variables, apply, inputs: variables)
 
 
 def zeros() -> Initializer:
@@ -63,7 +79,7 @@ def zeros() -> Initializer:
     return jax.nn.initializers.zeros
 
 
-def normal(stddev: Scalar = 0.01) -> Initializer:
+def normal(stddev: NonNegative = 0.01) -> Initializer:
     """A fixed spread, whatever the layer's size: too small or too large one after another through many layers.
 
         W ~ N(0, stddev^2)
@@ -85,7 +101,7 @@ def normal(stddev: Scalar = 0.01) -> Initializer:
     return jax.nn.initializers.normal(stddev)
 
 
-def uniform(scale: Scalar = 0.05) -> Initializer:
+def uniform(scale: NonNegative = 0.05) -> Initializer:
     """A fixed range around 0, whatever the layer's size.
 
         W ~ U(-scale, scale)
@@ -204,7 +220,7 @@ def he(distribution: str = "normal") -> Initializer:
     return scaled_by_fan(2.0, "fan_in", distribution)
 
 
-def orthogonal(scale: Scalar = 1.0) -> Initializer:
+def orthogonal(scale: NonNegative = 1.0) -> Initializer:
     """A random rotation, so that a linear layer keeps every length; a convolution's leading axes count as inputs.
 
         W = scale * Q,    Q'Q = I  or  QQ' = I
@@ -236,6 +252,7 @@ def scaled_by_fan(gain: float, mode: Literal["fan_in", "fan_avg"], distribution:
 
 AXIS = Axis(
     name="init",
+    default="lecun",
     seam="() -> initializer (key, shape, dtype), or DataInit(kernel, adjust)",
     in_step=False,
     choices={

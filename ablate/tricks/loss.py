@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from ablate.tricks.axis import Axis, Choice, Scalar
+from ablate.tricks.axis import Axis, Choice, NonNegative, Positive
+
+__all__ = ["cross_entropy", "focal"]
 
 Logits = Float[Array, "*batch classes"]
 Losses = Float[Array, "*batch"]
@@ -33,7 +35,7 @@ def cross_entropy(logits: Logits, probs: Logits) -> Losses:
     return optax.softmax_cross_entropy(logits, probs)
 
 
-def focal(logits: Logits, probs: Logits, gamma: Scalar = 2.0, alpha: Scalar = 1.0) -> Losses:
+def focal(logits: Logits, probs: Logits, gamma: NonNegative = 2.0, alpha: Positive = 1.0) -> Losses:
     """Cross-entropy that looks away from what is already right.
 
         L = -alpha * sum_k y_k * (1 - p_k)^gamma * log p_k,    p = softmax(logits)
@@ -63,6 +65,7 @@ def focal(logits: Logits, probs: Logits, gamma: Scalar = 2.0, alpha: Scalar = 1.
 
 AXIS = Axis(
     name="loss",
+    tasks=("classification", "multi_task"),
     seam="(logits, probs) -> per-example loss",
     data=("logits", "probs"),
     identity="cross_entropy",

@@ -14,28 +14,15 @@ mean is far from zero: at a mean of 3000 sd it gives outputs in the hundreds.
 import flax.linen as nn
 from jaxtyping import Array, Float
 
-from ablate.tricks.axis import Axis, Choice, Scalar
+from ablate.tricks.axis import Axis, Choice, Count, Positive, Share
+
+__all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "NoNorm", "RMSNorm"]
 
 Features = Float[Array, "batch *positions channels"]
 
 
 class NoNorm(nn.Module):
-    """No norm.
-
-        f(x) = x
-
-    Returns:
-        From `module(x, train=...)`: the same x.
-
-    Example:
-        >>> import jax, jax.numpy as jnp
-        >>> NoNorm().apply({}, jnp.ones((1, 2)), train=True).tolist()
-        [[1.0, 1.0]]
-
-    References:
-        Zhang, Dauphin, Ma. Fixup Initialization: Residual Learning Without Normalization. 2019.
-        https://arxiv.org/abs/1901.09321
-    """
+    """No norm."""
 
     def __call__(self, x: Features, *, train: bool) -> Features:
         """Gives x back."""
@@ -70,8 +57,8 @@ class BatchNorm(nn.Module):
         Shift. 2015. https://arxiv.org/abs/1502.03167
     """
 
-    momentum: Scalar = 0.9
-    epsilon: Scalar = 1e-5
+    momentum: Share = 0.9
+    epsilon: Positive = 1e-5
 
     def setup(self) -> None:
         """Puts flax's parameters straight under this module's name."""
@@ -108,8 +95,8 @@ class GroupNorm(nn.Module):
         Wu, He. Group Normalization. 2018. https://arxiv.org/abs/1803.08494
     """
 
-    groups: int = 8
-    epsilon: Scalar = 1e-5
+    groups: Count = 8
+    epsilon: Positive = 1e-5
 
     def setup(self) -> None:
         """Puts flax's parameters straight under this module's name."""
@@ -144,7 +131,7 @@ class LayerNorm(nn.Module):
         Ba, Kiros, Hinton. Layer Normalization. 2016. https://arxiv.org/abs/1607.06450
     """
 
-    epsilon: Scalar = 1e-5
+    epsilon: Positive = 1e-5
 
     def setup(self) -> None:
         """Puts flax's parameters straight under this module's name."""
@@ -182,7 +169,7 @@ class InstanceNorm(nn.Module):
         https://arxiv.org/abs/1607.08022
     """
 
-    epsilon: Scalar = 1e-5
+    epsilon: Positive = 1e-5
 
     def setup(self) -> None:
         """Puts flax's parameters straight under this module's name."""
@@ -217,7 +204,7 @@ class RMSNorm(nn.Module):
         Zhang, Sennrich. Root Mean Square Layer Normalization. 2019. https://arxiv.org/abs/1910.07467
     """
 
-    epsilon: Scalar = 1e-5
+    epsilon: Positive = 1e-5
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool) -> Features:

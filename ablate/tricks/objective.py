@@ -3,31 +3,17 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ablate.tricks.axis import Axis, Choice, Scalar
+from ablate.tricks.axis import Axis, Choice, NonNegative
+
+__all__ = ["flood", "mean"]
 
 
 def mean(loss: Float[Array, ""]) -> Float[Array, ""]:
-    """The mini-batch mean as it is.
-
-        f(L) = L
-
-    Args:
-        loss: mean loss of the mini-batch, any finite number.
-
-    Returns:
-        The same scalar.
-
-    Example:
-        >>> float(mean(jnp.float32(0.25)))
-        0.25
-
-    References:
-        Goodfellow, Bengio, Courville. Deep Learning, chapter 8. 2016. https://www.deeplearningbook.org
-    """
+    """The mini-batch mean as it is."""
     return loss
 
 
-def flood(loss: Float[Array, ""], level: Scalar) -> Float[Array, ""]:
+def flood(loss: Float[Array, ""], level: NonNegative) -> Float[Array, ""]:
     """Keeps the training loss from sinking under a level: below it the gradient turns round.
 
         f(L) = |L - b| + b
@@ -58,6 +44,6 @@ AXIS = Axis(
     composes=True,
     choices={
         "mean": Choice(mean),
-        "flood": Choice(flood, off={"level": 0.0}),
+        "flood": Choice(flood, off={"level": 0.0}, example={"level": 0.5}),
     },
 )

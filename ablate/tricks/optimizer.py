@@ -7,8 +7,10 @@ step, and in a plain optax loop it may be a number or an optax schedule. All oth
 import jax
 import optax
 
-from ablate.tricks.axis import Axis, Choice, Scalar
+from ablate.tricks.axis import SUPERVISED, Axis, Choice, NonNegative, Positive, Share
 from ablate.tricks.decay import Rate, decoupled
+
+__all__ = ["adagrad", "adam", "adamw", "lion", "momentum", "nesterov", "rmsprop", "sgd"]
 
 
 def sgd(learning_rate: Rate) -> optax.GradientTransformation:
@@ -34,7 +36,7 @@ def sgd(learning_rate: Rate) -> optax.GradientTransformation:
     return optax.sgd(learning_rate)
 
 
-def momentum(learning_rate: Rate, beta: Scalar = 0.9) -> optax.GradientTransformation:
+def momentum(learning_rate: Rate, beta: Share = 0.9) -> optax.GradientTransformation:
     """Steps along a running sum of old steps; the rate is inside the sum, so a lower rate acts only gradually.
 
         v <- beta * v - lr * g
@@ -63,7 +65,7 @@ def momentum(learning_rate: Rate, beta: Scalar = 0.9) -> optax.GradientTransform
     return optax.chain(optax.scale_by_learning_rate(learning_rate), optax.trace(beta))
 
 
-def nesterov(learning_rate: Rate, beta: Scalar = 0.9) -> optax.GradientTransformation:
+def nesterov(learning_rate: Rate, beta: Share = 0.9) -> optax.GradientTransformation:
     """Momentum that looks one step ahead, in the form that takes the gradient where the weights are.
 
         v <- beta * v - lr * g
@@ -91,7 +93,7 @@ def nesterov(learning_rate: Rate, beta: Scalar = 0.9) -> optax.GradientTransform
     return optax.chain(optax.scale_by_learning_rate(learning_rate), optax.trace(beta, nesterov=True))
 
 
-def adagrad(learning_rate: Rate, initial: Scalar = 0.0, epsilon: Scalar = 1e-7) -> optax.GradientTransformation:
+def adagrad(learning_rate: Rate, initial: NonNegative = 0.0, epsilon: Positive = 1e-7) -> optax.GradientTransformation:
     """Divides each number by the root of all its squared gradients so far.
 
         r <- r + g^2,    r_0 = initial
@@ -118,7 +120,7 @@ def adagrad(learning_rate: Rate, initial: Scalar = 0.0, epsilon: Scalar = 1e-7) 
     return optax.adagrad(learning_rate, initial_accumulator_value=initial, eps=epsilon)
 
 
-def rmsprop(learning_rate: Rate, beta: Scalar = 0.9, epsilon: Scalar = 1e-8) -> optax.GradientTransformation:
+def rmsprop(learning_rate: Rate, beta: Share = 0.9, epsilon: Positive = 1e-8) -> optax.GradientTransformation:
     """Divides each number by the root of the running mean of its squared gradients.
 
         r <- beta * r + (1 - beta) * g^2,    r_0 = 0
@@ -146,7 +148,7 @@ def rmsprop(learning_rate: Rate, beta: Scalar = 0.9, epsilon: Scalar = 1e-8) -> 
 
 
 def adam(
-    learning_rate: Rate, beta1: Scalar = 0.9, beta2: Scalar = 0.999, epsilon: Scalar = 1e-8
+    learning_rate: Rate, beta1: Share = 0.9, beta2: Share = 0.999, epsilon: Positive = 1e-8
 ) -> optax.GradientTransformation:
     """Running mean of the gradient over the root of the running mean of its square, both freed of their start at 0.
 
@@ -176,10 +178,10 @@ def adam(
 
 def adamw(
     learning_rate: Rate,
-    beta1: Scalar = 0.9,
-    beta2: Scalar = 0.999,
-    epsilon: Scalar = 1e-8,
-    weight_decay: Scalar = 1e-4,
+    beta1: Share = 0.9,
+    beta2: Share = 0.999,
+    epsilon: Positive = 1e-8,
+    weight_decay: NonNegative = 1e-4,
     *,
     mask: str = "kernels",
 ) -> optax.GradientTransformation:
@@ -213,7 +215,7 @@ def adamw(
     return decoupled(adam(learning_rate, beta1, beta2, epsilon), learning_rate, weight_decay, mask)
 
 
-def lion(learning_rate: Rate, beta1: Scalar = 0.9, beta2: Scalar = 0.99) -> optax.GradientTransformation:
+def lion(learning_rate: Rate, beta1: Share = 0.9, beta2: Share = 0.99) -> optax.GradientTransformation:
     """Steps of one size: the sign of an average of the gradient and its running mean.
 
         w <- w - lr * sign(beta1 * m + (1 - beta1) * g)
@@ -256,6 +258,9 @@ def promoting(transform: optax.GradientTransformation) -> optax.GradientTransfor
 
 AXIS = Axis(
     name="optimizer",
+    tasks=(*SUPERVISED, "adversarial"),
+    default="sgd",
+    begin={"learning_rate": 0.1},
     seam="(learning_rate) -> optax transform",
     identity="sgd",
     choices={

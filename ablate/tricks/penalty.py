@@ -10,35 +10,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ablate.tricks.axis import Axis, Choice, Scalar
+from ablate.tricks.axis import Axis, Choice, NonNegative
 from ablate.tricks.masks import parameter_mask
+
+__all__ = ["l1", "l2", "no_penalty"]
 
 
 def no_penalty(params: PyTree, features: PyTree, labels: PyTree) -> Float[Array, ""]:
-    """Nothing is added.
-
-        R = 0
-
-    Args:
-        params: not read.
-        features: not read.
-        labels: not read.
-
-    Returns:
-        The scalar 0, float32.
-
-    Example:
-        >>> float(no_penalty({"kernel": jnp.ones((2, 2))}, None, None))
-        0.0
-
-    References:
-        Goodfellow, Bengio, Courville. Deep Learning, chapter 7. 2016. https://www.deeplearningbook.org
-    """
+    """Nothing is added."""
     return jnp.zeros((), jnp.float32)
 
 
 def l1(
-    params: PyTree, features: PyTree, labels: PyTree, weight: Scalar = 1e-5, mask: str = "kernels"
+    params: PyTree, features: PyTree, labels: PyTree, weight: NonNegative = 1e-5, mask: str = "kernels"
 ) -> Float[Array, ""]:
     """Pulls every parameter towards 0 with the same force, which empties many of them.
 
@@ -68,7 +52,7 @@ def l1(
 
 
 def l2(
-    params: PyTree, features: PyTree, labels: PyTree, weight: Scalar = 1e-4, mask: str = "kernels"
+    params: PyTree, features: PyTree, labels: PyTree, weight: NonNegative = 1e-4, mask: str = "kernels"
 ) -> Float[Array, ""]:
     """Pulls every parameter towards 0 in proportion to its size.
 

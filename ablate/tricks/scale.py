@@ -7,8 +7,10 @@ from jaxtyping import Array, Float, Num
 
 from ablate.tricks.axis import Axis, Choice
 
-Images = Num[Array, "batch height width channels"]
-Scaled = Float[Array, "batch height width channels"]
+__all__ = ["ImageStats", "channel_mean", "image_mean", "standardize", "symmetric", "unit"]
+
+Images = Num[Array, "batch *sites channels"]
+Scaled = Float[Array, "batch *sites channels"]
 
 
 class ImageStats(NamedTuple):
@@ -24,7 +26,7 @@ def unit(images: Images, stats: ImageStats) -> Scaled:
         f(x) = x / 255
 
     Args:
-        images: uint8 or float, 0 to 255, [batch, height, width, channels].
+        images: bytes from 0 to 255, or floats in units of their own, [batch, ..., channels].
         stats: not read.
 
     Returns:
@@ -38,7 +40,7 @@ def unit(images: Images, stats: ImageStats) -> Scaled:
     References:
         LeCun, Bottou, Orr, Müller. Efficient BackProp. 1998. https://doi.org/10.1007/3-540-49430-8_2
     """
-    return images.astype(jnp.float32) / 255.0
+    return images.astype(jnp.float32) / 255.0 if jnp.issubdtype(images.dtype, jnp.integer) else images
 
 
 def symmetric(images: Images, stats: ImageStats) -> Scaled:
@@ -47,7 +49,7 @@ def symmetric(images: Images, stats: ImageStats) -> Scaled:
         f(x) = x / 127.5 - 1
 
     Args:
-        images: uint8 or float, 0 to 255, [batch, height, width, channels].
+        images: bytes from 0 to 255, or floats in units of their own, [batch, ..., channels].
         stats: not read.
 
     Returns:
@@ -61,7 +63,9 @@ def symmetric(images: Images, stats: ImageStats) -> Scaled:
     References:
         LeCun, Bottou, Orr, Müller. Efficient BackProp. 1998. https://doi.org/10.1007/3-540-49430-8_2
     """
-    return images.astype(jnp.float32) / 127.5 - 1.0
+    if jnp.issubdtype(images.dtype, jnp.integer):
+        return images.astype(jnp.float32) / 127.5 - 1.0
+    return 2.0 * images - 1.0
 
 
 def image_mean(images: Images, stats: ImageStats) -> Scaled:
@@ -70,7 +74,7 @@ def image_mean(images: Images, stats: ImageStats) -> Scaled:
         f(x) = x / 255 - mean_hwc(x / 255)
 
     Args:
-        images: uint8 or float, 0 to 255, [batch, height, width, channels].
+        images: bytes from 0 to 255, or floats in units of their own, [batch, ..., channels].
         stats: not read.
 
     Returns:
@@ -86,7 +90,7 @@ def image_mean(images: Images, stats: ImageStats) -> Scaled:
         https://proceedings.mlr.press/v15/coates11a.html
     """
     scaled = unit(images, stats)
-    return scaled - jnp.mean(scaled, axis=(1, 2, 3), keepdims=True)
+    return scaled - jnp.mean(scaled, axis=tuple(range(1, scaled.ndim)), keepdims=True)
 
 
 def channel_mean(images: Images, stats: ImageStats) -> Scaled:
@@ -95,7 +99,7 @@ def channel_mean(images: Images, stats: ImageStats) -> Scaled:
         f(x)_c = x_c / 255 - mean_c
 
     Args:
-        images: uint8 or float, 0 to 255, [batch, height, width, channels].
+        images: bytes from 0 to 255, or floats in units of their own, [batch, ..., channels].
         stats: the means in units of images in [0, 1], [channels].
 
     Returns:
@@ -110,7 +114,7 @@ def channel_mean(images: Images, stats: ImageStats) -> Scaled:
         Simonyan, Zisserman. Very Deep Convolutional Networks for Large-Scale Image Recognition. 2014.
         https://arxiv.org/abs/1409.1556
     """
-    return unit(images, stats) - stats.mean[None, None, None, :]
+    return unit(images, stats) - _along_channels(stats.mean, images.ndim)
 
 
 def standardize(images: Images, stats: ImageStats) -> Scaled:
@@ -119,7 +123,7 @@ def standardize(images: Images, stats: ImageStats) -> Scaled:
         f(x)_c = (x_c / 255 - mean_c) / sd_c        with 1 for an sd of 0, a channel that never varies
 
     Args:
-        images: uint8 or float, 0 to 255, [batch, height, width, channels].
+        images: bytes from 0 to 255, or floats in units of their own, [batch, ..., channels].
         stats: means and standard deviations in units of images in [0, 1], [channels].
 
     Returns:
@@ -134,7 +138,11 @@ def standardize(images: Images, stats: ImageStats) -> Scaled:
         LeCun, Bottou, Orr, Müller. Efficient BackProp. 1998. https://doi.org/10.1007/3-540-49430-8_2
     """
     spread = jnp.where(stats.sd > 0, stats.sd, 1.0)
-    return channel_mean(images, stats) / spread[None, None, None, :]
+    return channel_mean(images, stats) / _along_channels(spread, images.ndim)
+
+
+def _along_channels(values: Float[Array, " channels"], ndim: int) -> Float[Array, "*ones channels"]:
+    return values.reshape((1,) * (ndim - 1) + (-1,))
 
 
 AXIS = Axis(

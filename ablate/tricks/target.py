@@ -3,34 +3,19 @@
 import optax
 from jaxtyping import Array, Float
 
-from ablate.tricks.axis import Axis, Choice, Scalar
+from ablate.tricks.axis import Axis, Choice, Share
+
+__all__ = ["keep_target", "smooth_labels"]
 
 Probs = Float[Array, "*batch classes"]
 
 
 def keep_target(probs: Probs) -> Probs:
-    """The labels as they are.
-
-        f(p) = p
-
-    Args:
-        probs: distributions over the classes, rows that sum to 1.
-
-    Returns:
-        The same array.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> keep_target(jnp.array([0.0, 1.0])).tolist()
-        [0.0, 1.0]
-
-    References:
-        Goodfellow, Bengio, Courville. Deep Learning, section 6.2. 2016. https://www.deeplearningbook.org
-    """
+    """The labels as they are."""
     return probs
 
 
-def smooth_labels(probs: Probs, alpha: Scalar = 0.1) -> Probs:
+def smooth_labels(probs: Probs, alpha: Share = 0.1) -> Probs:
     """Gives a share of the target to all classes alike, so that no logit has to grow without end.
 
         f(p) = (1 - alpha) * p + alpha / K
@@ -57,6 +42,7 @@ def smooth_labels(probs: Probs, alpha: Scalar = 0.1) -> Probs:
 
 AXIS = Axis(
     name="target",
+    tasks=("classification", "multi_task"),
     seam="(probs) -> probs",
     data=("probs",),
     identity="none",

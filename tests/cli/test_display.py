@@ -9,7 +9,7 @@ from rich.console import Console
 from ablate.cli.display import LINE_SECONDS, Lines, Live, display_for
 from ablate.runner.plan import make_plan
 
-from .study.studies import study_of
+from ..study.studies import study_of
 
 
 @pytest.fixture(scope="module")

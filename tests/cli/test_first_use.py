@@ -16,7 +16,7 @@ from ablate.runner.check import Check
 from ablate.runner.plan import make_plan, study_json
 from ablate.study.resolving import resolve
 
-from .report import synthetic
+from ..report import synthetic
 
 ROOT = Path(__file__).parent.parent.parent
 

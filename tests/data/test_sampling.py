@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ablate.data import NOISE_KINDS, Draws, Sampling, Split, positions, split
+from ablate.data import NOISE_KINDS, DataSet, Draws, Sampling, Split, positions, split
 
 CLASSES, SIZE = 5, 4000
 
@@ -20,11 +20,16 @@ def pool():
     return labels, draws
 
 
+def data_of(labels):
+    one = {"vector": np.zeros((1, 1)), "label": labels[:1]}
+    return DataSet.from_arrays(one, vector=np.zeros((SIZE, 1)), label=labels, classes=CLASSES)
+
+
 def splitted(pool, **changes):
     labels, draws = pool
-    found = split(labels, CLASSES, Sampling(**changes), draws)
+    found = split(data_of(labels), Sampling(**changes), draws)
     assert isinstance(found, Split)
-    assert len(found.train) == len(found.train_labels)
+    assert len(found.train) == len(found.planted["label"])
     return found
 
 
@@ -37,14 +42,14 @@ def test_training_and_validation_share_nothing_and_leave_nothing_out(pool, valid
 
 def test_another_order_is_another_split(pool):
     labels, draws = pool
-    other = split(labels, CLASSES, Sampling(), draws._replace(order=draws.order[::-1].copy()))
+    other = split(data_of(labels), Sampling(), draws._replace(order=draws.order[::-1].copy()))
     assert set(other.validation) != set(splitted(pool).validation)
 
 
 def test_labels_are_clean_without_noise(pool):
     found = splitted(pool)
-    assert np.array_equal(found.train_labels, pool[0][found.train])
-    assert found.train_labels.dtype == np.int32
+    assert np.array_equal(found.planted["label"], pool[0][found.train])
+    assert found.planted["label"].dtype == np.int32
 
 
 @pytest.mark.parametrize("kind", NOISE_KINDS)
@@ -52,16 +57,16 @@ def test_labels_are_clean_without_noise(pool):
 def test_noise_replaces_the_wanted_share_by_wrong_labels(pool, kind, rate):
     found = splitted(pool, label_noise=rate, noise_kind=kind)
     clean = pool[0][found.train]
-    wrong = found.train_labels != clean
+    wrong = found.planted["label"] != clean
     # Where the draw is below the rate the label is wrong without exception, so never the label itself.
     assert np.array_equal(wrong, pool[1].flips[found.train] < rate)
     assert wrong.mean() == pytest.approx(rate, abs=0.03)  # 4 standard deviations of 3400 draws
-    assert set(found.train_labels) <= set(range(CLASSES))
+    assert set(found.planted["label"]) <= set(range(CLASSES))
 
 
 def test_symmetric_noise_goes_to_every_other_class_alike(pool):
     found = splitted(pool, label_noise=1.0)
-    shift = (found.train_labels - pool[0][found.train]) % CLASSES
+    shift = (found.planted["label"] - pool[0][found.train]) % CLASSES
     counts = np.bincount(shift, minlength=CLASSES)
     assert counts[0] == 0
     assert counts[1:] == pytest.approx(np.full(CLASSES - 1, len(shift) / (CLASSES - 1)), rel=0.15)
@@ -69,12 +74,12 @@ def test_symmetric_noise_goes_to_every_other_class_alike(pool):
 
 def test_pair_noise_goes_to_the_next_class(pool):
     found = splitted(pool, label_noise=1.0, noise_kind="pair")
-    assert np.array_equal(found.train_labels, (pool[0][found.train] + 1) % CLASSES)
+    assert np.array_equal(found.planted["label"], (pool[0][found.train] + 1) % CLASSES)
 
 
 def test_more_noise_keeps_the_noise_that_was_there(pool):
     clean = pool[0][splitted(pool).train]
-    some, more = (splitted(pool, label_noise=rate).train_labels for rate in (0.2, 0.4))
+    some, more = (splitted(pool, label_noise=rate).planted["label"] for rate in (0.2, 0.4))
     assert np.array_equal(some[some != clean], more[some != clean])
 
 
@@ -95,16 +100,42 @@ def test_so_many_of_each_class(pool, per_class):
 def test_fewer_images_are_a_part_of_more(pool):
     few, more = (splitted(pool, per_class=n, label_noise=0.3) for n in (3, 10))
     assert set(few.train) < set(more.train)
-    noisy = dict(zip(more.train, more.train_labels, strict=True))
-    assert [noisy[k] for k in few.train] == few.train_labels.tolist()
+    noisy = dict(zip(more.train, more.planted["label"], strict=True))
+    assert [noisy[k] for k in few.train] == few.planted["label"].tolist()
 
 
 def test_a_class_with_too_few_images_keeps_all(pool):
     labels, draws = pool
     rare = np.where(labels == 0, 1, labels).astype(np.int32)
     rare[:3] = 0
-    found = split(rare, CLASSES, Sampling(validation=0.0, per_class=10), draws)
+    found = split(data_of(rare), Sampling(validation=0.0, per_class=10), draws)
     assert np.bincount(rare[found.train], minlength=CLASSES).tolist() == [3, 10, 10, 10, 10]
+
+
+@pytest.fixture(scope="module")
+def targets():
+    one, values = {"vector": np.zeros((1, 1)), "target": np.zeros((1, 2))}, np.random.default_rng(1)
+    target = values.normal(5.0, [1.0, 3.0], (SIZE, 2))
+    return DataSet.from_arrays(one, vector=np.zeros((SIZE, 1)), target=target)
+
+
+def test_outliers_move_the_wanted_share_up_or_down_by_so_many_sds(pool, targets):
+    found = split(targets, Sampling(outliers=0.2, outlier_size=4.0), pool[1])
+    clean = targets.pool["target"][found.train]
+    moved = (found.planted["target"] - clean) / targets.pool["target"].std(0)
+    away = np.abs(moved[:, 0]) > 1e-3
+    assert np.array_equal(away, pool[1].flips[found.train] < 0.2)
+    assert away.mean() == pytest.approx(0.2, abs=0.03)
+    assert np.abs(moved[away]) == pytest.approx(4.0, rel=1e-4)
+    assert (moved[away, 0] > 0).mean() == pytest.approx(0.5, abs=0.06)
+    untouched = split(targets, Sampling(), pool[1])
+    assert np.array_equal(untouched.planted["target"], targets.pool["target"][untouched.train])
+
+
+def test_so_many_examples_are_the_first_of_more(pool, targets):
+    few, more = (split(targets, Sampling(examples=n), pool[1]).train for n in (10, 100))
+    assert (len(few), len(more)) == (10, 100)
+    assert np.array_equal(few, more[:10])
 
 
 @pytest.mark.parametrize(

@@ -47,12 +47,12 @@ def test_a_prepared_data_set(make):
     found = tfds_dataset("made_set")
     assert found.name == "made_set"
     assert found.classes == 3
-    assert found.shape == (4, 4, 1)
-    assert found.images[:, 0, 0, 0].tolist() == [0, 10, 20, 30, 40, 50, 60]
-    assert found.labels.tolist() == [0, 1, 2, 0, 1, 2, 0]
-    assert found.test_images[:, 3, 3, 0].tolist() == [0, 20, 40, 60]
-    assert found.test_labels.tolist() == [0, 1, 2, 0]
-    assert (found.images.dtype, found.labels.dtype) == (np.uint8, np.int32)
+    assert found.info.shapes["image"] == (4, 4, 1)
+    assert found.pool["image"][:, 0, 0, 0].tolist() == [0, 10, 20, 30, 40, 50, 60]
+    assert found.pool["label"].tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert found.test["image"][:, 3, 3, 0].tolist() == [0, 20, 40, 60]
+    assert found.test["label"].tolist() == [0, 1, 2, 0]
+    assert (found.pool["image"].dtype, found.pool["label"].dtype) == (np.uint8, np.int32)
     assert found.description == "made_set/1.0.0 of tensorflow-datasets"
     assert ("tensorflow" in sys.modules) == before
 
@@ -65,13 +65,13 @@ def test_names_with_a_version(make):
 def test_colour_images(make):
     image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     make(splits={"train": [image, image], "test": [image]})
-    assert np.array_equal(tfds_dataset("made_set").images[1], image)
+    assert np.array_equal(tfds_dataset("made_set").pool["image"][1], image)
 
 
 def test_other_splits(make):
     make(splits={"train": grey(3), "validation": grey(2), "test": grey(1)})
     found = tfds_dataset("made_set", split="validation", test_split="train")
-    assert (len(found.images), len(found.test_images)) == (2, 3)
+    assert (len(found.pool["image"]), len(found.test["image"])) == (2, 3)
 
 
 def test_a_split_that_is_not_there(make):
@@ -87,15 +87,15 @@ def test_images_of_several_sizes(make, channels):
     make(splits={"train": images, "test": images[:1]})
     assert message_of("made_set") == "data.size: images of 'made_set' have 3 sizes; set data.size, e.g. 64"
     found = tfds_dataset("made_set", size=3)
-    assert found.shape == (3, 3, channels)
-    assert np.all(found.images == 80)
+    assert found.info.shapes["image"] == (3, 3, channels)
+    assert np.all(found.pool["image"] == 80)
 
 
 def test_resizing_keeps_the_picture(make):
     half = np.zeros((8, 8, 1), np.uint8)
     half[:, 4:] = 200
     make(splits={"train": [half], "test": [half]})
-    assert tfds_dataset("made_set", size=4).images[0, :, :, 0].tolist() == [[0, 25, 175, 200]] * 4
+    assert tfds_dataset("made_set", size=4).pool["image"][0, :, :, 0].tolist() == [[0, 25, 175, 200]] * 4
     assert cached(size="4px").is_dir()
 
 
@@ -107,7 +107,7 @@ def test_the_second_load_reads_the_cache(make, monkeypatch):
     ]  # fmt: skip
     monkeypatch.setattr(tfds_source, "_decode", None)
     second = tfds_dataset("made_set")
-    assert isinstance(second.images, np.memmap)
+    assert isinstance(second.pool["image"], np.memmap)
     assert second.fingerprint() == first.fingerprint()
 
 
@@ -138,7 +138,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(make, tmp_path, monkeypatch)
     make()
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file" / "below"))
-    assert len(tfds_dataset("made_set").images) == 7
+    assert len(tfds_dataset("made_set").pool["image"]) == 7
 
 
 def test_a_full_disk_is_no_error(make, monkeypatch):
@@ -147,7 +147,7 @@ def test_a_full_disk_is_no_error(make, monkeypatch):
 
     make()
     monkeypatch.setattr("numpy.save", full)
-    assert len(tfds_dataset("made_set").images) == 7
+    assert len(tfds_dataset("made_set").pool["image"]) == 7
 
 
 def test_the_cache_has_its_place(monkeypatch, tmp_path):

@@ -8,25 +8,30 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ablate.models import MODELS
+from ablate.models import MODELS, Network, layers_of
 from ablate.tricks import AXES, Dropout, Linear, NoDropout, NoNorm, Relu, constant_bias, he, zeros
 from ablate.tricks.axis import signature_of
 
 IMAGES = jax.random.normal(jax.random.key(1), (2, 8, 8, 3))
 SMALL = {"mlp": {"widths": (16, 8)}, "resnet": {"depth": 8, "width": 8}}
-HANDED_IN = {"classes", "norm", "kernel_init", "bias_init", "activation", "dropout", "head"}
+LAYERS = {
+    "norm": NoNorm,
+    "kernel_init": he(),
+    "bias_init": constant_bias(0.1),
+    "activation": Relu,
+    "dropout": NoDropout,
+}
 
 
-def build(name, **changes):
-    parts = {
-        "norm": NoNorm,
-        "kernel_init": he(),
-        "bias_init": constant_bias(0.1),
-        "activation": Relu,
-        "dropout": NoDropout,
-        "head": Linear,
-    }
-    return MODELS[name](**(SMALL[name] | {"classes": 5} | parts | changes))
+def build(name, head=Linear, **changes):
+    """A model with a head of five outputs, which gives the features and those outputs."""
+    layers = {key: changes.pop(key, value) for key, value in LAYERS.items()}
+    made = MODELS[name](layers_of(**layers), **(SMALL[name] | changes))
+    return Network(made, {"head": functools.partial(head, 5, layers["kernel_init"], layers["bias_init"])})
+
+
+def logits_of(network, variables, *arguments, **options):
+    return network.apply(variables, *arguments, **options)[1]["head"]
 
 
 @functools.cache
@@ -38,9 +43,9 @@ def parameters(name, norm="none", dropout="none"):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_what_a_config_may_set_has_a_default_and_what_is_handed_in_has_none(name):
+def test_a_model_is_handed_its_layers_and_has_a_default_for_all_else(name):
     arguments = signature_of(MODELS[name])
-    assert {key for key, argument in arguments.items() if argument.required} == HANDED_IN
+    assert {key for key, argument in arguments.items() if argument.required} == {"layers"}
     assert not any(argument.traced for argument in arguments.values())
 
 
@@ -50,8 +55,10 @@ def test_logits_features_and_no_leftovers_of_initialisation(name, norm):
     model = build(name, norm=AXES["norm"].choices[norm].make)
     variables = model.init(jax.random.key(0), IMAGES, train=False)
     assert set(variables) == {"params"} | ({"batch_stats"} if norm == "batch" else set())
-    logits, changed = model.apply(variables, IMAGES, train=True, mutable=["batch_stats", "features"])
-    (features,) = changed["features"]["last"]
+    (features, outputs), changed = model.apply(variables, IMAGES, train=True, mutable=["batch_stats"])
+    assert set(changed) <= {"batch_stats"}
+    assert features.ndim == 2
+    logits = outputs["head"]
     kernel, bias = variables["params"]["head"]["kernel"], variables["params"]["head"]["bias"]
     assert logits.shape == (2, 5)
     assert logits.dtype == jnp.float32
@@ -82,7 +89,7 @@ def test_layers_draw_different_numbers_and_initializers_reach_all_of_them(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_head_begun_at_zero_gives_log_c(name):
     model = build(name, head=functools.partial(Linear, zero=True), bias_init=zeros())
-    logits, _ = model.init_with_output(jax.random.key(0), IMAGES, train=False)
+    logits = model.init_with_output(jax.random.key(0), IMAGES, train=False)[0][1]["head"]
     np.testing.assert_allclose(-nn.log_softmax(logits), np.log(5), rtol=1e-6)
 
 
@@ -94,10 +101,10 @@ def test_numbers_of_the_modules_are_inputs_of_one_program(name):
     @jax.jit
     def logits(rate):
         traces.append(rate)
-        dropping = model.clone(dropout=functools.partial(Dropout, rate=rate))
-        return dropping.apply(variables, IMAGES, train=True, rngs={"dropout": jax.random.key(2)})
+        dropping = build(name, dropout=functools.partial(Dropout, rate=rate))
+        return logits_of(dropping, variables, IMAGES, train=True, rngs={"dropout": jax.random.key(2)})
 
-    np.testing.assert_allclose(logits(jnp.float32(0)), model.apply(variables, IMAGES, train=False), atol=1e-5)
+    np.testing.assert_allclose(logits(jnp.float32(0)), logits_of(model, variables, IMAGES, train=False), atol=1e-5)
     assert not np.allclose(logits(jnp.float32(0.5)), logits(jnp.float32(0)))
     assert len(traces) == 1
 
@@ -108,7 +115,7 @@ def test_mlp_against_numpy():
         x = np.maximum(x @ drawn[f"{layer}/kernel"] + drawn[f"{layer}/bias"], 0)
     expected = x @ drawn["head/kernel"] + drawn["head/bias"]
     model = build("mlp")
-    logits = model.apply(model.init(jax.random.key(0), IMAGES, train=False), IMAGES, train=False)
+    logits = logits_of(model, model.init(jax.random.key(0), IMAGES, train=False), IMAGES, train=False)
     np.testing.assert_allclose(logits, expected, atol=1e-4)
     assert sum(leaf.size for leaf in drawn.values()) == 192 * 16 + 16 + 16 * 8 + 8 + 8 * 5 + 5
 
@@ -171,7 +178,7 @@ def test_group_norm_says_where_it_cannot_divide():
         model.init(jax.random.key(0), IMAGES, train=False)
 
 
-@pytest.mark.parametrize("name", ["mlp", "resnet"])
+@pytest.mark.parametrize("name", ["layers", "mlp", "resnet"])
 def test_doctests_of_models(name):
     results = doctest.testmod(importlib.import_module(f"ablate.models.{name}"))
     assert results.attempted

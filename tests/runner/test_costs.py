@@ -4,7 +4,8 @@ import pytest
 
 import ablate
 from ablate.runner.costs import operations_per_step, seconds_per_step, with_costs
-from ablate.runner.plan import make_plan, study_json
+from ablate.runner.plan import make_plan
+from ablate.runner.study_file import study_json
 from ablate.study.resolving import resolve
 
 

@@ -21,7 +21,7 @@ import gc, pathlib, time
 import jax.numpy as jnp
 import numpy as np
 from ablate import base_config, choice
-from ablate.data import Dataset
+from ablate.data import DataSet
 
 HERE = pathlib.Path(__file__).parent
 
@@ -39,7 +39,7 @@ def slow_data():
     wait_at("data")
     pixels = np.zeros((60, 4, 4, 1), np.uint8)
     labels = np.arange(60, dtype=np.int32) % 3
-    return Dataset("made", pixels, labels, pixels, labels, 3, "made")
+    return DataSet.from_arrays(0.5, image=pixels, label=labels)
 
 
 def slow_loss(logits, probs):

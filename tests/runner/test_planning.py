@@ -1,19 +1,19 @@
 """Plans: everything that is known before anything is compiled."""
 
-import dataclasses
 import json
 
 import jax
-import numpy as np
 import pytest
 
 from ablate import choice
-from ablate.data import Dataset, Sampling, digits
+from ablate.data import Sampling, digits
 from ablate.runner.estimate import estimate
-from ablate.runner.plan import evaluations_of, image_stats, lane_job, make_plan, split_sizes, study_json
+from ablate.runner.plan import make_plan
+from ablate.runner.study_file import study_json
 from ablate.study import ConfigError
+from ablate.train.batches import DataKey, split_of
 
-from .study.studies import study_of
+from ..study.studies import study_of
 
 SMALL = {"model__widths": (8,), "train__steps": 10, "train__eval_every": 4}
 
@@ -49,7 +49,8 @@ def test_study_json_is_strict_and_complete(plan):
     assert json.loads(text) == content
     assert set(content) >= {
         "format", "name", "question", "command", "config", "design", "baseline", "arms", "seeds", "paired", "metric",
-        "alpha", "data", "train", "seed_varies", "cells", "programs", "fingerprint",
+        "alpha", "data", "train", "task", "metrics", "watch", "curves", "seed_varies", "cells", "programs",
+        "fingerprint",
     }  # fmt: skip
     assert (content["name"], content["question"], content["baseline"]) == ("planned", "Why?", "baseline")
     assert content["data"]["train"] + content["data"]["validation"] == 1347
@@ -61,9 +62,9 @@ def test_study_json_is_strict_and_complete(plan):
 
 
 def test_lanes_of_one_seed_share_their_split(plan):
-    jobs = [lane_job(lane, plan.dataset, plan.sampling) for item in plan.programs for lane in item.program.lanes]
-    splits = {job.seed: job.split for job in jobs}
-    assert all(job.split is splits[job.seed] for job in jobs)
+    inputs = [cell for item in plan.programs for cell in item.inputs.values()]
+    splits = {cell.data_key: cell.split for cell in inputs}
+    assert all(cell.split is splits[cell.data_key] for cell in inputs)
     assert len({split.train.tobytes() for split in splits.values()}) == 3
 
 
@@ -71,42 +72,35 @@ def test_the_estimate_knows_every_program(plan):
     found = estimate(plan)
     assert set(found["programs"]) == {item.program.id for item in plan.programs}
     assert found["seconds"] == pytest.approx(sum(found["programs"].values()), abs=0.5)
-    assert found["bytes"] > plan.dataset.images.nbytes
+    assert found["bytes"] > plan.dataset.pool["image"].nbytes
 
 
-def test_image_stats_are_mean_and_sd_of_each_channel():
-    images = np.random.default_rng(0).integers(0, 256, (50, 6, 5, 3)).astype(np.uint8)
-    images[..., 1] //= 2
-    labels = np.zeros(50, np.int32)
-    found = image_stats(Dataset("x", images, labels, images[:1], labels[:1], 2, ""))
-    assert np.asarray(found.mean) == pytest.approx((images / 255).mean((0, 1, 2)), rel=1e-6)
-    assert np.asarray(found.sd) == pytest.approx((images / 255).std((0, 1, 2)), rel=1e-6)
-
-
-def test_split_sizes():
-    data = digits()
-    assert split_sizes(data, Sampling(validation=0.0)) == (1347, 0)
-    assert split_sizes(data, Sampling(validation=0.5, per_class=3)) == (30, 674)
+@pytest.mark.parametrize(("validation", "per_class", "sizes"), [(0.0, 0, (1347, 0)), (0.5, 3, (30, 674))])
+def test_split_sizes(validation, per_class, sizes):
+    key = DataKey(0, Sampling(validation=validation, per_class=per_class))
+    split = split_of(key, digits())
+    assert (len(split.train), len(split.validation)) == sizes
 
 
 @pytest.mark.parametrize(("steps", "every", "count"), [(10, 4, 4), (8, 4, 3), (1, 1000, 2), (5, 1, 6)])
 def test_evaluations(steps, every, count):
-    spec = study_of({"norm": "layer"}, train__steps=steps, train__eval_every=every)
-    assert evaluations_of(spec) == count == len({*range(0, steps, every), steps})
+    spec = study_of({"norm": "layer"}, **SMALL | {"train__steps": steps, "train__eval_every": every})
+    (item, *_) = make_plan(spec, name="x").programs
+    assert item.evaluations == count == len({*range(0, steps, every), steps}) == len(item.wave([], 1).evaluations)
 
 
 @pytest.mark.parametrize(("wanted", "validation", "size"), [(500, 0.15, 202), (100, 0.15, 100), (500, 0.0, 450)])
 def test_evaluation_batches_fit_the_split(wanted, validation, size):
     spec = study_of({"clip": "value"}, train__eval_batch_size=wanted, data__validation=validation, **SMALL)
-    assert make_plan(spec, name="x").eval_batch_size == size
+    assert make_plan(spec, name="x").programs[0].eval_batch_size == size
 
 
-def test_a_batch_over_all_devices(plan):
-    spec = dataclasses.replace(plan.spec, train=dataclasses.replace(plan.spec.train, eval_batch_size=7, batch_size=10))
-    found = make_plan(spec, name="x", strategy="data")
+def test_a_batch_over_all_devices():
+    wanted = SMALL | {"train__eval_batch_size": 7, "train__batch_size": 10}
+    found = make_plan(study_of({"norm": "layer"}, **wanted), name="x", strategy="data")
     assert {(item.strategy.name, item.why, item.width) for item in found.programs} == {("data", "asked for", 1)}
-    assert found.eval_batch_size == 8
-    odd = dataclasses.replace(spec, train=dataclasses.replace(spec.train, batch_size=11))
+    assert {item.eval_batch_size for item in found.programs} == {8}
+    odd = study_of({"norm": "layer"}, **wanted | {"train__batch_size": 11})
     with pytest.raises(ConfigError, match=r"train\.batch_size: 11 cannot be split over 2 devices"):
         make_plan(odd, name="x", strategy="data")
 
@@ -133,6 +127,6 @@ def test_planning_compiles_nothing(monkeypatch):
     def refuse(*arguments, **keywords):
         raise AssertionError("compiled")
 
-    split_sizes(digits(), Sampling())  # random numbers, which compile once
+    split_of(DataKey(0), digits())  # random numbers, which compile once
     monkeypatch.setattr(jax.stages.Lowered, "compile", refuse)
     assert make_plan(study_of({"norm": "layer"}, **SMALL), name="x").programs

@@ -13,7 +13,7 @@ from tests.train.small import planned, small_config
 def rates():
     vary = {"schedule": (choice("sgdr", cycle=200.0),), "optimizer": (choice("sgd", learning_rate=0.02),)}
     plan = planned(small_config(steps=1000, eval_every=50, vary=vary))
-    return plan, rates_of(plan)
+    return plan, {arm: rates["learning_rate"] for arm, rates in rates_of(plan).items()}
 
 
 def test_a_restart_is_a_jump_between_two_steps(rates):
@@ -37,7 +37,16 @@ def test_lines_between_the_kept_steps_are_the_schedule(rates):
 def test_every_arm_of_study_json_has_its_rates(rates):
     plan, found = rates
     study = with_rates({"arms": [{"name": arm.name} for arm in plan.arms]}, plan)
-    assert {arm["name"]: arm["learning_rate"] for arm in study["arms"]} == found
+    assert {arm["name"]: arm["rates"]["learning_rate"] for arm in study["arms"]} == found
+
+
+def test_a_rate_that_follows_validation_is_not_known_beforehand():
+    plan = planned(small_config(vary={"schedule": (choice("plateau", factor=0.5, patience=1.0), choice("cosine"))}))
+    assert {arm: list(rates) for arm, rates in rates_of(plan).items()} == {
+        "baseline": ["learning_rate"],
+        "schedule=plateau(factor=0.5, patience=1)": [],
+        "schedule=cosine": ["learning_rate"],
+    }
 
 
 def test_a_rate_that_leaves_the_range_diverges_its_cells_and_not_the_study(tmp_path):
@@ -45,7 +54,7 @@ def test_a_rate_that_leaves_the_range_diverges_its_cells_and_not_the_study(tmp_p
     rows = ablate.run(small_config(steps=20, eval_every=10, vary=vary), tmp_path)
     assert {row["status"] for row in rows if row["arm"] == "baseline"} == {"done"}
     assert {row["status"] for row in rows if row["arm"] != "baseline"} == {"diverged"}
-    rate = rows.study["arms"][1]["learning_rate"]["rate"]
+    rate = rows.study["arms"][1]["rates"]["learning_rate"]["rate"]
     assert rate[-1] is None
     assert rate[0] is not None
 

@@ -2,17 +2,15 @@
 
 import json
 
-import numpy as np
 import pytest
 
 import ablate
 from ablate.cli.main import main
-from ablate.data import Dataset, Sampling
 from ablate.results.files import StorageError, read_json, write_json
 from ablate.runner.environment import differences, environment
 from ablate.runner.execute import execute
 from ablate.runner.interrupts import Interrupted
-from ablate.runner.plan import lane_job, make_plan
+from ablate.runner.plan import make_plan
 from ablate.study.resolving import resolve
 
 
@@ -35,15 +33,6 @@ def test_a_lane_whose_last_update_ruins_it_has_diverged(tmp_path):
     assert [row["status"] for row in ruined] == ["diverged", "diverged"]
     assert all(row["diverged_step"] == 1 for row in ruined)
     assert all(value is None for row in ruined for value in row["metrics"].values())
-
-
-def test_data_sets_of_one_size_do_not_share_their_splits():
-    (lane, *_) = make_plan(resolve(config()), name="x").programs[0].program.lanes
-    pixels = np.zeros((40, 8, 8, 1), np.uint8)
-    for label in range(3):
-        labels = np.full(40, label, np.int32)
-        data = Dataset("made", pixels, labels, pixels, labels, 3, "made")
-        assert set(lane_job(lane, data, Sampling()).split.train_labels) == {label}
 
 
 def test_a_changed_environment_is_told_where_old_cells_are_used_again(tmp_path):

@@ -23,7 +23,7 @@ def study_of(vary=None, recipe=None, seeds=1, **changes):
 
 
 def cells(spec, data="data"):
-    return cells_of(spec, arms_of(spec), data)
+    return cells_of(spec, arms_of(spec), lambda chosen: data)
 
 
 def programs(spec):

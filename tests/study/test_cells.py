@@ -94,7 +94,7 @@ def test_the_data_sets_arguments_change_the_fingerprint(name):
     cfg_data = choice("digits", **{name: value})
     spec = study_of({"norm": "layer"})
     other = study_of({"norm": "layer"}, **{f"data__{name}": value})
-    assert other.data.given == {name: value} == {k: v for k, v in cfg_data.items() if k != "name"}
+    assert other.recipe["data"].given == {name: value} == {k: v for k, v in cfg_data.items() if k != "name"}
     assert cells(spec)[0].fingerprint != cells(other)[0].fingerprint
 
 
@@ -131,7 +131,7 @@ def test_the_identity_is_strict_json():
     identity = first(recipe={"clip": choice("value", max_value=math.inf)}).identity
     assert identity["recipe"]["clip"] == {"name": "value", "max_value": "inf"}
     assert json.loads(json.dumps(identity, allow_nan=False)) == identity
-    assert "checkpoint_seconds" not in identity["train"]
+    assert "checkpoint_seconds" not in identity["recipe"]["train"]
 
 
 def test_jsonable():

@@ -48,14 +48,8 @@ def make_data(size: int = 4):
 
 
 class Net(nn.Module):
+    layers: object = None
     depth: int = 2
-    classes: int = 10
-    norm: object = None
-    kernel_init: object = None
-    bias_init: object = None
-    activation: object = None
-    dropout: object = None
-    head: object = None
 '''
 
 
@@ -98,9 +92,9 @@ def test_a_norm(package):
 def test_a_model_and_a_data_set(package):
     spec = spec_with(model=choice(f"{package}:Net", depth=3), data=choice(f"{package}:make_data", label_noise=0.1))
     assert dict(spec.recipe["model"].arguments) == {"depth": 3}
-    assert spec.data.arguments["size"] == 4
-    assert spec.data.arguments["label_noise"] == 0.1
-    assert spec.data.choice.make.__name__ == "make_data"
+    assert spec.recipe["data"].arguments["size"] == 4
+    assert spec.recipe["data"].arguments["label_noise"] == 0.1
+    assert spec.recipe["data"].choice.make.__name__ == "make_data"
 
 
 def test_a_whole_choice_with_its_off_values(package):
@@ -108,7 +102,7 @@ def test_a_whole_choice_with_its_off_values(package):
     cfg.vary.loss = (choice(f"{package}:GENTLE", gamma=0.5), choice(f"{package}:soft", gamma=0.5))
     spec = resolve(cfg)
     assert [dict(chosen.choice.off) for chosen in spec.vary["loss"]] == [{"gamma": 0.0}, {}]
-    programs = programs_of(cells_of(spec, arms_of(spec), "data"))
+    programs = programs_of(cells_of(spec, arms_of(spec), lambda data: "data"))
     assert [program.arms for program in programs] == [
         ("baseline", "loss=my_pkg.mod:GENTLE(gamma=0.5)"),
         ("loss=my_pkg.mod:soft(gamma=0.5)",),
@@ -118,7 +112,7 @@ def test_a_whole_choice_with_its_off_values(package):
 def test_the_source_of_an_import_is_part_of_the_identity(package):
     def fingerprint():
         spec = spec_with(norm=choice(f"{package}:ScaleNorm"))
-        return cells_of(spec, arms_of(spec), "data")[0].fingerprint
+        return cells_of(spec, arms_of(spec), lambda data: "data")[0].fingerprint
 
     before = fingerprint()
     module = sys.modules[package]
@@ -172,9 +166,10 @@ def test_optional_arguments(package):
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar10:3.0.2", "cifar10:3.*.*", "glue/cola:1.0.0", "digit", "a b"])
 def test_any_other_name_of_data_is_left_to_tensorflow_datasets(name):
-    chosen = spec_with(data=choice(name, size=16)).data
+    chosen = spec_with(data=choice(name, size=16)).recipe["data"]
     assert chosen.name == name
     assert chosen.arguments == {
         "size": 16, "split": "train", "test_split": "test",
         "validation": 0.15, "label_noise": 0.0, "noise_kind": "symmetric", "per_class": 0,
+        "examples": 0, "outliers": 0.0, "outlier_size": 5.0,
     }  # fmt: skip

@@ -8,15 +8,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from ablate import base_config, choice
-from ablate.runner.plan import Plan, ProgramPlan, lane_job, make_plan
+from ablate.runner.plan import Plan, ProgramPlan, make_plan
 from ablate.study.resolving import resolve
 from ablate.train.lanes import Lanes
-from ablate.train.loop import Job, Loop, Moment, Result
+from ablate.train.loop import Loop, LoopState, Result, WaveInputs
 from ablate.train.strategy import STRATEGIES
 from ablate.tricks.axis import Scalar
+from ablate.tricks.clock import Clock
+from ablate.tricks.stop import Decision
 
 Config = Any
 
@@ -42,47 +44,45 @@ def planned(cfg: Config, strategy: str | None = None) -> Plan:
 
 def lanes_of(plan: Plan, strategy: str = "scan", item: ProgramPlan | None = None, devices: int | None = None) -> Lanes:
     """The executables of a program (the first one if none is given)."""
-    images = np.concatenate([plan.dataset.images, plan.dataset.test_images])
-    return Lanes((item or plan.programs[0]).task, STRATEGIES[strategy], plan.devices[:devices], images)
+    item = item or plan.programs[0]
+    return Lanes(item.task, STRATEGIES[strategy], plan.devices[:devices], item.dataset.stacked, item.evaluations)
 
 
-def job_of(plan: Plan, cells: Sequence[int], width: int, item: ProgramPlan | None = None) -> Job:
+def wave_of(plan: Plan, cells: Sequence[int], width: int, item: ProgramPlan | None = None) -> WaveInputs:
     """A wave of the given cells of a program."""
-    members = [(item or plan.programs[0]).program.lanes[k] for k in cells]
-    jobs = tuple(lane_job(lane, plan.dataset, plan.sampling) for lane in members)
-    train = plan.spec.train
-    return Job(jobs, width, plan.dataset, train.steps, train.batch_size, train.eval_every, plan.eval_batch_size)
+    item = item or plan.programs[0]
+    return item.wave([item.program.lanes[k] for k in cells], width)
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A wave at its end: the moments it went through and what its rows would say."""
+    """A wave at its end: the states it went through and what its rows would say."""
 
-    begin: Moment
-    moments: tuple[Moment, ...]
+    begin: LoopState
+    states: tuple[LoopState, ...]
     results: tuple[Result, ...]
 
     @property
-    def end(self) -> Moment:
-        """The last moment."""
-        return self.moments[-1]
+    def end(self) -> LoopState:
+        """The last state."""
+        return self.states[-1]
 
     def state(self, lane: int) -> list[np.ndarray]:
         """Every number of the final state of a lane."""
         return [np.asarray(leaf)[lane] for leaf in jax.tree.leaves(self.end.state)]
 
 
-def train(lanes: Lanes, job: Job) -> Trained:
+def train(lanes: Lanes, wave: WaveInputs) -> Trained:
     """Trains a wave from its start."""
-    loop = Loop(lanes, job)
+    loop = Loop(lanes, wave)
     begin = loop.start()
-    moments = tuple(kept(moment) for moment in loop.moments(begin))
-    return Trained(begin, moments, tuple(loop.results(moments[-1])))
+    states = tuple(kept(state) for state in loop.run(begin))
+    return Trained(begin, states, tuple(loop.results(states[-1])))
 
 
-def kept(moment: Moment) -> Moment:
-    """A moment on the host: the next step takes the device's buffers over."""
-    return moment._replace(state=jax.device_get(moment.state))
+def kept(state: LoopState) -> LoopState:
+    """A state on the host: the next step takes the device's buffers over."""
+    return state._replace(state=jax.device_get(state.state))
 
 
 def train_all(plan: Plan, width: int, strategy: str = "scan", devices: int | None = None) -> dict[str, Result]:
@@ -92,7 +92,7 @@ def train_all(plan: Plan, width: int, strategy: str = "scan", devices: int | Non
     for start in range(0, count, width):
         cells = range(start, min(start + width, count))
         names = [item.program.lanes[k].cell.name for k in cells]
-        found |= zip(names, train(lanes, job_of(plan, cells, width)).results, strict=True)
+        found |= zip(names, train(lanes, wave_of(plan, cells, width)).results, strict=True)
     return found
 
 
@@ -119,11 +119,11 @@ def compiled_functions() -> Iterator[list[str]]:
         jax.monitoring.unregister_event_duration_listener(note)
 
 
-def spike(path: str, step: Scalar, at: Scalar) -> Float[Array, ""]:
+def spike(path: str, clock: Clock, at: Scalar) -> Float[Array, ""]:
     """A layer-wise factor that is infinite at one single step."""
-    return jnp.where(jnp.equal(step, jnp.asarray(at).astype(jnp.int32)), jnp.inf, 1.0)
+    return jnp.where(jnp.equal(clock.step, jnp.asarray(at).astype(jnp.int32)), jnp.inf, 1.0)
 
 
-def stop_after(history: Float[Array, " evaluations"], evaluations: Scalar) -> Bool[Array, ""]:
+def stop_after(clock: Clock, evaluations: Scalar) -> Decision:
     """Goes on until so many evaluations have been made."""
-    return jnp.sum(jnp.isfinite(history)).astype(jnp.float32) < evaluations
+    return Decision(jnp.sum(jnp.isfinite(clock.seen())).astype(jnp.float32) < evaluations)

@@ -13,8 +13,8 @@ from ablate.results.files import StorageError
 from ablate.runner.plan import Plan
 from ablate.train.checkpoints import Checkpoints, clear
 from ablate.train.lanes import Lanes
-from ablate.train.loop import Job, Loop, Moment
-from tests.train.small import Trained, identical, job_of, kept, lanes_of, planned, small_config, train
+from ablate.train.loop import Loop, LoopState, WaveInputs
+from tests.train.small import Trained, identical, kept, lanes_of, planned, small_config, train, wave_of
 
 MEMBERS, WIDTH = 3, 4
 # Another number of devices is another number of lanes on each, which XLA compiles into other loops: test_lanes.py.
@@ -37,68 +37,68 @@ def lanes(plan) -> Lanes:
 
 
 @pytest.fixture(scope="module")
-def job(plan) -> Job:
-    return job_of(plan, range(MEMBERS), WIDTH)
+def wave(plan) -> WaveInputs:
+    return wave_of(plan, range(MEMBERS), WIDTH)
 
 
 @pytest.fixture(scope="module")
-def whole(lanes, job) -> Trained:
+def whole(lanes, wave) -> Trained:
     """The wave without interruption."""
-    return train(lanes, job)
+    return train(lanes, wave)
 
 
-def go_on(lanes: Lanes, job: Job, moment: Moment) -> Trained:
+def go_on(lanes: Lanes, wave: WaveInputs, state: LoopState) -> Trained:
     """Trains the rest of a wave, as a new process would."""
-    loop = Loop(lanes, job)
-    moments = tuple(kept(later) for later in loop.moments(moment))
-    return Trained(moment, moments, tuple(loop.results(moments[-1] if moments else moment)))
+    loop = Loop(lanes, wave)
+    states = tuple(kept(later) for later in loop.run(state))
+    return Trained(state, states, tuple(loop.results(states[-1] if states else state)))
 
 
-def save_and_find(folder: Path, moment: Moment, lanes: Lanes, job: Job) -> Moment:
-    """What a later process finds of a moment."""
-    Checkpoints(folder).save(moment, MEMBERS)
-    found = Checkpoints(folder).latest(Loop(lanes, job).start(), MEMBERS)
+def save_and_find(folder: Path, state: LoopState, lanes: Lanes, wave: WaveInputs) -> LoopState:
+    """What a later process finds of a state."""
+    Checkpoints(folder).save(state, MEMBERS)
+    found = Checkpoints(folder).latest(Loop(lanes, wave).start(), MEMBERS)
     assert found is not None
     return found
 
 
 @pytest.mark.parametrize("k", range(5))
-def test_going_on_from_any_moment_equals_never_having_stopped(lanes, job, whole, tmp_path, k):
-    assert [(moment.step, moment.evaluated) for moment in whole.moments] == [(0, 1), (10, 1), (10, 2), (20, 2), (20, 3)]
-    found = save_and_find(tmp_path / "wave", whole.moments[k], lanes, job)
-    assert (found.step, found.evaluated) == whole.moments[k][:2]
-    assert identical(jax.tree.leaves(found.state), jax.tree.leaves(whole.moments[k].state))  # padding lanes as well
-    assert jax.tree.structure(found.state) == jax.tree.structure(whole.moments[k].state)
-    ended = go_on(lanes, job, found)
+def test_going_on_from_any_moment_equals_never_having_stopped(lanes, wave, whole, tmp_path, k):
+    assert [(state.step, state.evaluated) for state in whole.states] == [(0, 1), (10, 1), (10, 2), (20, 2), (20, 3)]
+    found = save_and_find(tmp_path / "wave", whole.states[k], lanes, wave)
+    assert (found.step, found.evaluated) == whole.states[k][:2]
+    assert identical(jax.tree.leaves(found.state), jax.tree.leaves(whole.states[k].state))  # padding lanes as well
+    assert jax.tree.structure(found.state) == jax.tree.structure(whole.states[k].state)
+    ended = go_on(lanes, wave, found)
     assert ended.results == whole.results
     if k < 4:
         assert identical(jax.tree.leaves(ended.end.state), jax.tree.leaves(whole.end.state))
 
 
-def test_going_on_step_by_step_equals_never_having_stopped(plan, job, tmp_path):
-    lanes, job = lanes_of(plan, "solo"), job_of(plan, [0, 2], 2)
-    whole = train(lanes, job)
-    moment = whole.moments[6]
-    assert (moment.step, moment.evaluated) == (6, 1)  # between two evaluations, in the middle of a mean
-    Checkpoints(tmp_path / "wave").save(moment, 2)
-    found = Checkpoints(tmp_path / "wave").latest(Loop(lanes, job).start(), 2)
+def test_going_on_step_by_step_equals_never_having_stopped(plan, wave, tmp_path):
+    lanes, wave = lanes_of(plan, "solo"), wave_of(plan, [0, 2], 2)
+    whole = train(lanes, wave)
+    state = whole.states[6]
+    assert (state.step, state.evaluated) == (6, 1)  # between two evaluations, in the middle of a mean
+    Checkpoints(tmp_path / "wave").save(state, 2)
+    found = Checkpoints(tmp_path / "wave").latest(Loop(lanes, wave).start(), 2)
     assert found is not None
     assert found.step == 6
-    assert go_on(lanes, job, found).results == whole.results
+    assert go_on(lanes, wave, found).results == whole.results
 
 
-def test_padding_lanes_are_not_stored_and_come_back_as_copies(lanes, job, whole, tmp_path):
-    found = save_and_find(tmp_path / "wave", whole.moments[2], lanes, job)
+def test_padding_lanes_are_not_stored_and_come_back_as_copies(lanes, wave, whole, tmp_path):
+    found = save_and_find(tmp_path / "wave", whole.states[2], lanes, wave)
     for leaf in jax.tree.leaves(found.state):
         assert len(leaf) == WIDTH
         np.testing.assert_array_equal(leaf[WIDTH - 1], leaf[MEMBERS - 1])
-    stored = Checkpoints(tmp_path / "wave")._manager.restore(whole.moments[2].step * 2 + 2)
+    stored = Checkpoints(tmp_path / "wave")._manager.restore(whole.states[2].step * 2 + 2)
     assert {len(leaf) for leaf in stored["state"]} == {MEMBERS}
 
 
-def test_a_checkpoint_goes_on_with_another_number_of_devices(plan, lanes, job, whole, tmp_path):
-    Checkpoints(tmp_path / "wave").save(whole.moments[2], MEMBERS)
-    alone, narrow = lanes_of(plan, devices=1), job_of(plan, range(MEMBERS), MEMBERS)
+def test_a_checkpoint_goes_on_with_another_number_of_devices(plan, lanes, wave, whole, tmp_path):
+    Checkpoints(tmp_path / "wave").save(whole.states[2], MEMBERS)
+    alone, narrow = lanes_of(plan, devices=1), wave_of(plan, range(MEMBERS), MEMBERS)
     found = Checkpoints(tmp_path / "wave").latest(Loop(alone, narrow).start(), MEMBERS)
     assert found is not None
     for ours, wanted in zip(go_on(alone, narrow, found).results, whole.results, strict=True):
@@ -106,12 +106,12 @@ def test_a_checkpoint_goes_on_with_another_number_of_devices(plan, lanes, job, w
         np.testing.assert_allclose(ours.metrics["test_loss"], wanted.metrics["test_loss"], rtol=ROUNDING)
 
 
-def test_only_the_newest_is_kept_and_a_finished_wave_leaves_nothing(lanes, job, whole, tmp_path):
+def test_only_the_newest_is_kept_and_a_finished_wave_leaves_nothing(lanes, wave, whole, tmp_path):
     checkpoints = Checkpoints(tmp_path / "all" / "wave")
-    start = Loop(lanes, job).start()
+    start = Loop(lanes, wave).start()
     assert checkpoints.latest(start, MEMBERS) is None
-    for moment in whole.moments[:3]:
-        checkpoints.save(moment, MEMBERS)
+    for state in whole.states[:3]:
+        checkpoints.save(state, MEMBERS)
     assert len([path for path in (tmp_path / "all" / "wave").iterdir() if path.is_dir()]) == 1
     found = Checkpoints(tmp_path / "all" / "wave").latest(start, MEMBERS)
     assert found is not None
@@ -167,37 +167,37 @@ def _other_tree():
 # Orbax reads all arrays at once; when the first one fails, the others have nobody left to tell that they failed too.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("damage", [truncate, empty, lose_metadata, lose_numbers, fill_with_zeros, hold_other_numbers])
-def test_a_damaged_checkpoint_is_no_checkpoint(lanes, job, whole, tmp_path, caplog, damage: Callable[[Path], None]):
-    folder, start = tmp_path / "wave", Loop(lanes, job).start()
-    Checkpoints(folder).save(whole.moments[2], MEMBERS)
+def test_a_damaged_checkpoint_is_no_checkpoint(lanes, wave, whole, tmp_path, caplog, damage: Callable[[Path], None]):
+    folder, start = tmp_path / "wave", Loop(lanes, wave).start()
+    Checkpoints(folder).save(whole.states[2], MEMBERS)
     (step,) = [path for path in folder.iterdir() if path.is_dir()]
     damage(step)
     checkpoints = Checkpoints(folder)
     assert checkpoints.latest(start, MEMBERS) is None
     assert [record.name for record in caplog.records if "starting again" in record.message] == ["ablate"]
-    checkpoints.save(whole.moments[0], MEMBERS)  # earlier than the damaged one
+    checkpoints.save(whole.states[0], MEMBERS)  # earlier than the damaged one
     found = Checkpoints(folder).latest(start, MEMBERS)
     assert found is not None
     assert found[:2] == (0, 1)
 
 
 @pytest.mark.parametrize("name", ["9.orbax-checkpoint-tmp-3", "junk", "members.json"])
-def test_what_a_killed_writer_leaves_beside_a_checkpoint_hides_nothing(lanes, job, whole, tmp_path, name):
+def test_what_a_killed_writer_leaves_beside_a_checkpoint_hides_nothing(lanes, wave, whole, tmp_path, name):
     folder = tmp_path / "wave"
-    Checkpoints(folder).save(whole.moments[2], MEMBERS)
+    Checkpoints(folder).save(whole.states[2], MEMBERS)
     (folder / name).mkdir()
-    found = Checkpoints(folder).latest(Loop(lanes, job).start(), MEMBERS)
+    found = Checkpoints(folder).latest(Loop(lanes, wave).start(), MEMBERS)
     assert found is not None
     assert found[:2] == (10, 2)
 
 
 # Orbax leaves futures of closed event loops behind where it cannot read; they say so when they are collected.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_flipped_bit_never_becomes_another_number(lanes, job, whole, tmp_path, caplog):
+def test_a_flipped_bit_never_becomes_another_number(lanes, wave, whole, tmp_path, caplog):
     # Without the digest, about two of five single-bit flips restore as other numbers.
-    saved, like = tmp_path / "saved", Loop(lanes, job).start()
-    Checkpoints(saved).save(whole.moments[3], MEMBERS)
-    exact = jax.tree.leaves(whole.moments[3].state)
+    saved, like = tmp_path / "saved", Loop(lanes, wave).start()
+    Checkpoints(saved).save(whole.states[3], MEMBERS)
+    exact = jax.tree.leaves(whole.states[3].state)
     sizes = {path.relative_to(saved): path.stat().st_size for path in sorted(saved.rglob("*")) if path.is_file()}
     rng, refused = np.random.default_rng(0), 0
     for k in range(60):
@@ -209,16 +209,17 @@ def test_a_flipped_bit_never_becomes_another_number(lanes, job, whole, tmp_path,
         found = Checkpoints(folder).latest(like, MEMBERS)
         refused += found is None
         if found is not None:
-            assert (found.step, found.evaluated) == whole.moments[3][:2]
+            assert (found.step, found.evaluated) == whole.states[3][:2]
             assert identical(jax.tree.leaves(found.state), exact)
-            for curve, drawn in whole.moments[3].curves.items():
+            for curve, drawn in whole.states[3].curves.items():
                 np.testing.assert_array_equal(found.curves[curve], drawn)
     assert refused > 10
     assert sum("damaged (its numbers do not give the digest" in text for text in caplog.messages) > 5
-    assert all(text.endswith("starting again") for text in caplog.messages)
+    own = [record.message for record in caplog.records if record.name == "ablate"]  # Orbax has words of its own
+    assert all(text.endswith("starting again") for text in own)
 
 
-def test_a_full_disk_is_named_by_its_number_and_its_words(lanes, job, whole, tmp_path, monkeypatch, caplog):
+def test_a_full_disk_is_named_by_its_number_and_its_words(lanes, wave, whole, tmp_path, monkeypatch, caplog):
     checkpoints = Checkpoints(tmp_path / "wave")
 
     def full(*arguments, **keywords):
@@ -226,7 +227,7 @@ def test_a_full_disk_is_named_by_its_number_and_its_words(lanes, job, whole, tmp
 
     monkeypatch.setattr(checkpoints._manager, "save", full)
     with pytest.raises(StorageError) as refused:
-        checkpoints.save(whole.moments[0], MEMBERS)
+        checkpoints.save(whole.states[0], MEMBERS)
     assert refused.value.passes
     assert str(refused.value) == f"cannot write the checkpoint: No space left on device: {tmp_path / 'wave'}"
 
@@ -235,5 +236,5 @@ def test_a_full_disk_is_named_by_its_number_and_its_words(lanes, job, whole, tmp
 
     monkeypatch.setattr(checkpoints._manager, "save", broken)
     with pytest.raises(StorageError, match="not a disk's fault") as refused:
-        checkpoints.save(whole.moments[0], MEMBERS)
+        checkpoints.save(whole.states[0], MEMBERS)
     assert not refused.value.passes

@@ -11,7 +11,7 @@ import ablate
 from ablate import choice
 from ablate.runner.execute import execute
 from ablate.train.lanes import Lanes
-from tests.train.small import identical, job_of, lanes_of, planned, small_config, train
+from tests.train.small import identical, lanes_of, planned, small_config, train, wave_of
 
 METRICS = ("test_accuracy", "test_loss", "val_accuracy", "val_loss", "train_loss")
 
@@ -38,8 +38,8 @@ def lanes() -> Lanes:
 )
 def test_a_lane_that_diverges_does_not_touch_its_neighbours(lanes, rate, step):
     plan = planned(study(rate, 0.2, 0.05))
-    trained = train(lanes, job_of(plan, [0, 1, 2, 3], 4))
-    without = train(lanes, job_of(plan, [0, 2, 3], 4))
+    trained = train(lanes, wave_of(plan, [0, 1, 2, 3], 4))
+    without = train(lanes, wave_of(plan, [0, 2, 3], 4))
 
     lost = trained.results[1]
     assert (lost.status, lost.diverged_step, lost.stopped_step) == ("diverged", step, None)
@@ -52,7 +52,7 @@ def test_a_lane_that_diverges_does_not_touch_its_neighbours(lanes, rate, step):
 
 def test_a_lost_lane_keeps_its_last_finite_state_and_its_curves_end(lanes):
     plan = planned(study(1e30, 0.2))
-    trained = train(lanes, job_of(plan, [0, 1, 2], 4))
+    trained = train(lanes, wave_of(plan, [0, 1, 2], 4))
     state = trained.end.state
     assert all(np.isfinite(number).all() for number in trained.state(1)[1:7])
     assert np.asarray(state.step).tolist() == [20, 1, 20, 20]  # one step was taken, and no other
@@ -68,7 +68,7 @@ def test_a_lane_that_was_lost_once_stays_lost_though_it_would_be_finite_again():
     spikes = tuple(choice("tests.train.small:spike", at=step) for step in (3.0, 1000.0))
     plan = planned(small_config(seeds=1, vary={"layerwise": spikes}))
     item = plan.programs[1]
-    trained = train(lanes_of(plan, item=item), job_of(plan, [0, 1], 2, item=item))
+    trained = train(lanes_of(plan, item=item), wave_of(plan, [0, 1], 2, item=item))
     assert [result.diverged_step for result in trained.results] == [3, None]
     assert np.asarray(trained.end.state.step).tolist() == [3, 20]
     assert trained.results[0].metrics["test_loss"] is None
@@ -80,7 +80,7 @@ def test_a_lane_that_stops_early_keeps_what_it_had(strategy):
     plan = planned(small_config(seeds=1, steps=15, eval_every=5, vary={"stop": stops}))
     item = plan.programs[1]
     lanes = lanes_of(plan, strategy, item=item)
-    stopped, whole = (train(lanes, job_of(plan, cells, 2, item=item)) for cells in ([0, 1], [1]))
+    stopped, whole = (train(lanes, wave_of(plan, cells, 2, item=item)) for cells in ([0, 1], [1]))
     assert [result.stopped_step for result in stopped.results] == [5, None]
     assert [result.status for result in stopped.results] == ["done", "done"]
     assert np.asarray(stopped.end.state.step).tolist() == [5, 15]
@@ -94,11 +94,11 @@ def test_a_lane_that_stops_early_keeps_what_it_had(strategy):
 def test_a_wave_of_lost_lanes_ends_early():
     plan = planned(study(1e30, math.inf, steps=100))
     lanes = lanes_of(plan)
-    trained = train(lanes, job_of(plan, [1, 2], 2))
-    assert [moment.step for moment in trained.moments] == [0, 10, 100]  # not 20, 30, ...
+    trained = train(lanes, wave_of(plan, [1, 2], 2))
+    assert [moment.step for moment in trained.states] == [0, 10, 100]  # not 20, 30, ...
     assert [result.diverged_step for result in trained.results] == [1, 0]
-    whole = train(lanes, job_of(plan, [0, 2], 2))
-    assert [moment.step for moment in whole.moments][-3:] == [90, 100, 100]
+    whole = train(lanes, wave_of(plan, [0, 2], 2))
+    assert [moment.step for moment in whole.states][-3:] == [90, 100, 100]
 
 
 def test_the_rows_and_reports_of_lost_cells_hold_no_numbers(tmp_path):

@@ -1,15 +1,12 @@
 """The step lowers for GPU and TPU, as far as a machine without either can tell."""
 
-import functools
-
 import jax
 import numpy as np
 import pytest
 from jax import export
 
 from ablate import choice
-from ablate.runner.plan import made_of
-from ablate.train.lanes import advance_one
+from ablate.train.lanes import advance_one, step_arguments
 from tests.train.small import planned, small_config
 
 BATCH, LANES, STEPS = 32, 3, 4
@@ -29,10 +26,9 @@ def test_the_step_lowers_for_other_platforms(model, vmapped, steps):
     cfg.model = MODELS[model]
     cfg.recipe.norm = choice("batch")
     plan = planned(cfg)
-    task, lane = plan.programs[0].task, plan.programs[0].program.lanes[0]
-    hp, init_hp = jax.tree.map(np.float32, (lane.hp, lane.init_hp))
-    first = np.zeros((BATCH, *plan.dataset.shape), np.uint8)
-    state = jax.eval_shape(functools.partial(task.init, made_of(lane)), np.uint32(0), init_hp, hp, first)
+    task, cell = plan.programs[0].task, next(iter(plan.programs[0].inputs.values()))
+    state, arguments = step_arguments(task, cell.init_choices, cell.init_hp, cell.hp, BATCH, 2)
+    hp = arguments[2]
 
     lead = (LANES,) if vmapped else ()
     positions = jax.ShapeDtypeStruct((*lead, steps, BATCH), np.int32)
@@ -42,7 +38,14 @@ def test_the_step_lowers_for_other_platforms(model, vmapped, steps):
     if vmapped:
         advance = jax.vmap(advance, (0, None, 0, 0, 0, 0, 0, None))
     exported = export.export(jax.jit(advance), platforms=PLATFORMS)(
-        state, shapes(plan.dataset.images), seed, shapes(hp, lead), total, positions, positions, shapes(np.int32(1))
+        state,
+        shapes(plan.dataset.pool),
+        seed,
+        shapes(hp, lead),
+        total,
+        positions,
+        {"label": positions},
+        shapes(np.int32(1)),
     )
 
     assert exported.platforms == PLATFORMS

@@ -14,12 +14,12 @@ from tests.train.small import (
     Trained,
     compiled_functions,
     identical,
-    job_of,
     lanes_of,
     planned,
     small_config,
     train,
     train_all,
+    wave_of,
 )
 
 # XLA compiles a step of one lane, three lanes and six lanes into different loops and orders their sums differently, so
@@ -52,25 +52,25 @@ def lanes(plan) -> Lanes:
 @pytest.fixture(scope="module")
 def whole(plan, lanes) -> Trained:
     """All six cells in one wave."""
-    return train(lanes, job_of(plan, range(6), 6))
+    return train(lanes, wave_of(plan, range(6), 6))
 
 
 @pytest.mark.parametrize("cells", [[5, 4, 3, 2, 1, 0], [2, 3, 0, 5, 1, 4]], ids=["reversed", "shuffled"])
 def test_the_place_of_a_lane_changes_nothing(plan, lanes, whole, cells):
-    trained = train(lanes, job_of(plan, cells, 6))
+    trained = train(lanes, wave_of(plan, cells, 6))
     assert [identical(trained.state(k), whole.state(cell)) for k, cell in enumerate(cells)] == [True] * 6
     assert [trained.results[k] for k in range(6)] == [whole.results[cell] for cell in cells]
 
 
 def test_padding_and_missing_neighbours_change_nothing(plan, lanes, whole):
-    trained = train(lanes, job_of(plan, [0, 3], 6))
+    trained = train(lanes, wave_of(plan, [0, 3], 6))
     assert identical(trained.state(0), whole.state(0))
     assert identical(trained.state(1), whole.state(3))
     assert list(trained.results) == [whole.results[0], whole.results[3]]  # no row for a padding lane
 
 
 def test_the_same_wave_again_gives_the_same_bits(plan, lanes, whole):
-    assert train(lanes, job_of(plan, range(6), 6)).results == whole.results
+    assert train(lanes, wave_of(plan, range(6), 6)).results == whole.results
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_every_way_of_running_gives_the_same_results(plan, whole, strategy, widt
 def test_the_same_seed_starts_from_the_same_weights_in_every_arm(plan, whole):
     seeds = [lane.cell.seed for lane in plan.programs[0].program.lanes]
     assert seeds == [0, 1] * 3
-    initial = [np.asarray(leaf) for leaf in jax.tree.leaves(whole.begin.state.params)]
+    initial = [np.asarray(leaf) for leaf in jax.tree.leaves(whole.begin.state.task.params)]
     for leaf in initial:
         for lane in range(6):
             np.testing.assert_array_equal(leaf[lane], leaf[seeds[lane]])
@@ -106,12 +106,12 @@ def test_the_same_seed_sees_the_same_batches_in_every_arm(plan, lanes, whole, mo
     seen: list[tuple[np.ndarray, np.ndarray]] = []
     advance = lanes.advance
 
-    def watched(state, seed, hp, total, index, labels, count):
-        seen.append((index, labels))
-        return advance(state, seed, hp, total, index, labels, count)
+    def watched(state, seed, hp, total, index, planted, count):
+        seen.append((index, planted["label"]))
+        return advance(state, seed, hp, total, index, planted, count)
 
     monkeypatch.setattr(lanes, "advance", watched)
-    train(lanes, job_of(plan, range(6), 6))
+    train(lanes, wave_of(plan, range(6), 6))
     assert len(seen) == 2  # chunks of 10 steps
     for index, labels in seen:
         assert index.shape == labels.shape == (6, 10, 32)
@@ -138,12 +138,12 @@ def test_the_baseline_as_a_lane_equals_the_baseline_in_a_program_of_its_own():
     alone = planned(small_config(seeds=1, vary={"norm": (choice("batch"),)}))
     assert len(merged.cells) == 13
     assert [len(item.program.arms) for item in alone.programs] == [1, 1]
-    (own,) = train(lanes_of(alone), job_of(alone, [0], 2)).results
+    (own,) = train(lanes_of(alone), wave_of(alone, [0], 2)).results
     home = next(item for item in merged.programs if "baseline" in item.program.arms)
     assert len(home.program.arms) >= 9
     cells = range(len(home.program.lanes))
     width = len(cells) + len(cells) % 2
-    found = train(lanes_of(merged, item=home), job_of(merged, cells, width, item=home)).results
+    found = train(lanes_of(merged, item=home), wave_of(merged, cells, width, item=home)).results
     for name in ("train_loss", "val_loss", "val_accuracy", "learning_rate"):
         np.testing.assert_allclose(
             np.array(found[0].curves[name], float), np.array(own.curves[name], float), rtol=ROUNDING, err_msg=name
@@ -163,20 +163,20 @@ def test_a_study_of_numbers_compiles_its_step_once(tmp_path):
     assert len(plan.programs) == 1
     assert len(plan.programs[0].waves) == 6
     assert {row["status"] for row in rows} == {"done"}
-    assert [counts[f"jit({name})"] for name in ("advance", "evaluate", "close")] == [1, 1, 1]
-    assert rows.progress["compiles"] == 4  # the three, and the initial values
+    assert [counts[f"jit({name})"] for name in ("advance", "evaluate", "finish")] == [1, 1, 1]
+    assert rows.progress["compiles"] == 5  # the three, summaries, and the initial values
 
 
 def test_a_second_wave_compiles_nothing_and_compiling_anew_changes_nothing(plan, whole):
     lanes = lanes_of(plan)
-    assert lanes.new_compiles() == []
-    first = train(lanes, job_of(plan, range(6), 6))
-    assert len(lanes.executables) == 4
-    assert sorted(lanes.new_compiles()) == sorted(executable.seconds for executable in lanes.executables)
+    assert lanes.take_compile_seconds() == []
+    first = train(lanes, wave_of(plan, range(6), 6))
+    assert len(lanes.executables) == 5
+    assert sorted(lanes.take_compile_seconds()) == sorted(executable.seconds for executable in lanes.executables)
     with compiled_functions() as names:
         for cells in ([2, 3], [4, 5], [1]):
-            train(lanes, job_of(plan, cells, 6))
+            train(lanes, wave_of(plan, cells, 6))
     assert names == []
-    assert lanes.new_compiles() == []
+    assert lanes.take_compile_seconds() == []
     assert lanes.step_compiles == 1
     assert list(first.results) == list(whole.results)

@@ -17,7 +17,7 @@ from flax import linen as nn
 
 from ablate import choice
 from ablate.data import digits
-from tests.train.small import job_of, lanes_of, planned, small_config, train
+from tests.train.small import lanes_of, planned, small_config, train, wave_of
 
 SEED, BATCH, RATE, BETA, ALPHA, WEIGHT = 3, 32, 0.2, 0.9, 0.1, 1e-2
 INDEX = {"init": 0, "order": 1, "augment": 2, "dropout": 3, "split": 4}  # the contract: position of the purpose
@@ -95,7 +95,8 @@ def cross_entropy(logits, labels, alpha: float):
 def expected(model: nn.Module, params: Any, extra: Any, steps: int) -> dict[str, list[float]]:
     """Training losses, validation losses and test loss of momentum with coupled decay under a cosine, step by step."""
     data = digits()
-    learn, held = splits(len(data.labels))
+    learn, held = splits(data.sizes[0])
+    images, labels = data.pool["image"], data.pool["label"]
 
     def loss_of(params, extra, images, labels):
         logits, changed = model.apply({"params": params, **extra}, images, train=True, mutable=list(extra))
@@ -108,17 +109,20 @@ def expected(model: nn.Module, params: Any, extra: Any, steps: int) -> dict[str,
     measure = jax.jit(plain_loss)
     velocity = jax.tree.map(jnp.zeros_like, params)
     rate = optax.cosine_decay_schedule(RATE, steps)
-    found = {"train_loss": [], "val_loss": [float(measure(params, extra, data.images[held], data.labels[held]))]}
+    found = {
+        "train_loss": [],
+        "val_loss": [float(measure(params, extra, images[held], labels[held]))],
+    }
     for step, positions in enumerate(batches(len(learn), steps)):
         chosen = learn[positions]
-        (loss, extra), grads = gradient(params, extra, pixels(data.images[chosen]), data.labels[chosen])
+        (loss, extra), grads = gradient(params, extra, pixels(images[chosen]), labels[chosen])
         decayed = jax.tree.map(lambda g, w: g + WEIGHT * w if w.ndim > 1 else g, grads, params)
         pushed = jax.tree.map(functools.partial(jnp.multiply, float(rate(step))), decayed)
         velocity = jax.tree.map(lambda v, push: BETA * v - push, velocity, pushed)
         params = jax.tree.map(jnp.add, params, velocity)
         found["train_loss"].append(float(loss))
-        found["val_loss"].append(float(measure(params, extra, data.images[held], data.labels[held])))
-    found["test_loss"] = [float(measure(params, extra, data.test_images, data.test_labels))]
+        found["val_loss"].append(float(measure(params, extra, images[held], labels[held])))
+    found["test_loss"] = [float(measure(params, extra, data.test["image"], data.test["label"]))]
     return found
 
 
@@ -147,10 +151,10 @@ def test_a_cell_trains_as_a_plain_loop_does(model, norm, chosen, strategy, steps
     plan = planned(cfg, strategy)
     (smoothed,) = [k for k, lane in enumerate(plan.programs[0].program.lanes) if lane.cell.arm.name != "baseline"]
 
-    trained = train(lanes_of(plan, strategy), job_of(plan, [smoothed], 2))
+    trained = train(lanes_of(plan, strategy), wave_of(plan, [smoothed], 2))
 
     first = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), trained.begin.state)
-    wanted = expected(model, first.params, first.extra, steps)
+    wanted = expected(model, first.task.params, first.task.model_state, steps)
     curves, metrics = trained.results[0].curves, trained.results[0].metrics
     np.testing.assert_allclose(curves["train_loss"][1:], wanted["train_loss"], rtol=TOLERANCE)
     np.testing.assert_allclose(curves["val_loss"], wanted["val_loss"], rtol=TOLERANCE)

@@ -16,7 +16,7 @@ WRONG = [
     ("scale", "scale_stays_integer", "uint8[32,8,8,1]", "float32[32,8,8,1]"),
     ("augment", "augment_gives_images_only", "float32[32,8,8,1]", "a pair (images, targets)"),
     ("augment", "augment_gives_labels", "int32[32]", "float32[32,10], the shape of the targets"),
-    ("target", "target_gives_labels", "int32[32]", "float32[32,10], a distribution over classes per example"),
+    ("target", "target_gives_labels", "int32[32]", "float32[32,10], the shape of the targets"),
     ("loss", "loss_forgot_to_sum", "float32[32,10]", "float32[32], one loss per example"),
     ("loss", "loss_means_over_the_batch", "float32[]", "float32[32], one loss per example"),
     ("loss", "loss_in_half", "bfloat16[32]", "float32[32], one loss per example"),
@@ -31,14 +31,15 @@ WRONG = [
     ("optimizer", "optimizer_forgets_its_state", "a tree of another structure", "a state that keeps its shapes"),
     ("schedule", "schedule_per_step", "float32[3]", "float32[], one number"),
     ("layerwise", "layerwise_by_name", "a str", "float32[], one number"),
-    ("average", "average_halves", "bfloat16[", "variables like those it was given: float32["),
-    ("stop", "stop_counts", "int32[]", "bool[], whether to go on"),
+    ("average", "average_halves", "bfloat16[", "members like the variables they come from: float32["),
+    ("average", "average_gives_variables", "a dict", "an Average(init, update, members)"),
+    ("stop", "stop_counts", "int32[]", "a Decision(go_on, best)"),
     ("init", "init_ignores_the_shape", "float32[2,2]", "float32[64,8], the shape asked for"),
     ("bias", "bias_is_a_number", "a float", "an initializer"),
     ("norm", "NormAveragesChannels", "float32[32,1]", "float32[32,8], the shape that it was given"),
     ("activation", "ActivationInHalf", "bfloat16[32,8]", "float32[32,8], the shape that it was given"),
     ("dropout", "dropout_is_a_function", "a function", "a flax module"),
-    ("head", "HeadOfOneLogit", "float32[32,1]", "float32[32,10], a logit per example and class"),
+    ("head", "HeadOfOneLogit", "float32[32,1]", "float32[32,10], an output per example"),
 ]
 
 
@@ -55,10 +56,12 @@ def test_a_choice_that_does_not_fit_its_seam_is_refused(axis, name, given, expec
     assert f"; expected {expected}" in problem
 
 
-def test_a_model_without_its_head_is_refused():
+def test_a_model_without_features_is_refused():
     cfg = small_config()
-    cfg.model = choice("tests.train.wrong_choices:FeaturesOnly")
-    with pytest.raises(ConfigError, match=r"FeaturesOnly .* gave float32\[32,3\]; expected float32\[32,10\], a logit"):
+    cfg.model = choice("tests.train.wrong_choices:KeepsPositions")
+    with pytest.raises(
+        ConfigError, match=r"KeepsPositions .* gave float32\[32,8,8,3\]; expected float32\[batch,channels\]"
+    ):
         planned(cfg)
 
 
@@ -86,8 +89,8 @@ def test_check_judges_an_arm_by_its_own_loss():
     cfg = small_config(vary=vary)
     cfg.train.batch_size = 64  # all examples of the check
     base, focal, nothing = check_plan(planned(cfg))
-    assert base.first_loss == pytest.approx(base.first_cross_entropy, rel=1e-5)
-    assert focal.first_loss < 0.9 * focal.first_cross_entropy
+    assert base.first == pytest.approx(base.untrained, rel=1e-5)
+    assert focal.first < 0.9 * focal.untrained
     assert focal.passes
-    assert (nothing.first_loss, nothing.mean_loss) == (1.0, 1.0)
-    assert nothing.problems == [f"its loss does not fall in {STEPS} steps"]
+    assert (nothing.first, nothing.mean) == (1.0, 1.0)
+    assert nothing.problems == [f"its train loss does not fall in {STEPS} steps"]

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from ablate.tricks.average import Average
 from ablate.tricks.axis import Scalar
 
 
@@ -85,20 +86,27 @@ def optimizer_forgets_its_state(learning_rate: Scalar):
     return optax.GradientTransformation(core.init, lambda *given: (core.update(*given)[0], ()))
 
 
-def schedule_per_step(step, total):
+def schedule_per_step(clock):
     return jnp.ones(3)
 
 
-def layerwise_by_name(path, step):
+def layerwise_by_name(path, clock):
     return path
 
 
-def average_halves(averaged, variables, step):
-    return jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), variables)
+def average_halves():
+    def halved(variables):
+        return jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), variables)
+
+    return Average(halved, lambda state, variables, clock: halved(variables), lambda state: ((state,), (1.0,)))
 
 
-def stop_counts(history):
-    return jnp.sum(jnp.isfinite(history))
+def average_gives_variables():
+    return {}
+
+
+def stop_counts(clock):
+    return jnp.sum(jnp.isfinite(clock.history))
 
 
 def init_ignores_the_shape():
@@ -124,7 +132,7 @@ def dropout_is_a_function():
 
 
 class HeadOfOneLogit(nn.Module):
-    classes: int
+    outputs: int
     kernel_init: object
     bias_init: object
 
@@ -133,20 +141,14 @@ class HeadOfOneLogit(nn.Module):
         return nn.Dense(1)(features)
 
 
-class FeaturesOnly(nn.Module, kw_only=True):
-    """A model that forgot its head."""
+class KeepsPositions(nn.Module):
+    """A model that gives a feature map instead of features."""
 
-    classes: int
-    norm: object
-    kernel_init: object
-    bias_init: object
-    activation: object
-    dropout: object
-    head: object
+    layers: object
 
     @nn.compact
     def __call__(self, images, *, train):
-        return nn.Dense(3)(images.reshape(images.shape[0], -1))
+        return nn.Conv(3, (3, 3))(images)
 
 
 def loss_that_says_nothing(logits, probs):

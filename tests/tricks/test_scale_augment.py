@@ -21,11 +21,18 @@ TARGETS = jnp.eye(16)
         (standardize, (UNIT - np.array([0.2, 0.4, 0.6])) / np.array([0.1, 0.2, 1.0])),
     ],
 )
-@pytest.mark.parametrize("dtype", [jnp.uint8, jnp.float32])
-def test_scales(scale, expected, dtype):
-    images = scale(jnp.asarray(BYTES, dtype), STATS)
+@pytest.mark.parametrize("source", [BYTES, UNIT.astype(np.float32)], ids=["bytes", "floats"])
+def test_scales(scale, expected, source):
+    images = scale(jnp.asarray(source), STATS)
     assert images.dtype == jnp.float32
     np.testing.assert_allclose(images, expected, atol=2e-6)
+
+
+def test_vectors_are_scaled_feature_by_feature():
+    vectors = jnp.array([[1.0, 10.0], [3.0, 30.0]])
+    stats = ImageStats(mean=jnp.array([2.0, 20.0]), sd=jnp.array([1.0, 10.0]))
+    np.testing.assert_allclose(standardize(vectors, stats), [[-1.0, -1.0], [1.0, 1.0]])
+    assert unit(vectors, stats) is vectors
 
 
 def test_flip_mirrors_some_images_and_leaves_the_others():

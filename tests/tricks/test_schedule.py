@@ -3,14 +3,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ablate.tricks import constant, cosine, exponential, multistep, sgdr, warmup
+from ablate.tricks import Clock, constant, cosine, exponential, multistep, sgdr, warmup
 
 TOTAL = 60
 STEPS = jnp.arange(TOTAL)
 
 
 def curve(schedule, total=TOTAL, at=STEPS, **arguments):
-    factors = jax.jit(jax.vmap(lambda t: schedule(t, total, **arguments)))(at)
+    factors = jax.jit(jax.vmap(lambda t: schedule(Clock(t, total), **arguments)))(at)
     assert factors.dtype == jnp.float32
     return np.asarray(factors)
 
@@ -50,7 +50,7 @@ def test_sgdr_restarts_exactly_at_late_borders():
 
 def test_sgdr_refuses_cycles_that_shrink():
     with pytest.raises(ValueError, match="mult=0"):
-        sgdr(0, 10, cycle=5, mult=0)
+        sgdr(Clock(0, 10), cycle=5, mult=0)
 
 
 def test_cosine():
@@ -75,7 +75,7 @@ def test_multistep_is_the_fine_grained_article_s_rule():
 
 def test_multistep_refuses_boundaries_that_do_not_increase():
     with pytest.raises(ValueError, match="must increase"):
-        multistep(0, 10, boundaries=(5, 5))
+        multistep(Clock(0, 10), boundaries=(5, 5))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_warmup_alone():
 
 @pytest.mark.parametrize("step", [7, 7.0, jnp.int32(7), jnp.float32(7.0)])
 def test_a_step_may_be_any_number(step):
-    factor = cosine(step, TOTAL)
+    factor = cosine(Clock(step, TOTAL))
     assert factor.dtype == jnp.float32
     assert factor.shape == ()
     np.testing.assert_allclose(factor, (np.cos(np.pi * 7 / TOTAL) + 1) / 2, rtol=1e-6)

@@ -9,7 +9,7 @@ import numpy as np
 from ablate.report.grids import Grid, grid
 from ablate.report.ranking import RANK
 from ablate.report.tables import Summary, Tables, tabulate
-from ablate.report.wording import DASH, Unit, interval, listed, number, plain, unit_of
+from ablate.report.wording import DASH, Unit, interval, listed, number, plain
 from ablate.stats.datasets import iqm_interval, performance_profile, probability_of_improvement
 from ablate.stats.paired import Interval
 
@@ -87,7 +87,7 @@ def compare(studies: Sequence[Study]) -> Comparison:
         tables=tables,
         arms=tuple(overall([one[key] for one in keyed], base, better) for key in shared),
         left_out=tuple(plain(key) for key in dict.fromkeys(others)),
-        unit=unit_of(tables[0].metric, [arm.sd for one in tables for arm in one.arms]),
+        unit=tables[0].unit_of(tables[0].metric, [arm.sd for one in tables for arm in one.arms]),
         better=better,
     )
 

@@ -11,15 +11,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ablate.report.tables import METRICS, Cell, Summary, Tables
+from ablate.report.tables import Cell, Summary, Tables
 
 TIMING = ("steps_per_second", "train_seconds", "compile_seconds", "step_seconds")
-CELL_COLUMNS = (
-    "cell",
-    "arm",
-    "seed",
-    "status",
-    *METRICS,
+CELL_COLUMNS = ("cell", "arm", "seed", "status")
+COST_COLUMNS = (
     "diverged_step",
     "stopped_step",
     "parameters",
@@ -59,7 +55,7 @@ DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 def cells_csv(tables: Tables) -> str:
     """cells.csv: one line per cell of the study, in its order."""
-    columns = [*CELL_COLUMNS[:4], *tables.metrics, *CELL_COLUMNS[4 + len(METRICS) :]]
+    columns = [*CELL_COLUMNS, *tables.metrics, *COST_COLUMNS]
     return delimited(columns, [cell_record(cell, columns) for cell in tables.cells])
 
 

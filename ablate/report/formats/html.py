@@ -15,7 +15,7 @@ from ablate.report.plots.svg import curve_plots, forest, heat, rate_plot
 from ablate.report.ranking import RANK
 from ablate.report.sections.costs import measure_of
 from ablate.report.tables import Tables
-from ablate.report.wording import plain, unit_of
+from ablate.report.wording import plain, training_title
 
 SECTIONS = {
     "answer": "Answer",
@@ -80,7 +80,7 @@ def context(tables: Tables, document: Document) -> dict[str, Any]:
     optional["failed"] = document.failures
     shown = {name: title for name, title in SECTIONS.items() if optional.get(name, True)}
     curve = validation_curve(tables)
-    spacing = "spaced by the logarithm of the error" if unit_of(curve).scale == 100.0 else "on a logarithmic scale"
+    spacing = "spaced by the logarithm of the error" if tables.unit_of(curve).percent else "on a logarithmic scale"
     return {
         "document": document,
         "sections": list(shown.items()),
@@ -92,10 +92,10 @@ def context(tables: Tables, document: Document) -> dict[str, Any]:
         "heat": heat(tables),
         "validation": curve_plots(tables, curve),
         "validation_caption": (
-            f"{unit_of(curve).title.capitalize()} by training step, {spacing}; mean and 95 % interval over seeds, "
-            "the baseline in grey. A cross marks where a seed diverged."
+            f"{tables.unit_of(curve).title.capitalize()} by training step, {spacing}; mean and 95 % interval over "
+            "seeds, the baseline in grey. A cross marks where a seed diverged."
         ),
-        "training": curve_plots(tables, "train_loss"),
+        "training": [(training_title(name), curve_plots(tables, name)) for name in tables.study["curves"]],
         "rates": rate_plot(tables),
         "scatter": scatter(tables),
         "cost_axis": (

@@ -89,7 +89,8 @@ def caption(document: Document) -> str:
         f"Columns: {', '.join(units)} with its interval; p corrected by Holm's method; exact p uncorrected; lost: "
         "diverged seeds."
     )
-    sentences = (document.question, f"{document.status}.", document.reading[0], columns, *document.limits[:1])
+    first = dict.fromkeys((document.reading[0], document.delta))  # in some designs, what an arm is comes before delta
+    sentences = (document.question, f"{document.status}.", *first, columns, *document.limits[:1])
     return " ".join(sentence for sentence in sentences if sentence)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from ablate.report.tables import Cell, Summary, Tables, finite
-from ablate.report.wording import plain
+from ablate.report.wording import plain, record_of
 from ablate.stats.paired import t_interval
 
 PANEL_ARMS = 4
@@ -77,26 +77,27 @@ def bands_of(tables: Tables, curve: str, scale: float = 1.0) -> dict[str, Band]:
 
 def recorded_rates(tables: Tables) -> dict[str, Band]:
     """The learning rate of every arm that the study recorded it for, by arm; a line without an interval."""
-    found = {}
+    recorded = {}
     for arm in tables.study["arms"]:
-        curve = arm.get("learning_rate") or {"step": (), "rate": ()}
-        known = [(step, rate) for step, rate in zip(curve["step"], curve["rate"], strict=True) if rate is not None]
-        if known:
-            steps, rates = zip(*known, strict=True)
-            found[arm["name"]] = Band(arm["name"], steps, rates, rates, rates, ())
-    return found
+        for name, curve in (arm.get("rates") or {}).items():
+            known = [(step, rate) for step, rate in zip(curve["step"], curve["rate"], strict=True) if rate is not None]
+            if known:
+                steps, rates = zip(*known, strict=True)
+                label = arm["name"] if name == "learning_rate" else f"{arm['name']}, {name.replace('_', ' ')}"
+                recorded[label] = Band(label, steps, rates, rates, rates, ())
+    return recorded
 
 
 def validation_curve(tables: Tables) -> str:
-    """The validation curve of the study's metric, or of the loss where rows hold none."""
+    """The validation curve of the study's metric, or of what its task watches where rows hold none."""
     wanted = tables.metric.replace("test_", "val_")
-    return wanted if any(cell.curves.get(wanted) for cell in tables.cells) else "val_loss"
+    return wanted if any(cell.curves.get(wanted) for cell in tables.cells) else f"val_{tables.study['watch']}"
 
 
 def rises(tables: Tables, curve: str) -> bool:
     """Whether more is better on a curve."""
-    own = curve == tables.metric.replace("test_", "val_")
-    return tables.better > 0 if own else curve.endswith("accuracy")
+    record = record_of(curve, tables.study["metrics"])
+    return record is not None and record["higher_is_better"]
 
 
 def panels_of(tables: Tables) -> tuple[Panel, ...]:

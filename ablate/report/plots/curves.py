@@ -12,7 +12,7 @@ from ablate.report.plots.bands import Band, Panel, arm_in, bands_of, panels_of, 
 from ablate.report.plots.figure import COLOURS, DASHES, GREY, MARKERS, hide_unused, label, new_figure, note
 from ablate.report.plots.scales import PERCENT_TICKS, PERFECT, decade_ticks, ticks_between
 from ablate.report.tables import Tables
-from ablate.report.wording import Unit, listed, unit_of
+from ablate.report.wording import Unit, listed
 
 
 def draw_curves(tables: Tables, curve: str) -> Figure:
@@ -20,9 +20,9 @@ def draw_curves(tables: Tables, curve: str) -> Figure:
 
     Args:
         tables: the study.
-        curve: key of the rows' curves, say `val_accuracy`.
+        curve: key of the rows' curves.
     """
-    unit = unit_of(curve)
+    unit = tables.unit_of(curve)
     bands, panels = bands_of(tables, curve, unit.scale), panels_of(tables)
     figure, axes = grid_of(len(panels))
     limits = window(bands.values())
@@ -38,7 +38,7 @@ def draw_curves(tables: Tables, curve: str) -> Figure:
 def label_figure(figure: Figure, tables: Tables, unit: Unit) -> None:
     """Axis names once for all panels, and what grey means."""
     figure.supxlabel("training step", fontsize=8)
-    figure.supylabel(f"{unit.title}{', spaced by log error' if unit.scale == 100.0 else ''}", fontsize=8)
+    figure.supylabel(f"{unit.title}{', spaced by log error' if unit.percent else ''}", fontsize=8)
     key = f"grey: {label(tables.baseline.arm, 40)}; bands: 95 % interval over seeds"
     figure.suptitle(key, fontsize=7, color="#555555", x=0.99, ha="right")
 
@@ -48,7 +48,7 @@ def set_scale(axis: Axes, unit: Unit, limits: tuple[float, float] | None) -> Non
     if limits is None:
         return
     low, high = limits
-    if unit.scale == 100.0:
+    if unit.percent:
         axis.set_yscale("function", functions=(stretch, squeeze))
         axis.yaxis.set_major_locator(FixedLocator(ticks_between(PERCENT_TICKS, low, high)))
         low, high = max(low, 0.0), min(high, 100.0)

@@ -11,6 +11,7 @@ from ablate.report.plots.figure import render, style
 from ablate.report.plots.forest import draw_cost, draw_forest
 from ablate.report.plots.interactions import draw_interactions, has_interactions
 from ablate.report.tables import Tables
+from ablate.report.wording import training_title
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +43,6 @@ PICTURES = (
         "where a seed diverged.",
         lambda tables: draw_curves(tables, validation_curve(tables)),
     ),
-    Picture(
-        "train_loss",
-        "Training loss by axis: each arm over the baseline (grey), mean and 95 % interval over seeds.",
-        lambda tables: draw_curves(tables, "train_loss"),
-    ),
     Picture("learning_rate", "Learning rate over training.", draw_learning_rates),
     Picture(
         "cost",
@@ -58,7 +54,14 @@ PICTURES = (
 
 def wanted(tables: Tables) -> tuple[Picture, ...]:
     """The figures that a study has."""
-    return tuple(picture for picture in PICTURES if picture.wanted(tables))
+    own = tuple(training_curve(curve) for curve in tables.study["curves"])
+    return tuple(picture for picture in (*PICTURES, *own) if picture.wanted(tables))
+
+
+def training_curve(curve: str) -> Picture:
+    """A scalar of the training step, as the task names it."""
+    caption = f"{training_title(curve)} by axis: each arm over the baseline (grey), mean and 95 % interval over seeds."
+    return Picture(curve, caption, lambda tables: draw_curves(tables, curve))
 
 
 def draw(tables: Tables, pictures: Iterable[Picture]) -> Iterator[tuple[str, bytes]]:

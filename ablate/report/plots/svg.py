@@ -20,7 +20,7 @@ from ablate.report.plots.scales import (
 from ablate.report.ranking import effect_text, ranked, reach
 from ablate.report.sections.factorial import analyse
 from ablate.report.tables import Summary, Tables
-from ablate.report.wording import DASH, listed, plain, unit_of
+from ablate.report.wording import DASH, listed, plain
 from ablate.stats.factorial import Effect
 
 
@@ -166,14 +166,14 @@ def strip(arm: Summary, tables: Tables, place: Placer) -> Strip:
 
 def curve_plots(tables: Tables, curve: str) -> tuple[Plot, ...]:
     """One plot per panel, all on the same axes; none where there are no curves yet."""
-    unit = unit_of(curve)
+    unit = tables.unit_of(curve)
     bands = bands_of(tables, curve, unit.scale)
     limits = window(bands.values())
     if limits is None:
         return ()
     last = max(band.steps[-1] for band in bands.values() if band.steps)
     across = Placer(0.0, last)
-    up, marks = vertical(*limits, percent=unit.scale == 100.0)
+    up, marks = vertical(*limits, percent=unit.percent)
     return tuple(
         Plot(
             plain(panel.title),

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ablate.report.plots.bands import rises, validation_curve
 from ablate.report.sections.tuning import border_caveat, failure_caveat
 from ablate.report.tables import Summary, Tables
 from ablate.report.wording import listed, p_clause, plain, plural
@@ -123,7 +124,7 @@ def wide_baseline(tables: Tables) -> Iterator[str]:
 def coarse_test_set(tables: Tables) -> Iterator[str]:
     """Effects of fewer than three test examples."""
     examples = tables.study["data"].get("test")
-    if not examples or tables.unit.scale != 100.0:
+    if not examples or not tables.unit.percent:
         return
     small = [arm for arm in claimed(tables) if size_of(arm) < 3 / examples]
     if small:
@@ -196,16 +197,19 @@ def warned(tables: Tables) -> Iterator[str]:
 def declining_baseline(tables: Tables) -> Iterator[str]:
     """A baseline that trained past its best: an arm may look better only by getting there later."""
     cells = [cell for cell in tables.cells if cell.arm == tables.baseline.arm and cell.status == "done"]
-    curves = [cell.curves.get("val_accuracy") or [] for cell in cells]
+    curve = validation_curve(tables)
+    curves = [cell.curves.get(curve) or [] for cell in cells]
     if not curves or not curves[0] or any(len(c) != len(curves[0]) or None in c for c in curves):
         return
     means = [sum(values) / len(values) for values in zip(*curves)]  # type: ignore[arg-type]  # no None is left
-    best = means.index(max(means))
-    fall = 100 * (means[best] - means[-1])
-    if fall >= 1:
+    up = rises(tables, curve)
+    best = means.index(max(means) if up else min(means))
+    loss, unit = abs(means[best] - means[-1]), tables.unit
+    if loss >= 0.01 * (1.0 if unit.percent else abs(means[best])):
         yield (
-            f"The baseline's validation accuracy fell by {fall:.1f} points from its best, at step "
-            f"{cells[0].curves['step'][best]}, to the end: an arm may be better only by passing its own best later."
+            f"The baseline's {tables.unit_of(curve).validation} {'fell' if up else 'rose'} by "
+            f"{unit.points(unit.size(loss))} from its best, at step {cells[0].curves['step'][best]}, to the end: an "
+            "arm may be better only by passing its own best later."
         )
 
 

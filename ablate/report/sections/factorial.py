@@ -1,6 +1,7 @@
 """Factorial designs: from arms and cells to effects, interactions, shares and aliases. Pure."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -96,6 +97,7 @@ class Factorial:
         return next((term.effect for term in self.terms if set(term.names) == wanted), None)
 
 
+@functools.lru_cache(maxsize=8)
 def analyse(tables: Tables) -> Factorial | None:
     """The factorial analysis, or None for other designs and where there are no cells to analyse yet."""
     if tables.study["design"] not in DESIGNS:

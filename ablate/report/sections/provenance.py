@@ -66,7 +66,7 @@ def choice_text(choice: Mapping[str, Any]) -> str:
 
 def shown(axis: str, choice: Mapping[str, Any]) -> bool:
     """Whether a choice of the baseline is worth a word: absence is not."""
-    return axis != "model" and choice.get("name") not in ("none", "never", "mean", "zeros")
+    return axis not in ("model", "data", "train") and choice.get("name") not in ("none", "never", "mean", "zeros")
 
 
 def provenance(

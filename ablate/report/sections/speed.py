@@ -2,13 +2,15 @@
 
 import math
 import statistics
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from ablate.report.grids import Grid, grid
 from ablate.report.plots.bands import band_of, rises
-from ablate.report.tables import Summary, Tables, finite
-from ablate.report.wording import DASH, Unit, count, plain, short, unit_of
+from ablate.report.tables import Cell, Summary, Tables, finite
+from ablate.report.wording import DASH, Unit, count, plain, short
 from ablate.stats.times import TimeToTarget, first_reached, time_to_target
 
 
@@ -20,10 +22,14 @@ def target_of(tables: Tables, curve: str) -> float | None:
         return None
     better = 1.0 if rises(tables, curve) else -1.0
     best, step = max((better * mean, -step) for mean, step in zip(band.mean, band.steps, strict=True))
-    places = [list(cell.curves["step"]).index(-step) for cell in cells if -step in cell.curves.get("step", ())]
-    there = [finite(cell.curves[curve][i]) for cell, i in zip(cells, places, strict=False)]
+    there = [finite(value) for cell in cells for at, value in points(cell, curve) if at == -step]
     known = [value for value in there if value is not None]
     return better * (best - (statistics.stdev(known) if len(known) > 1 else 0.0))
+
+
+def points(cell: Cell, curve: str) -> Iterator[tuple[float, Any]]:
+    """Steps and values of one cell's curve."""
+    return zip(cell.curves.get("step", ()), cell.curves.get(curve, ()), strict=False)
 
 
 def reached(tables: Tables, arm: Summary, curve: str, target: float) -> TimeToTarget:
@@ -47,7 +53,7 @@ def speed_grid(tables: Tables, curve: str) -> tuple[str, Grid] | None:
     target = target_of(tables, curve)
     if target is None:
         return None
-    unit = unit_of(curve, [0.001 if curve.endswith("accuracy") else 0.01])
+    unit = tables.unit_of(curve, [abs(target) / 100])
     timed = any(arm.step_seconds for arm in tables.arms)
     rows = [speed_row(arm, reached(tables, arm, curve, target), timed=timed) for arm in tables.arms]
     header = ("arm", "reached", "steps (median)", *(("seconds (median)",) if timed else ()))

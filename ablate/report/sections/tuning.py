@@ -1,15 +1,18 @@
 """What tuning found before the study: the same budget for every arm, the baseline included."""
 
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ablate.report.grids import Grid, grid
 from ablate.report.wording import DASH, Unit, listed, plain, plural, unit_of
+from ablate.results.schema import MetricRecord
 
 
-def tuning_grid(tuning: Mapping[str, Any]) -> Grid:
+def tuning_grid(tuning: Mapping[str, Any], metrics: Sequence[MetricRecord]) -> Grid:
     """One line per arm: what it chose, how that did on validation, and what smaller budgets would have found."""
-    unit = unit_of(tuning["metric"], [0.001 if tuning["metric"].endswith("accuracy") else 0.01])
+    values = [v for arm in tuning["arms"].values() for v in arm["validation"] if v is not None]
+    unit = unit_of(tuning["metric"], metrics, [statistics.stdev(values) / 10] if len(values) > 1 else [])
     budgets = budgets_of(len(tuning["points"]))
     names = [f"best of {n}" for n in budgets]
     header = ("arm", "chosen", unit.title, *names, "at the border")

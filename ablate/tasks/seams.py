@@ -17,8 +17,11 @@ import numpy as np
 import optax
 from flax import linen as nn
 
+from ablate.tricks.average import Average
 from ablate.tricks.axis import Choice
+from ablate.tricks.clock import Clock
 from ablate.tricks.init import DataInit
+from ablate.tricks.stop import Decision
 
 Bound = Callable[..., Any]
 FLOAT = np.dtype(np.float32)
@@ -60,25 +63,29 @@ def guard(axis: str, choice: Choice, bound: Bound) -> Bound:
 
 
 class LayerChecks:
-    """A flax interceptor: layers keep the shape and type of what they are given, heads give a logit per class."""
+    """A flax interceptor: layers keep the shape and type of what they are given, heads give what is asked of them."""
 
-    def __init__(self, layers: Mapping[str, tuple[Choice, Bound]], head: Choice, classes: int):
+    def __init__(
+        self, layers: Mapping[str, tuple[Choice, Bound]], model: Choice, head: Choice, outputs: Mapping[str, int]
+    ):
         # Layers are told apart by their type, since models name them as they like.
         kinds = {axis: (choice, type(make())) for axis, (choice, make) in layers.items()}
         self._owners = {kind: Owner(axis, choice) for axis, (choice, kind) in kinds.items()}
-        self._head, self._classes = Owner("head", head), classes
+        self._model, self._head = Owner("model", model), Owner("head", head)
+        self._outputs = {(name,): width for name, width in outputs.items()}
 
     def __call__(self, call: Bound, args: Any, kwargs: Any, context: Any) -> Any:
-        result, owner = call(*args, **kwargs), self._owners.get(type(context.module))
+        owner, path = self._owners.get(type(context.module)), context.module.path
+        if path in self._outputs and args and args[0].ndim != 2:
+            self._model.fail(described(args[0]), "float32[batch,channels], features per example")
+        result = call(*args, **kwargs)
         if context.method_name != "__call__" or not args:
             return result
-        if context.module.path == ("head",):
-            return array(self._head, result, (*args[0].shape[:1], self._classes), "a logit per example and class")
-        return (
-            result
-            if owner is None
-            else array(owner, result, args[0].shape, "the shape that it was given", args[0].dtype)
-        )
+        if path in self._outputs:
+            return array(self._head, result, (*args[0].shape[:1], self._outputs[path]), "an output per example")
+        if owner is None:
+            return result
+        return array(owner, result, args[0].shape, "the shape that it was given", args[0].dtype)
 
 
 def array(owner: Owner, value: Any, shape: tuple[int, ...], what: str, dtype: np.dtype = FLOAT) -> Any:
@@ -176,9 +183,38 @@ def _transform(owner: Owner, bound: Bound) -> Bound:
 
 
 def _average(owner: Owner, bound: Bound) -> Bound:
-    return lambda averaged, variables, step: like(
-        owner, bound(averaged, variables, step), variables, "variables like those it was given"
-    )
+    def made() -> Average:
+        average = bound()
+        if not isinstance(average, Average):
+            owner.fail(described(average), "an Average(init, update, members)")
+
+        def update(state: Any, variables: Any, clock: Clock) -> Any:
+            return like(
+                owner, average.update(state, variables, clock), state, "a state that keeps its shapes and types"
+            )
+
+        def init(variables: Any) -> Any:
+            state = average.init(variables)
+            for member in average.members(state)[0]:
+                like(owner, member, variables, "members like the variables they come from")
+            return state
+
+        return average._replace(init=init, update=update)
+
+    return made
+
+
+def _stop(owner: Owner, bound: Bound) -> Bound:
+    def stop(clock: Clock) -> Decision:
+        decision = bound(clock)
+        if not isinstance(decision, Decision):
+            owner.fail(described(decision), "a Decision(go_on, best)")
+        for value in decision:
+            if value is not None:
+                array(owner, value, (), "whether to go on, and whether this is the best so far", np.dtype(np.bool_))
+        return decision
+
+    return stop
 
 
 def _layer(owner: Owner, bound: Bound) -> Bound:
@@ -206,8 +242,8 @@ def _initializer(owner: Owner, bound: Bound) -> Bound:
 
 
 def _adjust(owner: Owner, init: DataInit) -> Bound:
-    return lambda key, params, apply, batch: like(
-        owner, init.adjust(key, params, apply, batch), params, "parameters like those it was given"
+    return lambda key, variables, apply, batch: like(
+        owner, init.adjust(key, variables, apply, batch), variables, "variables like those it was given"
     )
 
 
@@ -222,8 +258,8 @@ GUARDS: Mapping[str, Callable[[Owner, Bound], Bound]] = {
     "activation": _layer,
     "dropout": _layer,
     "head": _layer,
-    "target": _returns(lambda probs: probs.shape, "a distribution over classes per example"),
-    "loss": _returns(lambda logits, probs: logits.shape[:1], "one loss per example"),
+    "target": _returns(lambda probs: probs.shape, "the shape of the targets it was given"),
+    "loss": _returns(lambda outputs, targets: outputs.shape[:1], "one loss per example"),
     "penalty": _SCALAR,
     "objective": _SCALAR,
     "gradient": _gradient,
@@ -233,5 +269,5 @@ GUARDS: Mapping[str, Callable[[Owner, Bound], Bound]] = {
     "schedule": _SCALAR,
     "layerwise": _SCALAR,
     "average": _average,
-    "stop": _returns(lambda history: (), "whether to go on", np.dtype(np.bool_)),
+    "stop": _stop,
 }

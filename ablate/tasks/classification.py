@@ -1,0 +1,124 @@
+"""Classification: one label per example, logits from one head."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from ablate.data import DataInfo
+from ablate.tasks import parts
+from ablate.tasks.keys import Keys
+from ablate.tasks.network import Example, Learner, Outputs, Trainer
+from ablate.tasks.task import Batch, Mean, Metric, Numbers, ProgramChoices, Sanity, Tree, mean_of
+from ablate.tricks.clock import Clock
+
+
+class Sums(NamedTuple):
+    """Over examples."""
+
+    accuracy: Mean
+    loss: Mean
+
+
+@dataclasses.dataclass(frozen=True)
+class Classification:
+    """Images or vectors to one of several classes, by the choices of one program.
+
+    Args:
+        choices: axis -> (choice, static arguments), in order.
+        data: what is known of the data; `label` and its number of classes are needed.
+    """
+
+    choices: ProgramChoices
+    data: DataInfo
+
+    needs: ClassVar[tuple[str, ...]] = ("label",)
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("accuracy", True, 100.0, "%", "points"),
+        Metric("loss", False, 1.0, "nats"),
+    )
+    watch: ClassVar[str] = "loss"
+    curves: ClassVar[tuple[str, ...]] = ("train_loss",)
+
+    @property
+    def classes(self) -> int:
+        """The number of logits."""
+        return self.data.classes or 1
+
+    @property
+    def sanity(self) -> Sanity:
+        """All classes equally likely at first; 64 examples can be memorised."""
+        return Sanity(math.log(self.classes), "log C", "accuracy", 0.95)
+
+    def init(self, keys: Keys, batch: Batch, init_hp: Numbers, hp: Numbers) -> Learner:
+        """The network before its first step."""
+        return self._trainer(hp).init(keys, batch, init_hp)
+
+    def step(
+        self, state: Learner, batch: Batch, keys: Keys, clock: Clock, hp: Numbers
+    ) -> tuple[Learner, dict[str, Array]]:
+        """One update of the network."""
+        example, loss = self._example(batch, keys, hp), functools.partial(self._loss, hp)
+        state, data_loss = self._trainer(hp).update(state, example, loss, keys, clock)
+        return state, {"train_loss": data_loss}
+
+    def variables(self, state: Learner) -> Tree:
+        """Parameters and running statistics."""
+        return state.variables
+
+    def predict(self, variables: Tree, batch: Batch, keys: Keys, hp: Numbers) -> Float[Array, "batch classes"]:
+        """Logits."""
+        trainer = self._trainer(hp)
+        return trainer.outputs_of(variables, trainer.scaled(batch))["head"]
+
+    def combine(self, predictions: Sequence[Tree], shares: Sequence[Any]) -> Float[Array, "batch classes"]:
+        """The logarithm of the members' mean probabilities, which are logits again."""
+        return jnp.log(mean_of([jax.nn.softmax(logits) for logits in predictions], shares))
+
+    def measure(self, prediction: Float[Array, "batch classes"], batch: Batch, weights: Float[Array, " batch"]) -> Sums:
+        """Cross-entropy and accuracy against the labels, whatever the training's targets."""
+        loss = optax.softmax_cross_entropy_with_integer_labels(prediction, batch["label"])
+        return Sums(Mean.of(self.score(prediction, batch), weights), Mean.of(loss, weights))
+
+    def summarise(self, sums: Sums) -> dict[str, Float[Array, ""]]:
+        """Means over examples."""
+        return {"accuracy": sums.accuracy.value, "loss": sums.loss.value}
+
+    def score(self, prediction: Float[Array, "batch classes"], batch: Batch) -> Float[Array, " batch"]:
+        """1 where the largest logit is that of the label."""
+        return (jnp.argmax(prediction, -1) == batch["label"]).astype(jnp.float32)
+
+    def columns(self, prediction: Float[Array, "batch classes"], batch: Batch) -> dict[str, Array]:
+        """What a table of predictions says of an example."""
+        probs = jax.nn.softmax(prediction)
+        each = {f"p_{k}": probs[:, k] for k in range(self.classes)}
+        return {"label": batch["label"], "predicted": jnp.argmax(prediction, -1), "confidence": probs.max(-1), **each}
+
+    def rates(self, clock: Clock, hp: Numbers) -> dict[str, Float[Array, ""]]:
+        """The learning rate."""
+        return {"learning_rate": parts.rate(self.choices, hp, clock)}
+
+    def signals(self, state: Learner, batch: Batch, keys: Keys, hp: Numbers) -> tuple[dict[str, Array], ...]:
+        """Activations and their gradients by layer, on a batch as it is."""
+        trainer = self._trainer(hp)
+        example = Example(trainer.scaled(batch), jax.nn.one_hot(batch["label"], self.classes), batch)
+        return trainer.signals(state, example, functools.partial(self._loss, hp), keys)
+
+    def _trainer(self, hp: Numbers) -> Trainer:
+        return Trainer(self.choices, hp, self.data, {"head": self.classes})
+
+    def _example(self, batch: Batch, keys: Keys, hp: Numbers) -> Example:
+        inputs, probs = self._trainer(hp).scaled(batch), jax.nn.one_hot(batch["label"], self.classes)
+        augment = parts.assemble(self.choices, hp).augment
+        inputs, probs = augment(keys("augment"), inputs, probs)
+        return Example(inputs, probs, batch)
+
+    def _loss(self, hp: Numbers, outputs: Outputs, probs: Float[Array, "batch classes"]) -> Float[Array, ""]:
+        (loss,) = parts.bind(self.choices, hp, "loss")
+        return jnp.mean(loss(outputs["head"], parts.assemble(self.choices, hp).target(probs)))

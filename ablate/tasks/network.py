@@ -1,0 +1,177 @@
+"""One network that is trained by one optimizer: what most tasks consist of, and an adversarial one twice.
+
+inputs ──scale, augment──> model ──features──> heads ──outputs──> loss ──objective──> gradient ──optimizer──> params
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+from jaxtyping import Array
+
+from ablate.data import DataInfo
+from ablate.models.layers import Network
+from ablate.tasks import parts
+from ablate.tasks.keys import Keys
+from ablate.tasks.task import Batch, Numbers, ProgramChoices, Tree
+from ablate.tricks.clock import Clock
+from ablate.tricks.init import split_init
+from ablate.tricks.scale import ImageStats
+
+Outputs = Mapping[str, Array]
+
+
+class Learner(NamedTuple):
+    """A network in training."""
+
+    params: Tree
+    model_state: Tree  # collections beside the parameters: running statistics of batch norm
+    opt_state: Tree
+
+    @property
+    def variables(self) -> dict[str, Tree]:
+        """What flax applies a network with."""
+        return {"params": self.params, **self.model_state}
+
+
+class Example(NamedTuple):
+    """A batch on its way through a step: what the network sees, what the loss aims at, and the batch as it was."""
+
+    inputs: Array
+    targets: Tree
+    batch: Batch
+
+
+@dataclasses.dataclass(frozen=True)
+class Trainer:
+    """The functions of one network for one lane, with the choices of its program compiled in.
+
+    Args:
+        choices: axis -> (choice, static arguments), in order.
+        hp: their traced numbers.
+        data: what is known of the data.
+        outputs: width of every head by name.
+    """
+
+    choices: ProgramChoices
+    hp: Numbers
+    data: DataInfo
+    outputs: Mapping[str, int]
+
+    def scaled(self, batch: Batch) -> Array:
+        """The input of a batch as the network sees it, before augmentation."""
+        name = self.data.input
+        stats = ImageStats(*(jnp.asarray(number) for number in self.data.stats[name]))
+        return parts.assemble(self.choices, self.hp).scale(batch[name], stats)
+
+    def init(self, keys: Keys, batch: Batch, init_hp: Numbers) -> Learner:
+        """The learner before the first step; `choices` must hold those of `init` and `bias` too."""
+        kernel, adjust = split_init(parts.bind(self.choices, init_hp, "init")[0]())
+        network = self._network(kernel, parts.bind(self.choices, init_hp, "bias")[0]())
+        inputs, key = self.scaled(batch), keys("init")
+        with nn.intercept_methods(self._checks()):
+            variables = dict(network.init({"params": key, "dropout": keys("dropout")}, inputs, train=False))
+
+        def apply(variables: Tree, x: Array) -> Any:
+            return network.apply(variables, x, train=False)[1]
+
+        variables = dict(adjust(jax.random.fold_in(key, 1), variables, apply, inputs))
+        params = variables.pop("params")
+        optimizer = parts.optimizer(self.choices, self.hp, Clock(jnp.int32(0), jnp.float32(1)))
+        return Learner(params, variables, optimizer.init(params))
+
+    def outputs_of(self, variables: Tree, inputs: Array) -> Outputs:
+        """What every head gives at evaluation."""
+        return self.apply(variables, inputs, train=False)[1]
+
+    def apply(self, variables: Tree, inputs: Array, **options: Any) -> Any:
+        """(features, outputs), with changed collections behind them where `mutable` names some.
+
+        Layers and outputs are checked while the network is traced.
+        """
+        network = self._network(parts.no_init, parts.no_init)
+        with nn.intercept_methods(self._checks()):
+            return network.apply(variables, inputs, **options)
+
+    def update(
+        self, learner: Learner, example: Example, loss: Callable[[Outputs, Tree], Array], keys: Keys, clock: Clock
+    ) -> tuple[Learner, Array]:
+        """One step on a loss of the outputs; gives the learner behind it and the loss before penalties."""
+        gradient = parts.assemble(self.choices, self.hp).gradient
+        objective = functools.partial(self.objective, learner.model_state, loss, keys("dropout"))
+        value_and_grad = gradient(_with_key(jax.value_and_grad(objective, has_aux=True)))
+        (_, (data_loss, model_state)), grads = value_and_grad(learner.params, example, keys("gradient"))
+        optimizer = parts.optimizer(self.choices, self.hp, clock)
+        updates, opt_state = optimizer.update(grads, learner.opt_state, learner.params)
+        params = optax.apply_updates(learner.params, updates)
+        model_state = parts.keep_frozen(self.choices, self.hp, clock, model_state, learner.model_state)
+        return Learner(params, model_state, opt_state), data_loss
+
+    def objective(
+        self, model_state: Tree, loss: Callable[[Outputs, Tree], Array], key: Array, params: Tree, example: Example
+    ) -> tuple[Array, tuple[Array, Tree]]:
+        """What is differentiated: the loss with penalties, flooded where chosen; and the loss as curves show it."""
+        chosen = parts.assemble(self.choices, self.hp)
+        (features, outputs), changed = self.apply(
+            {"params": params, **model_state},
+            example.inputs,
+            train=True,
+            rngs={"dropout": key},
+            mutable=[*model_state],
+        )
+        data_loss = loss(outputs, example.targets)
+        labels = example.batch.get("label")
+        total = chosen.objective(data_loss + chosen.penalty(params, features, labels))
+        return total, (data_loss, dict(changed))
+
+    def signals(
+        self, learner: Learner, example: Example, loss: Callable[[Outputs, Tree], Array], keys: Keys
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """What every activation gives on a batch, and the gradient of the loss with respect to it, by module path."""
+        kind = type(parts.bind(self.choices, self.hp, "activation")[0]())
+
+        def loss_of(offsets: Tree) -> tuple[Array, Tree]:
+            seen: dict[str, Array] = {}
+            with nn.intercept_methods(functools.partial(_offset, kind, set(self.outputs), offsets, seen)):
+                total, _ = self.objective(learner.model_state, loss, keys("dropout"), learner.params, example)
+            return total, seen
+
+        _, activations = loss_of({})
+        gradients, _ = jax.grad(loss_of, has_aux=True)(jax.tree.map(jnp.zeros_like, activations))
+        return activations, gradients
+
+    def _network(self, kernel_init: Any, bias_init: Any) -> Network:
+        make_head = parts.bind(self.choices, self.hp, "head")[0]
+        heads = {
+            name: functools.partial(make_head, width, kernel_init, bias_init) for name, width in self.outputs.items()
+        }
+        layers = parts.layers(self.choices, self.hp, kernel_init, bias_init)
+        return Network(parts.bind(self.choices, self.hp, "model")[0](layers), heads)
+
+    def _checks(self) -> Any:
+        return parts.layer_checks(self.choices, self.hp, self.outputs)
+
+
+def _offset(kind: type, heads: set[str], offsets: Tree, seen: dict[str, Array], call, args, kwargs, context) -> Any:
+    """Adds a zero to what a layer gives, so that the loss can be differentiated with respect to it."""
+    given = call(*args, **kwargs)
+    path = "/".join(context.module.path)
+    if context.method_name != "__call__" or not (isinstance(context.module, kind) or path in heads):
+        return given
+    seen[path] = given
+    return given + offsets[path] if path in offsets else given
+
+
+def _with_key(value_and_grad: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a `gradient` choice the place for its random key, which the plain gradient has no use for."""
+
+    def called(params: Tree, example: Example, key: Array) -> Any:
+        del key
+        return value_and_grad(params, example)
+
+    return called

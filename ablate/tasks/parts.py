@@ -1,0 +1,174 @@
+"""From the choices of a program and its traced numbers to the functions of one training step.
+
+Runs inside the traced step: choices are bound to numbers that are tracers, so a number never becomes a constant of
+the compiled program. Where an axis holds several choices, they stand behind one another; the ones that a lane did not
+choose are at their off values. An axis that a task does not have is absent: it changes nothing.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from ablate.models.layers import Layers, layers_of
+from ablate.tasks.seams import Bound, LayerChecks, Owner, guard
+from ablate.tasks.task import Numbers, ProgramChoices
+from ablate.tricks.clock import Clock
+from ablate.tricks.layerwise import same_rate
+
+LAYER_AXES = ("norm", "activation", "dropout")
+
+
+class Parts(NamedTuple):
+    """The functions of one step, named by their axis."""
+
+    scale: Bound
+    augment: Bound
+    target: Bound
+    penalty: Bound
+    objective: Bound
+    gradient: Bound
+
+
+def bind(choices: ProgramChoices, hp: Numbers, axis: str) -> list[Bound]:
+    """The choices of an axis with their static arguments and traced numbers filled in, and their results checked."""
+    return [
+        guard(axis, choice, functools.partial(choice.make, **static, **numbers))
+        for (choice, static), numbers in zip(choices.get(axis, ()), hp.get(axis, ()), strict=True)
+    ]
+
+
+def assemble(choices: ProgramChoices, hp: Numbers) -> Parts:
+    """What happens to a batch and its loss, for one lane."""
+    bound = functools.partial(bind, choices, hp)
+    return Parts(
+        scale=(bound("scale") or [lambda inputs, stats: inputs])[0],
+        augment=functools.partial(_augment, bound("augment")),
+        target=functools.partial(_compose, bound("target")),
+        penalty=functools.partial(_sum, bound("penalty")),
+        objective=functools.partial(_compose, bound("objective")),
+        gradient=functools.partial(_compose, bound("gradient")),
+    )
+
+
+def layers(choices: ProgramChoices, hp: Numbers, kernel_init: Bound, bias_init: Bound) -> Layers:
+    """The bundle that models are built from; the initializers only matter where parameters are made."""
+    norm, activation, dropout = (bind(choices, hp, axis)[0] for axis in LAYER_AXES)
+    return layers_of(norm, activation, dropout, kernel_init, bias_init)
+
+
+def layer_checks(choices: ProgramChoices, hp: Numbers, outputs: Mapping[str, int]) -> LayerChecks:
+    """What checks the layers of a model while it is traced; for `flax.linen.intercept_methods`."""
+    owned = {axis: (choices[axis][0][0], bind(choices, hp, axis)[0]) for axis in LAYER_AXES}
+    return LayerChecks(owned, choices["model"][0][0], choices["head"][0][0], outputs)
+
+
+def rate(choices: ProgramChoices, hp: Numbers, clock: Clock, axis: str = "optimizer") -> Float[Array, ""]:
+    """The learning rate at a step: the optimizer's own number times the factors of the schedule."""
+    numbers = hp[axis][0]
+    if "learning_rate" not in numbers:
+        owner = Owner(axis, choices[axis][0][0])
+        owner.fail("no number called learning_rate", "an argument annotated as learning_rate: Scalar")
+    return numbers["learning_rate"] * _product(bind(choices, hp, "schedule"), clock)
+
+
+def optimizer(
+    choices: ProgramChoices, hp: Numbers, clock: Clock, axis: str = "optimizer"
+) -> optax.GradientTransformation:
+    """Clip, then decay around the optimizer, then the layer-wise factors of the update.
+
+    Clipping sees the gradient of the loss alone: decay stands behind it, also where it is coupled.
+    """
+    learning_rate = rate(choices, hp, clock, axis)
+    core = bind(choices, hp, axis)[0](learning_rate=learning_rate)
+    for decay in bind(choices, hp, "decay"):
+        core = decay(core, learning_rate)
+    chain = optax.chain(*(clip() for clip in bind(choices, hp, "clip")), core)
+    factors = _layer_factors(choices, hp)
+    return chain if factors is None else _by_path(chain, functools.partial(_product_of_path, factors, clock))
+
+
+def keep_frozen(choices: ProgramChoices, hp: Numbers, clock: Clock, new: Any, old: Any) -> Any:
+    """A tree in which what lies below a frozen path stays as it was: running statistics of frozen layers."""
+    factors = _layer_factors(choices, hp)
+    return new if factors is None else _keep(functools.partial(_product_of_path, factors, clock), new, old)
+
+
+def no_init(key: Any, shape: Any, dtype: Any = jnp.float32) -> Array:
+    """A placeholder initializer for `apply`: flax evaluates only its shape."""
+    del key
+    return jnp.zeros(shape, dtype)
+
+
+def _layer_factors(choices: ProgramChoices, hp: Numbers) -> list[Bound] | None:
+    """None where no choice does anything, so that its program carries no masks."""
+    absent = all(choice.make is same_rate for choice, _ in choices.get("layerwise", ()))
+    return None if absent else bind(choices, hp, "layerwise")
+
+
+def _by_path(core: optax.GradientTransformation, factor: Callable[[str], Any]) -> optax.GradientTransformation:
+    """Multiplies updates by a factor per path; a factor of 0 freezes: gradient, moments and update.
+
+    The gradient is masked before clipping, or frozen layers would count in a global norm; the moments stay, or they
+    would fill up meanwhile and act at once when the layer thaws.
+    """
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        masked = _map_paths(lambda path, g: jnp.where(factor(path) == 0, jnp.zeros_like(g), g), updates)
+        changed, after = core.update(masked, state, params)
+        scaled = _map_paths(lambda path, u: jnp.where(factor(path) == 0, jnp.zeros_like(u), u * factor(path)), changed)
+        paths = {name_of(path) for path, _ in jax.tree_util.tree_leaves_with_path(masked)}
+        return scaled, _keep(factor, after, state, paths)
+
+    return optax.GradientTransformation(core.init, update)
+
+
+def _keep(factor: Callable[[str], Any], new: Any, old: Any, paths: set[str] | None = None) -> Any:
+    """The old leaf where its path is frozen; leaves at none of `paths` (counters) are always new."""
+
+    def leaf(path: Any, fresh: Any, before: Any) -> Any:
+        name = name_of(path)
+        if paths is not None and name not in paths:
+            return fresh
+        return jnp.where(factor(name) == 0, before, fresh)
+
+    return jax.tree_util.tree_map_with_path(leaf, new, old)
+
+
+def name_of(path: Any) -> str:
+    """The names of dictionaries on a path, joined: in an optimizer's state, those of the parameter it belongs to."""
+    return "/".join(str(key.key) for key in path if isinstance(key, jax.tree_util.DictKey))
+
+
+def _map_paths(function: Callable[[str, Any], Any], tree: Any) -> Any:
+    return jax.tree_util.tree_map_with_path(lambda path, leaf: function(name_of(path), leaf), tree)
+
+
+def _compose(functions: list[Bound], value: Any) -> Any:
+    return functools.reduce(lambda current, function: function(current), functions, value)
+
+
+def _augment(functions: list[Bound], key: Any, images: Any, targets: Any) -> Any:
+    for k, function in enumerate(functions):
+        images, targets = function(jax.random.fold_in(key, k), images, targets)
+    return images, targets
+
+
+def _sum(functions: list[Bound], *data: Any) -> Any:
+    if not functions:
+        return jnp.zeros((), jnp.float32)
+    return functools.reduce(lambda total, function: total + function(*data), functions[1:], functions[0](*data))
+
+
+def _product(functions: list[Bound], *data: Any) -> Any:
+    if not functions:
+        return jnp.ones((), jnp.float32)
+    return functools.reduce(lambda total, function: total * function(*data), functions[1:], functions[0](*data))
+
+
+def _product_of_path(functions: list[Bound], clock: Clock, path: str) -> Any:
+    return _product(functions, path, clock)

@@ -1,0 +1,54 @@
+"""Which examples a lane sees: split and order are functions of its data key, never of what other lanes do.
+
+Two folds of one seed are two data keys. Lanes with the same data key share the split, the order and the batches.
+"""
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from ablate.data import DataSet, Draws, Sampling, Split, positions, split
+from ablate.tasks.keys import stream
+
+
+class DataKey(NamedTuple):
+    """What a lane's examples follow from: a seed, what the study does with the pool, and a fold.
+
+    The batch order is drawn from the seed and the fold alone, so that arms with other label noise stay paired.
+    """
+
+    seed: int
+    sampling: Sampling = Sampling()
+    fold: int = 0
+
+
+def split_of(key: DataKey, dataset: DataSet) -> Split:
+    """The training and validation positions of a data key, and what is planted into the training examples."""
+    size = dataset.sizes[0]
+    flip, shift = jax.random.split(stream(key.seed, "noise"))
+    draws = Draws(
+        order=np.asarray(jax.random.permutation(stream(key.seed, "split"), size)).astype(np.int32),
+        flips=np.asarray(jax.random.uniform(flip, (size,))),
+        shifts=np.asarray(jax.random.randint(shift, (size,), 1, max(dataset.classes, 2))),
+    )
+    return split(dataset, key.sampling, draws)
+
+
+class BatchOrder:
+    """Which training examples a data key sees at each step: shuffled anew every epoch, nothing to remember."""
+
+    def __init__(self, key: DataKey, size: int, batch_size: int):
+        order = stream(key.seed, "order")
+        self._key = jax.random.fold_in(order, key.fold) if key.fold else order
+        self._size = size
+        self._batch_size = batch_size
+        self._epochs: dict[int, np.ndarray] = {}
+
+    def at(self, step: int) -> np.ndarray:
+        """Positions [batch] within the training split for a step."""
+        epoch, batch = positions(step, self._batch_size, self._size)
+        if epoch not in self._epochs:
+            key = jax.random.fold_in(self._key, epoch)
+            self._epochs = {epoch: np.asarray(jax.random.permutation(key, self._size)).astype(np.int32)}
+        return self._epochs[epoch][batch]
