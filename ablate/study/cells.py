@@ -1,20 +1,17 @@
 """Cells: arm x seed, with the identity that decides whether a stored result can be used again."""
 
-import ast
 import dataclasses
-import functools
 import hashlib
-import inspect
 import json
 import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-from ablate.study.choices import Chosen
+from ablate.study.choices import TRAIN, Chosen
 from ablate.study.design import Arm
+from ablate.study.identity import coder
 from ablate.study.resolving import Spec
 
 
@@ -39,16 +36,18 @@ def cells_of(spec: Spec, arms: tuple[Arm, ...], content_of: Callable[[Chosen], s
 
     Where seeds are not paired, an arm draws its streams from seeds of its own: a hash of the seed and its name.
     """
-    cells = []
+    cells, code_of = [], coder()
     for arm in arms:
         for seed in spec.seeds:
             draw = seed if spec.paired else int(digest([seed, arm.name])[:8], 16)
-            identity = _identity(spec, arm, draw, content_of)
+            identity = _identity(spec, arm, draw, content_of, code_of)
             cells.append(Cell(arm, seed, draw, identity, digest(identity)))
     return tuple(cells)
 
 
-def _identity(spec: Spec, arm: Arm, draw: int, content_of: Callable[[Chosen], str]) -> dict[str, Any]:
+def _identity(
+    spec: Spec, arm: Arm, draw: int, content_of: Callable[[Chosen], str], code_of: Callable[[Any], str]
+) -> dict[str, Any]:
     """Everything that a result follows from: choices, content of the data, seed, and the code that is reached."""
     recipe = {axis: chosen.plain() for axis, chosen in arm.recipe.items()}
     for name in NO_MATTER:
@@ -58,16 +57,22 @@ def _identity(spec: Spec, arm: Arm, draw: int, content_of: Callable[[Chosen], st
         "recipe": recipe,
         "content": content_of(arm.recipe["data"]),
         "seed": draw,
-        "code": {"source": source_fingerprint()}
-        | {
-            chosen.name: _code_of(chosen.choice.make)
-            for chosen in (spec.task, *arm.recipe.values())
-            if ":" in chosen.name
+        "code": {
+            "train": digest([code_of(path) for path in TRAINING])[:16],
+            "task": code_of(spec.task.choice.make),
+            **{axis: code_of(chosen.choice.make) for axis, chosen in arm.recipe.items() if axis != TRAIN.name},
         },
     }
     return jsonable(identity)
 
 
+# What trains a cell whatever it chose, by path: imported here, it would import this module or JAX.
+TRAINING = (
+    "ablate.train.loop:Loop",
+    "ablate.train.lanes:Lanes",
+    "ablate.train.batches:split_of",
+    "ablate.study.programs:programs_of",
+)
 NO_MATTER = ("checkpoint_seconds", "keep_weights")  # what is written down of a result never changes it
 
 
@@ -96,36 +101,3 @@ def slug(name: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9.]+", "-", plain).strip("-.")[:60].strip("-.") or "arm"
-
-
-@functools.cache
-def source_fingerprint() -> str:
-    """Hash of the code that a result depends on; comments, docstrings and layout do not count."""
-    root = Path(__file__).parent.parent
-    packages = ("tricks", "models", "data", "tasks", "train")
-    files = [path for package in packages for path in sorted((root / package).rglob("*.py"))]
-    files.append(root / "study" / "programs.py")  # the numbers of a lane
-    return digest([_without_words(path.read_text(encoding="utf-8")) for path in files])[:16]
-
-
-def _code_of(thing: Any) -> str:
-    while isinstance(thing, functools.partial):
-        thing = thing.func
-    try:
-        return digest(_without_words(inspect.getsource(inspect.getmodule(thing) or thing)))[:16]
-    except (OSError, TypeError):
-        return repr(thing)
-
-
-def _without_words(source: str) -> str:
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if (
-            isinstance(body, list)
-            and body
-            and isinstance(body[0], ast.Expr)
-            and isinstance(body[0].value, ast.Constant)
-        ):
-            node.body = body[1:]  # type: ignore[attr-defined]  # every node with a list body has it
-    return ast.dump(tree)

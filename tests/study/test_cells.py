@@ -7,7 +7,7 @@ import string
 import pytest
 
 from ablate import choice
-from ablate.study.cells import digest, jsonable, slug, source_fingerprint
+from ablate.study.cells import digest, jsonable, slug
 
 from .studies import cells, study_of
 
@@ -145,24 +145,8 @@ def test_digest_depends_on_content_not_on_order():
         digest(math.nan)
 
 
-def test_the_source_counts_without_words(tmp_path, monkeypatch):
-    def fingerprint(**files):
-        for name in ("tricks", "models", "data", "train", "study"):
-            (tmp_path / name).mkdir(exist_ok=True)
-        for name, text in files.items():
-            folder, _, stem = name.partition("_")
-            (tmp_path / folder / f"{stem}.py").write_text(text)
-        (tmp_path / "study" / "programs.py").touch()
-        monkeypatch.setattr("ablate.study.cells.__file__", str(tmp_path / "study" / "cells.py"))
-        source_fingerprint.cache_clear()
-        return source_fingerprint()
-
-    try:
-        first = fingerprint(tricks_a='"""Words."""\ndef f(x):\n    """More."""\n    return x\n', study_b="x = 1\n")
-        assert fingerprint(tricks_a='"""Others."""\n\n\ndef f(x):\n    return x  # why\n') == first
-        assert fingerprint(study_b="x = 2\n") == first
-        assert fingerprint(study_programs="x = 2\n") != first
-        assert fingerprint(study_programs="") == first
-        assert fingerprint(tricks_a="def f(x):\n    return 2 * x\n") != first
-    finally:
-        source_fingerprint.cache_clear()
+def test_the_code_of_every_axis_is_part_of_the_identity():
+    base, layer = (cell.identity["code"] for cell in cells(study_of({"norm": "layer"})))
+    assert set(base) == {"task", *first().arm.recipe}
+    assert {axis for axis in base if base[axis] != layer[axis]} == {"norm"}
+    assert all(len(code) == 16 for code in base.values())
