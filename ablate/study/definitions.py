@@ -26,39 +26,33 @@ class Import(NamedTuple):
     attribute: str | None = None
 
 
+class Content(NamedTuple):
+    """What a statement says without words, hashed; the names that it takes from outside; the imports inside of it."""
+
+    text: str
+    reads: frozenset[Chain]
+    imports: tuple[Import, ...]
+
+
 class Statement:
-    """A statement; `text` and `reads` are worked out when they are asked for, since most are reached by nobody."""
+    """A statement, whose content is worked out when it is asked for, since most are reached by nobody."""
 
     def __init__(self, node: ast.AST, package: str):
+        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+        # The name of what is called for the value that it assigns: ("axis", "Axis") in `X = axis.Axis(...)`.
+        self.calls = _chain(value.func) if isinstance(value, ast.Call) else ()
         self._node = node
         self._package = package
 
     @functools.cached_property
-    def text(self) -> str:
-        """Its syntax tree without words, hashed."""
-        return hashlib.sha256(without_words(self._node).encode()).hexdigest()[:16]
-
-    @functools.cached_property
-    def reads(self) -> frozenset[Chain]:
-        """The names that it takes from outside of itself, with the attributes that are read of them."""
-        return frozenset(self._reader.chains)
-
-    @functools.cached_property
-    def imports(self) -> tuple[Import, ...]:
-        """The imports inside of it."""
-        return tuple(each for node in self._reader.imports for each in _imports(node, self._package))
-
-    @functools.cached_property
-    def _reader(self) -> "_Reader":
+    def content(self) -> Content:
+        """What it says and reads; the tree goes, since many small objects slow the garbage collector down."""
         reader = _Reader()
         reader.visit(self._node)
-        return reader
-
-    @property
-    def calls(self) -> Chain:
-        """The name of what is called for the value that it assigns: ("axis", "Axis") in `X = axis.Axis(...)`."""
-        value = self._node.value if isinstance(self._node, ast.Assign | ast.AnnAssign) else None
-        return _chain(value.func) if isinstance(value, ast.Call) else ()
+        text = hashlib.sha256(without_words(self._node).encode()).hexdigest()[:16]
+        imports = tuple(each for node in reader.imports for each in _imports(node, self._package))
+        del self._node
+        return Content(text, frozenset(reader.chains), imports)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +62,7 @@ class Module:
     Args:
         name: dotted.
         package: the package that relative imports start from.
-        tree: its syntax tree.
+        text: of all of it.
         definitions: name -> the statements that bind or change it, in order.
         loose: statements that bind nothing.
         imports: of the module's own namespace.
@@ -76,14 +70,16 @@ class Module:
 
     name: str
     package: str
-    tree: ast.Module
+    text: str | bytes
     definitions: Mapping[str, tuple[Statement, ...]]
     loose: tuple[Statement, ...]
     imports: tuple[Import, ...]
 
     def lambdas_at(self, line: int) -> tuple[Statement, ...]:
         """The lambdas that start on a line."""
-        nodes = (node for node in ast.walk(self.tree) if isinstance(node, ast.Lambda) and node.lineno == line)
+        nodes = (
+            node for node in ast.walk(ast.parse(self.text)) if isinstance(node, ast.Lambda) and node.lineno == line
+        )
         return tuple(Statement(node, self.package) for node in nodes)
 
 
@@ -106,7 +102,7 @@ def parse(name: str, text: str | bytes, package: bool) -> Module:
             loose.append(statement)
     frozen = {each: tuple(statements) for each, statements in definitions.items()}
     imports = (each for node in _top_imports(tree) for each in _imports(node, home))
-    return Module(name, home, tree, frozen, tuple(loose), tuple(imports))
+    return Module(name, home, text, frozen, tuple(loose), tuple(imports))
 
 
 def without_words(tree: ast.AST) -> str:

@@ -153,7 +153,7 @@ class Library:
     def _words_and_targets(self, place: Place) -> tuple[frozenset[str], frozenset[Place]]:
         words, targets = set(), set()
         for k, statement in enumerate(self._statements(place)):
-            words.add(f"{':'.join(place)}:{k} {statement.text}")
+            words.add(f"{':'.join(place)}:{k} {statement.content.text}")
             for chain, target in self._reads(place[0], statement):
                 words.add(f"{place[0]}:{'.'.join(chain)} is {':'.join(target)}")
                 targets.add(target)
@@ -178,8 +178,8 @@ class Library:
         """The names that a statement of a module reads, with what they stand for; not what Python has built in."""
         module = self.module(name)
         known = {*module.definitions, *(each.bound for each in module.imports)} if module else set()
-        for chain in statement.reads:
-            for each in statement.imports:
+        for chain in statement.content.reads:
+            for each in statement.content.imports:
                 if each.bound == chain[0]:
                     yield from ((chain, place) for place in self._follow(each, chain[1:]))
             if chain[0] in known or "*" in known:
