@@ -5,6 +5,7 @@ from typing import Any
 from ablate.runner.plan import Plan, ProgramPlan
 from ablate.study.cells import digest, jsonable
 from ablate.study.design import Arm, at_off
+from ablate.tasks.task import Metric
 
 SEED_VARIES = ("initial weights", "batch order", "augmentation", "dropout", "the train/validation split", "label noise")
 
@@ -20,7 +21,7 @@ def study_json(plan: Plan) -> dict[str, Any]:
         "command": plan.command,
         "config": jsonable(spec.plain),
         "task": spec.task.name,
-        "metrics": [metric._asdict() | {"difference": metric.difference or metric.unit} for metric in task.metrics],
+        "metrics": [_metric_json(metric, plan.dataset.unit) for metric in task.metrics],
         "watch": task.watch,
         "curves": list(task.curves),
         "design": spec.design,
@@ -45,6 +46,14 @@ def study_json(plan: Plan) -> dict[str, Any]:
         "programs": [_program_json(item) for item in plan.programs],
         "fingerprint": digest([cell.identity["code"] for cell in plan.cells])[:16],
     }
+
+
+def _metric_json(metric: Metric, unit: str) -> dict[str, Any]:
+    shown, difference = (
+        text.replace("{unit}", unit) if unit else "" if "{unit}" in text else text
+        for text in (metric.unit, metric.difference or metric.unit)
+    )
+    return metric._asdict() | {"unit": shown, "difference": difference}
 
 
 def _data_json(plan: Plan) -> dict[str, Any]:

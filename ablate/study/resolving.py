@@ -154,7 +154,8 @@ def _recipe(cfg: Mapping[str, Any], axes: Axes, problems: list[str]) -> dict[str
             problems.append(unknown(f"recipe.{axis}" if axis != "model" else axis, "axis of this task", axis, axes))
     recipe: dict[str, Chosen | None] = {}
     for name, axis in axes.items():
-        value = written[name] if name in written and written[name] != _foreign(axis, others.get(name)) else absent(axis)
+        own = name in written and written[name] != _foreign(axis, others.get(name))
+        value = written[name] if own else _plain(absent(axis))
         key = name if name == "model" else f"recipe.{name}"
         recipe[name] = check_choice(axis, value, key, problems) if name not in ("data", "train") else None
     recipe["data"] = check_choice(DATA, cfg["data"], "data", problems)

@@ -8,12 +8,14 @@ from typing import Any
 
 from ablate.models import MODELS
 from ablate.tasks.classification import Classification
+from ablate.tasks.regression import Regression
 from ablate.tasks.task import Batch, Mean, Metric, Sanity, Task, mean_of
 from ablate.tricks import AXES
 from ablate.tricks.axis import Axis, Choice
 
 TASKS: dict[str, type[Any]] = {
     "classification": Classification,
+    "regression": Regression,
 }
 MODEL = Axis(
     name="model",

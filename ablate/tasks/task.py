@@ -34,7 +34,7 @@ class Metric(NamedTuple):
         name: without the split, `accuracy`; rows say `test_accuracy` and `val_accuracy`.
         higher_is_better: its direction.
         scale: shown value per stored value.
-        unit: behind a shown level.
+        unit: behind a shown level; `{unit}` stands for the unit of the data's target.
         difference: behind a shown difference; "" takes the unit.
     """
 

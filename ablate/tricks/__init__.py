@@ -26,6 +26,7 @@ from ablate.tricks import (
     objective,
     optimizer,
     penalty,
+    regression_loss,
     scale,
     schedule,
     stop,
@@ -49,6 +50,7 @@ from ablate.tricks.norm import *
 from ablate.tricks.objective import *
 from ablate.tricks.optimizer import *
 from ablate.tricks.penalty import *
+from ablate.tricks.regression_loss import *
 from ablate.tricks.scale import *
 from ablate.tricks.schedule import *
 from ablate.tricks.stop import *
@@ -66,6 +68,7 @@ AXES: dict[str, axis.Axis] = {
     "head": head.AXIS,
     "target": target.AXIS,
     "loss": loss.AXIS,
+    "regression_loss": regression_loss.AXIS,
     "penalty": penalty.AXIS,
     "objective": objective.AXIS,
     "gradient": gradient.AXIS,
@@ -97,6 +100,7 @@ __all__ += norm.__all__
 __all__ += objective.__all__
 __all__ += optimizer.__all__
 __all__ += penalty.__all__
+__all__ += regression_loss.__all__
 __all__ += scale.__all__
 __all__ += schedule.__all__
 __all__ += stop.__all__

@@ -1,0 +1,81 @@
+"""A table of numbers from a CSV file: columns to predict from, columns to predict."""
+
+import csv
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+
+from ablate.data.dataset import DataError, DataSet, held_out
+from ablate.tricks.axis import Range
+
+
+def table(
+    path: str,
+    target: tuple[str, ...] = (),
+    label: str = "",
+    unit: str = "",
+    test: Annotated[float, Range(0, 1, above=True, below=True)] = 0.25,
+) -> DataSet:
+    """Any CSV file of numbers with a header, such as the California housing table: rows are examples.
+
+        vector = every column that is not predicted, each with mean 0 and sd 1 over all rows
+
+    Args:
+        path: the file, UTF-8, with a header line.
+        target: columns to predict as numbers, for regression.
+        label: a column to predict as a class, for classification; its values may be any text, in alphabetical order.
+        unit: of the targets, for the report.
+        test: share of the rows (of each class, where there is a label) that is held out for the test.
+
+    Returns:
+        A `DataSet` with `vector` and `target` or `label`.
+
+    Raises:
+        DataError: the file cannot be read, a column is missing, or an entry is no number.
+    """
+    header, rows = _read(path)
+    wanted = ((target,) if isinstance(target, str) else tuple(target)) + ((label,) if label else ())
+    missing = [name for name in wanted if name not in header]
+    if missing or not wanted:
+        what = f"no column {missing[0]!r}" if missing else "nothing to predict; set data.target or data.label"
+        raise DataError(f"data: {path}: {what}; it has {', '.join(header)}")
+    columns = {name: [row[k] for row in rows] for k, name in enumerate(header)}
+    inputs = np.stack([_numbers(path, name, columns[name]) for name in header if name not in wanted], 1)
+    spread = inputs.std(0)
+    arrays = {"vector": (inputs - inputs.mean(0)) / np.where(spread > 0, spread, 1.0)}
+    classes = sorted(set(columns[label])) if label else []
+    if label:
+        arrays["label"] = np.array([classes.index(value) for value in columns[label]], np.int32)
+    targets = [name for name in wanted if name != label]
+    if targets:
+        arrays["target"] = np.stack([_numbers(path, name, columns[name]) for name in targets], 1)
+    held = held_out(arrays.get("label", np.zeros(len(rows), np.int32)), test)
+    pool, tested = ({name: array[mask] for name, array in arrays.items()} for mask in (~held, held))
+    description = f"{len(rows)} rows of {Path(path).name}, {inputs.shape[1]} columns to predict from"
+    return DataSet(Path(path).stem, pool, tested, description, len(classes), unit)
+
+
+def _read(path: str) -> tuple[list[str], list[list[str]]]:
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            header, *rows = [row for row in csv.reader(file) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"data.path: cannot read {path!r}: {error}") from error
+    except ValueError:
+        raise DataError(f"data.path: {path!r} is empty; a header and rows are needed") from None
+    uneven = next((k for k, row in enumerate(rows, 2) if len(row) != len(header)), None)
+    if uneven or not rows:
+        what = f"line {uneven} has another number of entries than the header" if uneven else "no rows"
+        raise DataError(f"data.path: {path!r}: {what}")
+    return header, rows
+
+
+def _numbers(path: str, name: str, values: list[str]) -> np.ndarray:
+    for line, value in enumerate(values, 2):
+        try:
+            float(value)
+        except ValueError:
+            where = f"line {line}, column {name!r}"
+            raise DataError(f"data.path: {path!r}, {where}: {value!r} is no number; leave the column out") from None
+    return np.array(values, np.float64).astype(np.float32)
