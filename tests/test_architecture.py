@@ -1,6 +1,7 @@
 """Who may import whom, read from the source; and that a light import stays light."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,21 +16,23 @@ FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = {
     "tricks": {"jax", "flax", "optax", "numpy", "jaxtyping"},
     "models": {"jax", "flax", "jaxtyping", "ablate.tricks"},
-    "data": {"tensorflow_datasets", "numpy", "sklearn", "PIL", "jaxtyping", "absl"},
+    "data": {"tensorflow_datasets", "numpy", "sklearn", "PIL", "jaxtyping", "absl", "ablate.tricks.axis"},
     "results": set(),
     "stats": {"numpy", "scipy", "jaxtyping"},
     "train": {
         "jax", "flax", "optax", "numpy", "jaxtyping", "clu", "orbax",
-        "ablate.tricks", "ablate.data", "ablate.results",
+        "ablate.tasks", "ablate.tricks", "ablate.data", "ablate.results",
     },
+    "tasks": {"jax", "flax", "optax", "numpy", "jaxtyping", "ablate.tricks", "ablate.models", "ablate.data"},
     "study": {
         "ml_collections", "absl", "numpy",
-        "ablate.tricks", "ablate.models", "ablate.data", "ablate.stats", "ablate.results.store",
+        "ablate.tasks", "ablate.tricks", "ablate.data", "ablate.stats", "ablate.results.store",
     },
     "report": {"numpy", "matplotlib", "jinja2", "markupsafe", "pandas", "ablate.stats", "ablate.results"},
     "runner": {
-        "clu", "jax", "jaxlib", "numpy", "ml_collections", "jaxtyping",
-        "ablate.study", "ablate.train", "ablate.data", "ablate.tricks", "ablate.results", "ablate.report",
+        "clu", "jax", "jaxlib", "numpy", "rich", "ml_collections", "jaxtyping",
+        "ablate.study", "ablate.train", "ablate.tasks", "ablate.data", "ablate.tricks", "ablate.results",
+        "ablate.report",
     },
     "cli/main.py": {
         "ablate.cli", "ablate.results.files", "ablate.results.store", "ablate.runner.interrupts", "ablate.study",
@@ -44,8 +47,8 @@ ONLY = {
     "tensorflow_datasets": {"data"},
     "sklearn": {"data"},
     "PIL": {"data"},
-    "flax": {"tricks", "models", "train"},
-    "optax": {"tricks", "train"},
+    "flax": {"tricks", "models", "tasks"},
+    "optax": {"tricks", "tasks"},
     "orbax": {"train"},
     "clu": {"train", "runner/tensorboard.py"},
     "scipy": {"stats"},
@@ -114,7 +117,8 @@ def test_transformations_over_lanes_stand_in_one_file():
     assert found.pop("train/lanes.py") == {"jit", "vmap", "shard_map"}
     assert found.pop("runner/backend.py") == {"jit", "vmap"}  # a probe of the compiler itself
     primitives = {
-        path: used - {"vmap"} if path.split("/")[0] in ("tricks", "models") else used for path, used in found.items()
+        path: used - {"vmap"} if path.split("/")[0] in ("tricks", "models", "tasks") else used
+        for path, used in found.items()
     }
     assert {path: used for path, used in primitives.items() if used} == {}
 
@@ -131,6 +135,29 @@ def test_console_output_stands_in_the_commands():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     }
     assert calls <= {"cli/main.py", "cli/commands.py"}
+
+
+# Where a label, its classes and what is right or wrong about them are spoken of.
+LABELS = ("tasks/classification.py", "tasks/multi_task.py", "data/", "tricks/")
+
+
+@pytest.mark.parametrize("word", ["accuracy", "log C", "log_classes", "classes", "nats", "softmax"])
+def test_words_of_one_task_stand_in_its_file_its_data_and_its_tricks(word):
+    pattern = re.compile(rf"(?<![A-Za-z]){re.escape(word)}(?![A-Za-z])")
+    homes = {place(path) for path in FILES if pattern.search(code_of(path))}
+    assert {home for home in homes if not home.startswith(LABELS)} == set()
+
+
+def code_of(path: Path) -> str:
+    """The code of a file without its docstrings, whose examples may speak of any task."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        first = (
+            getattr(node, "body", [None])[0] if isinstance(getattr(node, "body", None), list) and node.body else None
+        )
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            first.value = ast.Constant("")
+    return ast.unparse(tree)
 
 
 def test_no_drawer_for_odds_and_ends():

@@ -50,6 +50,11 @@ class Draws(NamedTuple):
     shifts: Int32[np.ndarray, " pool"]
 
 
+def label_shifts(dataset: DataSet) -> int:
+    """Labels can be shifted by 1 to one less than this; 2 where there are no labels to shift."""
+    return max(dataset.classes, 2)
+
+
 class Split(NamedTuple):
     """Positions in the pool that a seed trains and validates on; `planted` stands in for arrays of the pool.
 

@@ -1,25 +1,27 @@
 """Rows -> Markdown, CSV, LaTeX, HTML, JSON and figures. Every file is a pure function of study.json and the rows.
 
-`tables` joins and summarises, `document` and `caveats` put it into words, and one module per format lays it out and
-escapes it; only this module writes files.
+`tables` joins and summarises into `records`, `sections/` puts these into words and tables, `plots/` describes what is
+drawn, and one module per format lays it all out and escapes it; only this module writes files. `document.SECTIONS` and
+`plots.table.PLOTS` name every section and every plot once.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ablate.results.files import write_atomically
 
 if TYPE_CHECKING:
-    from ablate.report.comparison.studies import Study
+    from ablate.report.comparison.studies import LoadedStudy
+    from ablate.results.schema import Environment, Progress, RowRecord, Study
 
 
 def write_report(
     directory: Path,
-    study: Mapping[str, Any],
-    rows: Iterable[Mapping[str, Any]],
-    environment: Mapping[str, Any],
-    progress: Mapping[str, Any] | None = None,
+    study: "Study",
+    rows: Iterable["RowRecord"],
+    environment: "Environment",
+    progress: "Progress | None" = None,
     between: Callable[[], None] = lambda: None,
 ) -> list[Path]:
     """Writes all reports of a study, whatever part of it is done.
@@ -47,7 +49,7 @@ def write_report(
     return written
 
 
-def compare_studies(studies: Sequence["Study"], directory: Path) -> list[Path]:
+def compare_studies(studies: Sequence["LoadedStudy"], directory: Path) -> list[Path]:
     """Writes studies.csv, studies.md, studies.html and a figure that compare several studies of the same arms.
 
     Args:

@@ -4,11 +4,11 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ablate.results.files import read_json
-from ablate.results.schema import Environment, Progress, Study, inconsistency, misfit, read_record
-from ablate.results.store import Row, Store
+from ablate.results.schema import Environment, Progress, RowRecord, Study, read_record, study_problem
+from ablate.results.store import Store
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -16,10 +16,10 @@ class Rows:
     """The stored cells of a study, in the study's order; iterate, index, or take `to_pandas()`."""
 
     directory: Path
-    study: dict[str, Any]
-    rows: tuple[Row, ...]
-    environment: dict[str, Any]
-    progress: dict[str, Any] | None
+    study: Study
+    rows: tuple[RowRecord, ...]
+    environment: Environment
+    progress: Progress | None
 
     @classmethod
     def load(cls, directory: Path) -> "Rows":
@@ -29,28 +29,28 @@ class Rows:
             FileNotFoundError: the directory has no study.
         """
         study = read_json(directory / "study.json")
-        wrong = "" if study is None else misfit(study, Study) or inconsistency(study) or ""
-        if study is None or wrong:
+        problem = None if study is None else study_problem(study)
+        if study is None or problem:
             line = f"{directory} has no readable study.json; give a directory that `ablate run` wrote"
-            raise FileNotFoundError(f"{line} ({wrong})" if wrong else line)
-        found = Store(directory).read([cell["cell"] for cell in study["cells"]])
-        rows = tuple(found[cell["cell"]] for cell in study["cells"] if cell["cell"] in found)
-        environment = read_record(directory / "environment.json", Environment) or {}
+            raise FileNotFoundError(f"{line} ({problem})" if problem else line)
+        stored = Store(directory).read([cell["cell"] for cell in study["cells"]])
+        rows = tuple(cast(RowRecord, stored[cell["cell"]]) for cell in study["cells"] if cell["cell"] in stored)
+        environment: Environment = read_record(directory / "environment.json", Environment) or {}
         return cls(directory, study, rows, environment, read_record(directory / "progress.json", Progress))
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[RowRecord]:
         return iter(self.rows)
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, k: int) -> Row:
+    def __getitem__(self, k: int) -> RowRecord:
         return self.rows[k]
 
     def __repr__(self) -> str:
         counts = Counter(row["status"] for row in self.rows)
-        found = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no cell yet"
-        return f"<ablate study {self.study['name']!r}: {found}, of {len(self.study['cells'])} cells; {self.directory}>"
+        tally = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "no cell yet"
+        return f"<ablate study {self.study['name']!r}: {tally}, of {len(self.study['cells'])} cells; {self.directory}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the answers and the table per arm."""

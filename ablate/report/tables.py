@@ -1,7 +1,6 @@
-"""study.json and rows -> frozen tables. Pure: every writer reads these and nothing else.
+"""study.json and rows -> frozen records. Pure: joins cells to their rows, summarises arms and compares them.
 
-A missing number is None from here on. Rows store null where a number is not finite, and what `ablate.stats` gives as
-nan becomes None in `finite`.
+Rows store null where a number is not finite, and what `ablate.stats` gives as nan becomes None in `finite`.
 """
 
 import dataclasses
@@ -12,7 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ablate.report.wording import Unit, plain, unit_of
+from ablate.report.factorial import analyse
+from ablate.report.records import Cell, Summary, Tables
+from ablate.report.wording import plain, unit_of
+from ablate.results.schema import ArmRecord, CellError, CellRecord, Environment, Progress, RowRecord, Study
 from ablate.stats.checks import rounding_of
 from ablate.stats.paired import t_interval
 from ablate.stats.verdict import Contrast, compare
@@ -20,118 +22,16 @@ from ablate.stats.verdict import Contrast, compare
 FAILED = ("failed", "oom", "timeout", "interrupted")
 
 
-@dataclasses.dataclass(frozen=True)
-class Cell:
-    """One cell of the study, with or without a row."""
-
-    cell: str
-    arm: str
-    seed: int
-    program: str
-    status: str
-    metrics: Mapping[str, float | None]
-    costs: Mapping[str, Any]
-    curves: Mapping[str, Sequence[Any]]
-    diverged_step: int | None
-    stopped_step: int | None
-    error: str | None
-
-    @property
-    def ended(self) -> bool:
-        """Whether the cell has a result: a number, or the knowledge that it diverged."""
-        return self.status in ("done", "diverged")
-
-    def value(self, metric: str) -> float | None:
-        """A metric, None where the cell diverged or has no result."""
-        return self.metrics.get(metric) if self.status == "done" else None
-
-
-@dataclasses.dataclass(frozen=True)
-class Summary:
-    """One arm: what its seeds gave, what it cost, and how it compares with the baseline (None for the baseline).
-
-    `values` and `deltas` go by seed and hold finite numbers only; `mean` to `high` and `deltas` are in the metric's
-    unit as stored; `contrast.mean` is the delta. `identical`: no metric of any cell differs from the baseline's.
-    """
-
-    arm: str
-    changes: Mapping[str, Mapping[str, Any]]
-    baseline: bool
-    n: int
-    cells: int
-    diverged: int
-    failed: int
-    pending: int
-    values: Mapping[int, float]
-    diverged_seeds: tuple[int, ...]
-    mean: float | None
-    sd: float | None
-    low: float | None
-    high: float | None
-    contrast: Contrast | None
-    deltas: Mapping[int, float]
-    identical: bool
-    parameters: int | None
-    steps: int | None
-    program: str
-    lanes: int | None
-    flops: float | None
-    train_seconds: float | None
-    step_seconds: float | None
-
-    @property
-    def verdict(self) -> str:
-        """One of the four verdicts; empty for the baseline and where there is nothing to judge yet."""
-        found = self.contrast
-        if found is None or (found.mean is None and found.test is None and not found.fact):
-            return ""
-        return found.verdict
-
-
-@dataclasses.dataclass(frozen=True, eq=False)  # told apart as objects, so that analyses can be kept with them
-class Tables:
-    """Everything the writers need."""
-
-    study: Mapping[str, Any]
-    cells: tuple[Cell, ...]
-    arms: tuple[Summary, ...]
-    unit: Unit
-    metric: str
-    better: float
-
-    @property
-    def baseline(self) -> Summary:
-        """The arm the others are compared with."""
-        return next(arm for arm in self.arms if arm.baseline)
-
-    @property
-    def tricks(self) -> tuple[Summary, ...]:
-        """Every arm but the baseline."""
-        return tuple(arm for arm in self.arms if not arm.baseline)
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """The metrics of a row: those of the task on test and validation, its curves, then what else the rows hold."""
-        names = [metric["name"] for metric in self.study["metrics"]]
-        own = (*(f"test_{name}" for name in names), *(f"val_{name}" for name in names), *self.study["curves"])
-        others = {name for cell in self.cells for name in cell.metrics}
-        return (*own, *sorted(others - set(own)))
-
-    def unit_of(self, name: str, spreads: Iterable[float | None] = ()) -> Unit:
-        """The unit of a number or a curve of the rows."""
-        return unit_of(name, self.study["metrics"], spreads)
-
-    def cells_of(self, arm: str) -> tuple[Cell, ...]:
-        """The cells of one arm, in the order of the study."""
-        return tuple(cell for cell in self.cells if cell.arm == arm)
-
-
-def tabulate(study: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Tables:
+def tabulate(
+    study: Study, rows: Iterable[RowRecord], environment: Environment | None = None, progress: Progress | None = None
+) -> Tables:
     """The tables of a study, whatever part of it is there.
 
     Args:
         study: the content of study.json.
         rows: rows in any order; those of cells that the study does not have are left out.
+        environment: the content of environment.json.
+        progress: the content of progress.json, None where there is none.
     """
     cells = join_cells(study, rows)
     metric = study["metric"]["name"]
@@ -139,40 +39,42 @@ def tabulate(study: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> Tab
     contrasts = contrasts_of(study, values)
     arms = tuple(summarise(arm, study, cells, values, contrasts.get(arm["name"])) for arm in study["arms"])
     better = 1.0 if study["metric"]["higher_is_better"] else -1.0
-    return Tables(study, cells, arms, unit_of(metric, study["metrics"], [arm.sd for arm in arms]), metric, better)
+    unit = unit_of(metric, study["metrics"]).showing([arm.sd for arm in arms])
+    tables = Tables(study, cells, arms, unit, metric, better, environment or {}, progress)
+    return dataclasses.replace(tables, factorial=analyse(tables))
 
 
-def join_cells(study: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> tuple[Cell, ...]:
+def join_cells(study: Study, rows: Iterable[RowRecord]) -> tuple[Cell, ...]:
     """Every cell of the study in its order, joined to its row where there is one."""
-    found = {row["cell"]: row for row in rows}
-    return tuple(join_cell(entry, found.get(entry["cell"])) for entry in study["cells"])
+    rows_by_cell = {row["cell"]: row for row in rows}
+    return tuple(join_cell(entry, rows_by_cell.get(entry["cell"])) for entry in study["cells"])
 
 
-def join_cell(entry: Mapping[str, Any], row: Mapping[str, Any] | None) -> Cell:
+def join_cell(entry: CellRecord, row: RowRecord | None) -> Cell:
     """One cell; pending where it has no row."""
-    row = row or {"status": "pending"}
-    metrics = {name: finite(value) for name, value in (row.get("metrics") or {}).items()}
     return Cell(
         cell=entry["cell"],
         arm=entry["arm"],
         seed=entry["seed"],
         program=entry["program"],
-        status=row["status"],
-        metrics=metrics,
-        costs=row.get("costs") or {},
-        curves=row.get("curves") or {},
-        diverged_step=row.get("diverged_step"),
-        stopped_step=row.get("stopped_step"),
-        error=last_line(row.get("error")),
+        status=row["status"] if row else "pending",
+        metrics={name: finite(value) for name, value in row["metrics"].items()} if row else {},
+        costs=row["costs"] if row else {},
+        curves=row["curves"] if row else {},
+        diverged_step=row.get("diverged_step") if row else None,
+        stopped_step=row.get("stopped_step") if row else None,
+        best_step=row.get("best_step") if row else None,
+        members=row.get("members", []) if row else [],
+        error=last_line(row["error"]) if row else None,
     )
 
 
-def last_line(error: Mapping[str, Any] | None) -> str | None:
+def last_line(error: CellError | None) -> str | None:
     """The line of an error that says what went wrong."""
     if not error:
         return None
-    lines = str(error.get("message") or error.get("traceback") or "").strip().splitlines()
-    return plain(f"{error.get('type') or 'Error'}: {lines[-1] if lines else 'no message'}")
+    lines = (error["message"] or error["traceback"]).strip().splitlines()
+    return plain(f"{error['type'] or 'Error'}: {lines[-1] if lines else 'no message'}")
 
 
 def finite(value: Any) -> float | None:
@@ -188,7 +90,7 @@ def outcomes(cells: Iterable[Cell], arm: str, metric: str) -> dict[int, float]:
     return {cell.seed: math.nan if cell.value(metric) is None else float(cell.value(metric) or 0.0) for cell in ended}
 
 
-def contrasts_of(study: Mapping[str, Any], values: Mapping[str, Mapping[int, float]]) -> dict[str, Contrast]:
+def contrasts_of(study: Study, values: Mapping[str, Mapping[int, float]]) -> dict[str, Contrast]:
     """Every arm against the baseline."""
     return compare(
         values,
@@ -201,45 +103,45 @@ def contrasts_of(study: Mapping[str, Any], values: Mapping[str, Mapping[int, flo
 
 
 def summarise(
-    arm: Mapping[str, Any],
-    study: Mapping[str, Any],
+    arm: ArmRecord,
+    study: Study,
     cells: Sequence[Cell],
     values: Mapping[str, Mapping[int, float]],
     contrast: Contrast | None,
 ) -> Summary:
     """One line of the summary."""
     name = arm["name"]
-    mine, base = ([cell for cell in cells if cell.arm == owner] for owner in (name, study["baseline"]))
-    known = {seed: value for seed, value in values[name].items() if math.isfinite(value)}
-    spread = t_interval(np.array(list(known.values())), 1 - study["alpha"]) if known else None
+    own, baseline = ([cell for cell in cells if cell.arm == owner] for owner in (name, study["baseline"]))
+    finite_values = {seed: value for seed, value in values[name].items() if math.isfinite(value)}
+    spread = t_interval(np.array(list(finite_values.values())), 1 - study["alpha"]) if finite_values else None
     return Summary(
         arm=name,
         changes=arm["changes"],
         baseline=name == study["baseline"],
-        n=len(known),
-        cells=len(mine),
-        diverged=sum(cell.status == "diverged" for cell in mine),
-        failed=sum(cell.status in FAILED for cell in mine),
-        pending=sum(cell.status in ("pending", "running") for cell in mine),
-        values=known,
+        n=len(finite_values),
+        cells=len(own),
+        diverged=sum(cell.status == "diverged" for cell in own),
+        failed=sum(cell.status in FAILED for cell in own),
+        pending=sum(cell.status in ("pending", "running") for cell in own),
+        values=finite_values,
         diverged_seeds=tuple(seed for seed, value in values[name].items() if not math.isfinite(value)),
         mean=finite(spread.mean) if spread else None,
-        sd=statistics.stdev(known.values()) if len(known) > 1 else None,
+        sd=statistics.stdev(finite_values.values()) if len(finite_values) > 1 else None,
         low=finite(spread.low) if spread else None,
         high=finite(spread.high) if spread else None,
         contrast=contrast,
-        deltas=deltas_of(known, values[study["baseline"]], paired=study["paired"]) if contrast else {},
-        identical=bool(contrast) and study["paired"] and changed_nothing(mine, base),
+        deltas=deltas_of(finite_values, values[study["baseline"]], paired=study["paired"]) if contrast else {},
+        identical=bool(contrast) and study["paired"] and changed_nothing(own, baseline),
         flops=finite(arm.get("flops")),
         step_seconds=finite(arm.get("step_seconds")),
-        **costs_of(mine),
+        **costs_of(own),
     )
 
 
 def changed_nothing(cells: Iterable[Cell], baseline: Iterable[Cell]) -> bool:
     """Whether every cell is done and has the baseline's metrics on its seed, up to the rounding of float32."""
-    there = {cell.seed: cell for cell in baseline if cell.status == "done"}
-    pairs = [(cell, there.get(cell.seed)) for cell in cells]
+    by_seed = {cell.seed: cell for cell in baseline if cell.status == "done"}
+    pairs = [(cell, by_seed.get(cell.seed)) for cell in cells]
     return bool(pairs) and all(base and cell.status == "done" and same_result(cell, base) for cell, base in pairs)
 
 
@@ -253,20 +155,20 @@ def same_result(a: Cell, b: Cell) -> bool:
     return all(same(a.metrics.get(name), b.metrics.get(name)) for name in metrics)
 
 
-def deltas_of(known: Mapping[int, float], baseline: Mapping[int, float], *, paired: bool) -> dict[int, float]:
+def deltas_of(values: Mapping[int, float], baseline: Mapping[int, float], *, paired: bool) -> dict[int, float]:
     """Seed to difference from the baseline's same seed, or from its mean where seeds are not shared."""
-    there = {seed: value for seed, value in baseline.items() if math.isfinite(value)}
+    reference = {seed: value for seed, value in baseline.items() if math.isfinite(value)}
     if paired:
-        return {seed: value - there[seed] for seed, value in known.items() if seed in there}
-    return {seed: value - statistics.fmean(there.values()) for seed, value in known.items()} if there else {}
+        return {seed: value - reference[seed] for seed, value in values.items() if seed in reference}
+    return {seed: value - statistics.fmean(reference.values()) for seed, value in values.items()} if reference else {}
 
 
 def costs_of(cells: Sequence[Cell]) -> dict[str, Any]:
     """What an arm cost: the middle of its cells where they differ."""
 
     def middle(name: str) -> Any:
-        found = sorted(x for x in (finite(cell.costs.get(name)) for cell in cells) if x is not None)
-        return found[len(found) // 2] if found else None
+        costs = sorted(x for x in (finite(cell.costs.get(name)) for cell in cells) if x is not None)
+        return costs[len(costs) // 2] if costs else None
 
     whole = {name: None if middle(name) is None else int(middle(name)) for name in ("parameters", "steps", "lanes")}
     return {**whole, "train_seconds": middle("train_seconds"), "program": cells[0].program if cells else ""}

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from ablate.results.schema import MetricRecord
+from ablate.results.schema import TaskMetric
 
 TIMES = " × "
 DASH = "–"
@@ -15,25 +15,27 @@ MINUS = "\N{MINUS SIGN}"
 
 @dataclasses.dataclass(frozen=True)
 class Unit:
-    """How one metric is shown.
+    """How one number of the rows is shown.
 
     Args:
-        metric: its name with spaces, say "test accuracy".
-        scale: shown value per stored value: 100 for a share that is shown in percent.
-        suffix: behind a level, such as "%".
-        difference: behind a difference, such as "points".
+        metric: its name with spaces, say "test error".
+        scale: shown value per stored value: 100 for shares that are stored as fractions and shown in percent.
+        suffix: behind a level ("%", "m"); empty for a bare number.
+        difference: behind a difference ("points", "m").
         digits: decimals of a shown value.
+        higher_is_better: the direction; a number that no metric describes counts as one to bring down.
     """
 
     metric: str
-    scale: float
-    suffix: str
-    difference: str
+    scale: float = 1.0
+    suffix: str = ""
+    difference: str = ""
     digits: int = 2
+    higher_is_better: bool = False
 
     @property
     def percent(self) -> bool:
-        """Whether levels run from 0 to 100 %."""
+        """Whether levels are percentages, which end at 0 and 100."""
         return self.suffix == "%"
 
     @property
@@ -46,6 +48,12 @@ class Unit:
         """The metric's name, with `val` spelled out."""
         return re.sub(r"^val ", "validation ", self.metric)
 
+    @property
+    def training(self) -> str:
+        """The name of a training curve as the start of a sentence, with `train` spelled out."""
+        words = plain(re.sub(r"^train ", "training ", self.metric))
+        return words[:1].upper() + words[1:]
+
     def labelled(self, name: str, *, difference: bool = False) -> str:
         """A column's or an axis's name with the unit of levels, or of differences, in brackets."""
         unit = self.difference if difference else self.suffix
@@ -54,6 +62,10 @@ class Unit:
     def points(self, text: str) -> str:
         """A shown difference with its unit."""
         return f"{text} {self.difference}".strip()
+
+    def of_metric(self, text: str) -> str:
+        """A shown difference with its unit and its metric: `1.90 points of test error`, `0.40 in test score`."""
+        return f"{text} {f'{self.difference} of' if self.difference else 'in'} {self.metric}"
 
     def level(self, value: float | None) -> str:
         """A shown level without its suffix."""
@@ -67,43 +79,48 @@ class Unit:
         """A shown difference without its sign."""
         return number(None if value is None else abs(value), self.digits, self.scale)
 
+    def showing(self, spreads: Iterable[float | None]) -> "Unit":
+        """The same unit with the digits that show the middle spread (as stored) with two significant figures.
 
-SPLITS = ("test_", "val_", "train_")
+        >>> Unit("test error").showing([0.004]).delta(0.0191)
+        '+0.0191'
+        """
+        sizes = sorted(s * self.scale for s in spreads if s is not None and math.isfinite(s) and s > 0)
+        middle = sizes[len(sizes) // 2] if sizes else (0.5 if self.percent else 0.05)
+        return dataclasses.replace(self, digits=decimals(middle, figures=2, least=1))
+
+    def showing_levels(self, levels: Iterable[float | None]) -> "Unit":
+        """The same unit with the digits that show the largest level (as stored) with four significant figures."""
+        largest = max((abs(x) * self.scale for x in levels if x is not None and math.isfinite(x)), default=0.0)
+        return dataclasses.replace(self, digits=decimals(largest, figures=4, least=0)) if largest else self
 
 
-def record_of(name: str, metrics: Sequence[MetricRecord]) -> MetricRecord | None:
-    """The record of the metric that a row's number or curve is about; None for a number of another kind.
+MOST_DECIMALS = 7  # What a float32 holds.
 
-    >>> accuracy = MetricRecord(name="accuracy", higher_is_better=True, scale=100.0, unit="%", difference="points")
-    >>> record_of("val_accuracy", [accuracy])["unit"], record_of("critic_loss", [accuracy])
-    ('%', None)
+
+def decimals(value: float, *, figures: int, least: int) -> int:
+    """The decimals that show a positive value with so many significant figures.
+
+    >>> decimals(92.258, figures=4, least=0), decimals(0.0031, figures=2, least=1)
+    (2, 4)
     """
-    bare = next((name.removeprefix(split) for split in SPLITS if name.startswith(split)), name)
-    return next((metric for metric in metrics if metric["name"] == bare), None)
+    return min(MOST_DECIMALS, max(least, figures - 1 - math.floor(math.log10(value))))
 
 
-def unit_of(name: str, metrics: Sequence[MetricRecord], spreads: Iterable[float | None] = ()) -> Unit:
-    """The unit of a number of a row; its digits show the middle spread (as stored) with two significant figures.
+def unit_of(name: str, metrics: Iterable[TaskMetric]) -> Unit:
+    """The unit of a number of the rows: that of metric `x` for `test_x`, `val_x` and `train_x`, none for any other.
 
-    >>> accuracy = MetricRecord(name="accuracy", higher_is_better=True, scale=100.0, unit="%", difference="points")
-    >>> unit_of("test_accuracy", [accuracy], [0.004]).delta(0.0191)
-    '+1.91'
+    Args:
+        name: key of a row's `metrics` or `curves`.
+        metrics: those of the study.
     """
-    record = record_of(name, metrics)
-    scale, suffix, difference = (record["scale"], record["unit"], record["difference"]) if record else (1.0, "", "")
-    known = sorted(s * scale for s in spreads if s is not None and math.isfinite(s) and s > 0)
-    middle = known[len(known) // 2] if known else 0.05 if scale == 1.0 else 0.005 * scale
-    digits = min(4, max(0 if middle >= 100 else 1, 1 - math.floor(math.log10(middle))))
-    return Unit(name.replace("_", " "), scale, suffix, difference, digits)
-
-
-def training_title(curve: str) -> str:
-    """The name of a curve of training steps, for a heading.
-
-    >>> training_title("train_loss"), training_title("critic_loss")
-    ('Training loss', 'Critic loss')
-    """
-    return re.sub(r"^train_", "training_", curve).replace("_", " ").capitalize()
+    split, _, described = name.partition("_")
+    words = name.replace("_", " ")
+    for metric in metrics if split in ("test", "val", "train") else ():
+        if metric["name"] == described:
+            unit = Unit(words, metric["scale"], metric["unit"], metric["difference"])
+            return dataclasses.replace(unit, higher_is_better=metric["higher_is_better"]).showing(())
+    return Unit(words).showing(())
 
 
 def number(value: float | None, digits: int = 2, scale: float = 1.0, *, signed: bool = False) -> str:

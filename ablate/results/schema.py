@@ -37,8 +37,8 @@ class RowRecord(TypedDict):
     error: CellError | None
     diverged_step: NotRequired[int | None]
     stopped_step: NotRequired[int | None]
-    best_step: NotRequired[int | None]
-    members: NotRequired[list[dict[str, Number]]]
+    best_step: NotRequired[int | None]  # of the variables that were judged, where they are not the last ones
+    members: NotRequired[list[dict[str, Number]]]  # metrics by bare name of each member that a prediction averages
 
 
 class WaveRecord(TypedDict):
@@ -56,11 +56,11 @@ class ArmRecord(TypedDict):
     recipe: dict[str, dict[str, Any]]
     flops: NotRequired[Number]
     step_seconds: NotRequired[Number]
-    rates: NotRequired[dict[str, "RateRecord"]]
+    rates: NotRequired[dict[str, "RateRecord"]]  # by name: learning_rate, critic_learning_rate, ...
 
 
 class RateRecord(TypedDict):
-    """The learning rate of an arm at some of its steps."""
+    """A learning rate of an arm at some of its steps."""
 
     step: list[int]
     rate: list[Number]
@@ -89,7 +89,18 @@ class ProgramRecord(TypedDict):
 
 
 class MetricRecord(TypedDict):
-    """How a metric of the task is read: `test_name` and `val_name` of the rows."""
+    """What the verdicts are about."""
+
+    name: str
+    higher_is_better: bool
+    margin: float | None
+
+
+class TaskMetric(TypedDict):
+    """A metric `x` that the task evaluates: `test_x` and `val_x` of every row, and how they are shown.
+
+    `scale` is the shown value per stored value; `unit` stands behind a level, `difference` behind a difference.
+    """
 
     name: str
     higher_is_better: bool
@@ -98,18 +109,15 @@ class MetricRecord(TypedDict):
     difference: str
 
 
-class DecidingRecord(TypedDict):
-    """What the verdicts are about."""
-
-    name: str
-    higher_is_better: bool
-    margin: float | None
-
-
 class DataRecord(TypedDict):
-    """The data of a study."""
+    """The data of a study; `shape` of one example by the name of the array."""
 
     name: str
+    arguments: NotRequired[dict[str, Any]]
+    shape: NotRequired[dict[str, list[int]]]
+    description: NotRequired[str]
+    train: NotRequired[int]
+    validation: NotRequired[int]
     test: NotRequired[int]
 
 
@@ -122,10 +130,33 @@ class TrainRecord(TypedDict):
     lanes: int
 
 
-class Study(TypedDict):
-    """`study.json`."""
+class TunedArm(TypedDict):
+    """What tuning found for an arm; `chosen` is the index of a point, null where none trained well."""
 
-    format: int
+    chosen: int | None
+    validation: list[Number]
+    at_border: list[str]
+    expected_best: list[Number]
+
+
+class TuningRecord(TypedDict):
+    """How the numbers of every arm were tuned before the study; a point is axis -> argument -> value."""
+
+    metric: str
+    relative: bool
+    seeds: list[int]
+    points: list[dict[str, dict[str, Any]]]
+    failed: NotRequired[int]
+    arms: dict[str, TunedArm]
+
+
+STUDY_FORMAT = 2
+
+
+class Study(TypedDict):
+    """`study.json`, of format `STUDY_FORMAT`."""
+
+    format: Literal[2]
     name: str
     question: str | None
     command: NotRequired[str]
@@ -136,18 +167,19 @@ class Study(TypedDict):
     seeds: list[int]
     paired: bool
     task: str
-    metrics: list[MetricRecord]
-    watch: str
-    curves: list[str]
-    metric: DecidingRecord
+    metrics: list[TaskMetric]
+    watch: str  # the metric whose validation curve stopping and the like follow
+    curves: list[str]  # scalars of a training step, each a curve and a metric of every row
+    metric: MetricRecord
     alpha: float
     data: DataRecord
     train: TrainRecord
     seed_varies: list[str]
     cells: list[CellRecord]
     programs: list[ProgramRecord]
-    tuning: NotRequired[dict[str, Any] | None]
+    tuning: NotRequired[TuningRecord | None]
     warnings: NotRequired[list[str]]
+    fingerprint: NotRequired[str]
 
 
 class Environment(TypedDict):
@@ -155,7 +187,12 @@ class Environment(TypedDict):
 
     versions: NotRequired[dict[str, str | None]]
     differs: NotRequired[list[str]]
+    python: NotRequired[str]
+    platform: NotRequired[str]
     devices: NotRequired[list[str]]
+    xla_flags: NotRequired[str]
+    git_commit: NotRequired[str | None]
+    git_dirty: NotRequired[bool]
 
 
 class Progress(TypedDict):
@@ -180,6 +217,14 @@ def read_record(path: Path, kind: Any) -> Any | None:
     return None if misfit(content, kind) else content
 
 
+def study_problem(study: Any) -> str | None:
+    """Why the content of a study.json cannot be used, in words; None where it can."""
+    written = study.get("format") if isinstance(study, dict) else None
+    if isinstance(written, int) and written != STUDY_FORMAT:
+        return f"its format is {written}, this version reads {STUDY_FORMAT}; `ablate run` into an empty directory"
+    return misfit(study, Study) or inconsistency(study)
+
+
 def inconsistency(study: Mapping[str, Any]) -> str | None:
     """The first thing in which a study of the right types contradicts itself, in words; None where there is none."""
     arms = [arm["name"] for arm in study["arms"]]
@@ -190,14 +235,13 @@ def inconsistency(study: Mapping[str, Any]) -> str | None:
         return "two arms of one name"
     if strangers:
         return f"a cell of {strangers[0]!r}, which is no arm"
+    if study["watch"] not in [metric["name"] for metric in study["metrics"]]:
+        return f"the watched metric {study['watch']!r} is none of the task's"
     if not 0 < study["alpha"] < 1 or not (study["metric"]["margin"] or 1.0) > 0:
         return "alpha or the margin out of range"
-    rates = (rate for arm in study["arms"] for rate in arm.get("rates", {}).values())
-    if any(len(rate["step"]) != len(rate["rate"]) for rate in rates):
-        return "learning rates and steps of unequal number"
-    names = {metric["name"] for metric in study["metrics"]}
-    lost = {study["watch"], study["metric"]["name"].removeprefix("test_")} - names
-    return f"the metric {min(lost)!r} is none of its task" if lost else None
+    rates = [rate for arm in study["arms"] for rate in arm.get("rates", {}).values()]
+    uneven = (len(rate["step"]) != len(rate["rate"]) for rate in rates)
+    return "learning rates and steps of unequal number" if any(uneven) else None
 
 
 def misfit(value: Any, kind: Any, where: str = "") -> str | None:
@@ -223,7 +267,8 @@ def misfit(value: Any, kind: Any, where: str = "") -> str | None:
         expected = " or ".join(sorted({"NoneType": "null"}.get(one.__name__, one.__name__) for one in plain))
         return None if type(value) in plain else _wrong(where, expected, value)
     if origin is Literal:
-        return None if isinstance(value, str) and value in inside else _wrong(where, f"one of {inside}", value)
+        fits = isinstance(value, str | int) and not isinstance(value, bool) and value in inside
+        return None if fits else _wrong(where, " or ".join(map(repr, inside)), value)
     wrong = [misfit(value, option, where) for option in inside]  # a union
     # Of several, the one about the value's own insides says most.
     return None if None in wrong else max((text or "" for text in wrong), key=len)

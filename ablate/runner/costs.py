@@ -5,7 +5,7 @@ gets a program without the other arms' choices, with a single lane on a single d
 """
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ablate.runner.interrupts import Between, Interrupted, go_on
@@ -73,9 +73,9 @@ class _Run:
 
 
 def with_costs(
-    study: dict[str, Any],
+    study: Mapping[str, Any],
     plan: Plan,
-    before: dict[str, Any] | None,
+    before: Mapping[str, Any] | None,
     *,
     measure: bool,
     between: Between = go_on,
@@ -90,7 +90,7 @@ def with_costs(
     return {**study, "arms": arms}
 
 
-def _known(study: dict[str, Any], before: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+def _known(study: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
     """Arms whose costs were counted before, for the same recipe on the same data and batch size."""
     earlier = {arm["name"]: arm for arm in (before or {}).get("arms", ()) if "flops" in arm and "step_seconds" in arm}
     same = before is not None and all(before.get(key) == study[key] for key in ("data", "train"))

@@ -4,13 +4,12 @@
 """
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ablate.report.rows import Rows
 from ablate.study.problems import ConfigError
-
-CURVES = ("train_loss", "val_loss", "val_accuracy", "learning_rate")
 
 
 def check_installed() -> None:
@@ -42,17 +41,17 @@ def write_tensorboard(rows: Rows, directory: Path) -> None:
             writer.close()
 
 
-def _write_cell(writer: Any, row: dict[str, Any], hparams: dict[str, Any]) -> None:
+def _write_cell(writer: Any, row: Mapping[str, Any], hparams: dict[str, Any]) -> None:
     writer.write_hparams(hparams)
     for k, step in enumerate(row["curves"]["step"]):
-        values = {name: row["curves"][name][k] for name in CURVES}
+        values = {name: curve[k] for name, curve in row["curves"].items() if name != "step"}
         writer.write_scalars(step, {name: value for name, value in values.items() if value is not None})
     steps = row["costs"]["steps"]
     writer.write_scalars(steps, {name: v for name, v in row["metrics"].items() if v is not None})
     writer.flush()
 
 
-def hyperparameters(recipe: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+def hyperparameters(recipe: dict[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe as the flat names and plain values that TensorBoard compares.
 
     >>> hyperparameters({"norm": {"name": "group", "groups": 4}}, {"arm": "a", "seed": 0})

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from ablate.data import DataSet, Draws, Sampling, Split, positions, split
+from ablate.data import DataSet, Draws, Sampling, Split, label_shifts, positions, split
 from ablate.tasks.keys import stream
 
 
@@ -30,7 +30,7 @@ def split_of(key: DataKey, dataset: DataSet) -> Split:
     draws = Draws(
         order=np.asarray(jax.random.permutation(stream(key.seed, "split"), size)).astype(np.int32),
         flips=np.asarray(jax.random.uniform(flip, (size,))),
-        shifts=np.asarray(jax.random.randint(shift, (size,), 1, max(dataset.classes, 2))),
+        shifts=np.asarray(jax.random.randint(shift, (size,), 1, label_shifts(dataset))),
     )
     return split(dataset, key.sampling, draws)
 

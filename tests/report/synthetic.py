@@ -42,6 +42,16 @@ RECIPE = {
 }
 PROGRAM_OF = {"norm=batch": 1, "norm=group": 2, "adam": 3, "rmsprop": 4, "sam": 5}
 STEPS = 600
+
+
+def described(name: str, better: str, scale: float = 1.0, unit: str = "", difference: str = "") -> dict[str, Any]:
+    """One of a task's metrics."""
+    return {
+        "name": name, "higher_is_better": better == "higher", "scale": scale, "unit": unit, "difference": difference,
+    }  # fmt: skip
+
+
+METRICS = (described("accuracy", "higher", 100.0, "%", "points"), described("loss", "lower", 1.0, "nats", "nats"))
 ENVIRONMENT = {
     "versions": {"ablate": "0.1.0", "jax": "0.10.2", "flax": "0.12.8", "optax": "0.2.8", "numpy": "2.4.6"},
     "python": "3.11.2",
@@ -82,8 +92,9 @@ class Made:
         """The arguments of `write_report` behind the directory."""
         return self.study, self.rows, self.environment, self.progress
 
-    def values(self, arm: str, metric: str = "test_accuracy") -> dict[int, float]:
-        """Seed to metric for the rows of one arm, nan where it diverged."""
+    def values(self, arm: str, metric: str = "") -> dict[int, float]:
+        """Seed to a metric, the deciding one if none is named, for the rows of one arm, nan where it diverged."""
+        metric = metric or self.study["metric"]["name"]
         found = {row["seed"]: row for row in self.rows if row["arm"] == arm and row["status"] in ("done", "diverged")}
         return {
             seed: math.nan if row["metrics"][metric] is None else row["metrics"][metric] for seed, row in found.items()
@@ -118,7 +129,7 @@ def make_study(arms: dict, cells: list[dict], seeds: int, metric: str) -> dict[s
     """study.json around the cells."""
     ids = sorted({cell["program"] for cell in cells})
     return {
-        "format": 1,
+        "format": 2,
         "name": "digits",
         "question": "Which tricks help a small network on handwritten digits?",
         "command": "ablate run --config=experiments/digits.py",
@@ -131,19 +142,22 @@ def make_study(arms: dict, cells: list[dict], seeds: int, metric: str) -> dict[s
                 "changes": changes,
                 "recipe": RECIPE | changes,
                 "flops": 1e6 * (1 + i / 10),
-                "learning_rate": learning_rate(n),
+                "rates": {"learning_rate": learning_rate(n)},
             }
             for i, (n, (changes, _)) in enumerate(arms.items())
         ],
         "seeds": list(range(seeds)),
         "paired": True,
+        "task": "classification",
+        "metrics": [dict(metric) for metric in METRICS],
+        "watch": "loss",
+        "curves": ["train_loss"],
         "metric": {"name": metric, "higher_is_better": metric == "test_accuracy", "margin": 0.005},
         "alpha": 0.05,
         "data": {
             "name": "digits",
             "arguments": {},
-            "classes": 10,
-            "shape": [8, 8, 1],
+            "shape": {"image": [8, 8, 1], "label": []},
             "train": 1297,
             "validation": 200,
             "test": 300,
@@ -214,6 +228,7 @@ def make_row(cell: dict[str, Any], effect: float) -> dict[str, Any]:
             "val_accuracy": float(val_accuracy[-1]),
             "val_loss": float(val_loss[-1]),
             "train_loss": float(train_loss[-1]),
+            "initial_loss": 2.3,
         },
         "curves": {
             "step": steps.tolist(),
@@ -224,6 +239,8 @@ def make_row(cell: dict[str, Any], effect: float) -> dict[str, Any]:
         },
         "diverged_step": None,
         "stopped_step": None,
+        "best_step": None,
+        "members": [],
         "costs": {
             "parameters": 109386 + (256 if "norm" in cell["arm"] else 0),
             "steps": STEPS,
@@ -245,7 +262,7 @@ def diverge(row: dict[str, Any], step: int = 210) -> None:
     row["status"], row["diverged_step"] = "diverged", step
     row["metrics"] = dict.fromkeys(row["metrics"])
     for name, curve in row["curves"].items():
-        if name not in ("step", "learning_rate"):
+        if name != "step" and not name.endswith("learning_rate"):
             row["curves"][name] = [v if s < step else None for s, v in zip(row["curves"]["step"], curve, strict=True)]
 
 
@@ -379,6 +396,71 @@ def loss_metric() -> Made:
     return make(metric="test_loss")
 
 
+def regression() -> Made:
+    """Another task: three errors without a percentage among them, decided by the mean squared error."""
+    made = make()
+    made.study |= {
+        "task": "regression",
+        "question": "Which tricks help a small network to predict a distance?",
+        "metrics": [described("mse", "lower", 1.0, "m²", "m²"), described("mae", "lower", 1.0, "m", "m"),
+                    described("r2", "higher")],
+        "watch": "mse",
+        "curves": ["train_loss"],
+        "metric": {"name": "test_mse", "higher_is_better": False, "margin": None},
+    }  # fmt: skip
+    for row in made.rows:
+        skill, curves = row["metrics"]["test_accuracy"], row["curves"]
+        mse = [40 * (1 - value) for value in curves["val_accuracy"]]
+        errors = {"mse": mse, "mae": [math.sqrt(x) for x in mse], "r2": [1 - x / 30 for x in mse]}
+        row["curves"] = {
+            "step": curves["step"],
+            **{f"val_{name}": values for name, values in errors.items()},
+            "train_loss": curves["train_loss"],
+            "learning_rate": curves["learning_rate"],
+        }
+        row["metrics"] = {f"val_{name}": values[-1] for name, values in errors.items()} | {
+            "test_mse": 40 * (1 - skill), "test_mae": math.sqrt(40 * (1 - skill)), "test_r2": skill,
+            "train_loss": curves["train_loss"][-1], "initial_mse": 36.0,
+        }  # fmt: skip
+    return made
+
+
+def adversarial() -> Made:
+    """Two networks against each other: no loss that should fall, and a learning rate of the critic's own."""
+    made = make()
+    made.study |= {
+        "task": "adversarial",
+        "question": "Which tricks keep a generator from forgetting modes?",
+        "metrics": [described("modes", "higher"), described("high_quality", "higher", 100.0, "%", "points"),
+                    described("wasserstein", "lower")],
+        "watch": "wasserstein",
+        "curves": ["critic_loss", "generator_loss"],
+        "metric": {"name": "test_modes", "higher_is_better": True, "margin": 0.5},
+    }  # fmt: skip
+    for arm in made.study["arms"]:
+        arm["rates"] = {"critic_learning_rate": arm["rates"]["learning_rate"]}
+    for row in made.rows:
+        skill, curves = row["metrics"]["test_accuracy"], row["curves"]
+        values = {
+            "modes": [round(25 * value) for value in curves["val_accuracy"]],
+            "high_quality": curves["val_accuracy"],
+            "wasserstein": [1.1 - value for value in curves["val_accuracy"]],
+        }
+        row["curves"] = {
+            "step": curves["step"],
+            **{f"val_{name}": curve for name, curve in values.items()},
+            "critic_loss": [-x for x in curves["train_loss"]],
+            "generator_loss": [x - 0.5 for x in curves["train_loss"]],
+            "critic_learning_rate": curves["learning_rate"],
+        }
+        row["metrics"] = {f"val_{name}": float(curve[-1]) for name, curve in values.items()} | {
+            "test_modes": 25 * skill, "test_high_quality": skill, "test_wasserstein": 1.1 - skill,
+            "critic_loss": row["curves"]["critic_loss"][-1], "generator_loss": row["curves"]["generator_loss"][-1],
+            "initial_wasserstein": 1.05,
+        }  # fmt: skip
+    return made
+
+
 VARIANTS = {
     "finished": finished,
     "troubled": troubled,
@@ -391,4 +473,6 @@ VARIANTS = {
     "factorial": factorial,
     "loss_metric": loss_metric,
     "tuned": tuned,
+    "regression": regression,
+    "adversarial": adversarial,
 }

@@ -1,44 +1,20 @@
 """Add-one against leave-one-out over two studies: redundancy and synergy."""
 
-import json
-
 import pytest
 
-import ablate
 from ablate.report.comparison.profile import comparison_contents
 from ablate.report.comparison.studies import compare
 from ablate.report.comparison.synergy import company_grid
+from tests.report import synthetic
 
 
-class Made:
-    """A study as `ablate.load` gives it."""
-
-    def __init__(self, study, rows):
-        self.study, self.rows = study, rows
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    found = {}
-    for design in ("one_at_a_time", "leave_one_out"):
-        cfg = ablate.base_config()
-        cfg.model = ablate.choice("mlp", widths=(8,))
-        cfg.vary.norm = (ablate.choice("batch"),)
-        cfg.vary.schedule = (ablate.choice("cosine"),)
-        cfg.design = design
-        cfg.seeds = 4
-        cfg.train.steps = 4
-        cfg.train.batch_size = 32
-        found[design] = ablate.run(cfg, tmp_path_factory.mktemp(design))
-    return found
-
-
-def with_scores(rows, scores):
-    """The same study with made-up test accuracies: arm -> one number per seed."""
-    made = json.loads(json.dumps([dict(row) for row in rows]))
-    for row in made:
+def with_scores(design, arms, scores):
+    """A study of four seeds with made-up test accuracies: arm -> one number per seed."""
+    made = synthetic.make(arms={name: (changes, 0.0) for name, changes in arms.items()}, seeds=4)
+    made.study["design"] = design
+    for row in made.rows:
         row["metrics"]["test_accuracy"] = scores[row["arm"]][row["seed"]]
-    return Made(rows.study, made)
+    return made
 
 
 def spread(middle):
@@ -46,10 +22,16 @@ def spread(middle):
 
 
 @pytest.fixture
-def pair(runs):
+def pair():
+    norm, schedule = {"norm": {"name": "batch"}}, {"schedule": {"name": "cosine"}}
     added = {"baseline": [0.8] * 4, "norm=batch": spread(0.84), "schedule=cosine": spread(0.82)}
     left = {"all": [0.85] * 4, "without norm=batch": spread(0.84), "without schedule=cosine": spread(0.81)}
-    return [with_scores(runs["one_at_a_time"], added), with_scores(runs["leave_one_out"], left)]
+    without = [{axis: synthetic.RECIPE[axis]} for axis in ("norm", "schedule")]
+    one = with_scores("one_at_a_time", dict(zip(added, ({}, norm, schedule), strict=True)), added)
+    other = with_scores("leave_one_out", dict(zip(left, ({}, *without), strict=True)), left)
+    for arm in other.study["arms"]:  # what its baseline has is every trick
+        arm["recipe"] = synthetic.RECIPE | norm | schedule | arm["changes"]
+    return [one, other]
 
 
 def test_a_trick_whose_work_another_does_is_redundant_and_one_that_gains_is_synergy(pair):
@@ -70,6 +52,6 @@ def test_it_is_in_the_files_whatever_the_order_of_the_studies(pair):
 
 
 def test_studies_that_train_otherwise_are_not_joined(pair):
-    other = Made({**pair[1].study, "train": {**pair[1].study["train"], "steps": 99}}, pair[1].rows)
+    other = synthetic.Made({**pair[1].study, "train": {**pair[1].study["train"], "steps": 99}}, pair[1].rows)
     assert company_grid(compare([pair[0], other])) is None
     assert company_grid(compare([pair[0], pair[0]])) is None

@@ -6,13 +6,25 @@ import math
 import numpy as np
 import pytest
 
+from ablate.report.costs import cost_points, frontier, measure_of
 from ablate.report.document import compose
-from ablate.report.plots.bands import POINTS, band_of, panels_of, recorded_rates, shared_curve, window
-from ablate.report.plots.cost import scatter
-from ablate.report.plots.figures import PICTURES, draw, wanted
-from ablate.report.plots.svg import curve_plots, forest
-from ablate.report.sections.costs import cost_points, frontier, measure_of
-from ablate.report.sections.factorial import analyse, codes_of, factors_of
+from ablate.report.factorial import analyse, codes_of, factors_of
+from ablate.report.files import contents
+from ablate.report.plots.cost import cost
+from ablate.report.plots.curves import (
+    POINTS,
+    band_of,
+    curve_lines,
+    groups_of,
+    learning_rates,
+    level_limits,
+    shared_curve,
+    validation_curve,
+)
+from ablate.report.plots.figure import figure_files
+from ablate.report.plots.forest import forest
+from ablate.report.plots.svg import placed
+from ablate.report.sections.factorial import factorial
 from ablate.report.sections.speed import reached, speed_grid, target_of
 from ablate.report.tables import tabulate
 from ablate.stats.multiple import holm
@@ -20,12 +32,12 @@ from tests.report import synthetic
 
 
 def tables_of(made: synthetic.Made):
-    return tabulate(made.study, made.rows)
+    return tabulate(*made.parts)
 
 
 def drawn(made: synthetic.Made) -> dict[str, bytes]:
-    tables = tables_of(made)
-    return dict(draw(tables, wanted(tables)))
+    sections = compose(tables_of(made)).sections
+    return dict(file for section in sections for plot in section.plots for file in figure_files(plot))
 
 
 def means(made: synthetic.Made) -> dict[tuple[int, ...], float]:
@@ -51,6 +63,21 @@ def test_one_name_with_two_rates_gives_two_levels():
         "b": ({"dropout": choice | {"rate": 0.5}}, 0.02),
     }
     assert factors_of(synthetic.make(arms=arms).study)[0].levels == ("none", "plain(rate=0.2)", "plain(rate=0.5)")
+
+
+def test_the_numbers_of_training_and_data_can_be_factors():
+    sizes, noise = {"train": {"batch_size": 64, "steps": 600}}, {"data": {"label_noise": 0.2}}
+    arms = {"baseline": ({}, 0.0), "small": (sizes, 0.01), "noisy": (noise, -0.1), "both": (sizes | noise, -0.09)}
+    made = synthetic.make(arms=arms)
+    for arm in made.study["arms"]:
+        usual = {"train": {"batch_size": 128, "steps": 600}, "data": {"label_noise": 0.0}}
+        arm["recipe"] = synthetic.RECIPE | usual | arm["changes"]
+    assert [(f.axis, f.levels) for f in factors_of(made.study)] == [
+        ("train", ("batch_size=128", "batch_size=64")),
+        ("data", ("label_noise=0.0", "label_noise=0.2")),
+    ]
+    made.study["design"] = "factorial"
+    assert "train=batch_size=64" in {answer.arm for answer in compose(tables_of(made)).answers}
 
 
 def test_numbers_that_tuning_set_are_no_levels():
@@ -112,10 +139,10 @@ def test_a_fraction_shows_what_it_mixes():
     assert found.assumed
     assert set(found.aliases[("norm",)]) == {("dropout", "target")}
     assert found.shapley == {}
-    section = compose(tables_of(made), made.environment, made.progress).factorial
+    section = factorial(tables_of(made))
     assert section is not None
-    assert "norm is aliased with dropout × target (−1)." in section.lines
-    assert any("assumed to be zero" in note for note in section.notes)
+    assert "norm is aliased with dropout × target (−1)." in section.bullets
+    assert any("assumed to be zero" in note for note in section.paragraphs)
 
 
 @pytest.mark.parametrize("trouble", ["diverged", "empty", "one seed", "unpaired"])
@@ -126,7 +153,7 @@ def test_a_factorial_study_survives_missing_cells(trouble):
             synthetic.diverge(row)
     made.rows = [] if trouble == "empty" else made.rows
     made.study["paired"] = trouble != "unpaired"
-    section = compose(tables_of(made), made.environment, made.progress).factorial
+    section = factorial(tables_of(made))
     assert (section is None) == (trouble == "empty")
 
 
@@ -137,8 +164,7 @@ def test_a_trick_with_which_half_the_cells_diverge_does_not_lead_with_helps():
         row["metrics"]["test_accuracy"] += 0.2  # the survivors look splendid
     for row in with_norm[::2]:
         synthetic.diverge(row)
-    tables = tables_of(made)
-    document = compose(tables, made.environment, made.progress)
+    document = compose(tables_of(made))
     assert "norm=batch help" not in document.headline
     assert "More cells diverged with norm=batch (12 of 24 diverged, without it 0 of 24)." in document.headline
     (main,) = (one.text for one in document.answers if one.arm == "norm=batch")
@@ -150,7 +176,7 @@ def test_a_trick_whose_cells_all_diverge_is_named_and_its_effect_is_not_known():
     for row in made.rows:
         if "norm" in row["arm"]:
             synthetic.diverge(row)
-    document = compose(tables_of(made), made.environment, made.progress)
+    document = compose(tables_of(made))
     (main,) = (one.text for one in document.answers if one.arm == "norm=batch")
     assert main == ("main effect not known: no seed has the cells that it takes; 24 of 24 diverged, without it 0 of 24")
     assert "norm=batch (24 of 24 diverged" in document.headline
@@ -207,6 +233,16 @@ def test_time_to_target_counts_misses():
     assert reached(tables, arms["rmsprop"], "val_accuracy", target).reached == 0
 
 
+def test_the_spread_at_the_target_is_that_of_the_seeds_which_have_the_step():
+    made = synthetic.finished()
+    curves = np.array([row["curves"]["val_accuracy"] for row in synthetic.rows_of(made, "baseline")])
+    for row in synthetic.rows_of(made, "baseline")[:2]:  # evaluated before the others' best, and never again
+        row["curves"] = {name: values[:5] for name, values in row["curves"].items()}
+    best = curves[2:].mean(axis=0)[5:].argmax() + 5
+    expected = curves[2:, best].mean() - curves[2:, best].std(ddof=1)
+    assert target_of(tables_of(made), "val_accuracy") == pytest.approx(expected)
+
+
 def test_seconds_are_shown_only_where_a_step_was_measured_alone():
     made = synthetic.finished()
     _, table = speed_grid(tables_of(made), "val_accuracy") or pytest.fail("no curves")
@@ -261,48 +297,77 @@ def test_long_curves_are_thinned():
     assert (band.steps[0], band.steps[-1]) == (0, 4999)
 
 
-def test_panels_go_by_axis_and_stay_small():
-    panels = {panel.title: panel.arms for panel in panels_of(tables_of(synthetic.finished()))}
-    assert panels["norm"] == ("norm=batch", "norm=group")
+def test_groups_go_by_axis_and_stay_small():
+    groups = {group.title: group.arms for group in groups_of(tables_of(synthetic.finished()))}
+    assert groups["norm"] == ("norm=batch", "norm=group")
     many = {f"rate {i}": ({"dropout": {"name": "plain", "rate": i / 20}}, 0.0) for i in range(1, 11)}
-    panels = panels_of(tables_of(synthetic.make(arms={"baseline": ({}, 0.0)} | many, seeds=2)))
-    assert [len(panel.arms) for panel in panels] == [4, 4, 2]
+    groups = groups_of(tables_of(synthetic.make(arms={"baseline": ({}, 0.0)} | many, seeds=2)))
+    assert [len(group.arms) for group in groups] == [4, 4, 2]
 
 
 def test_equal_learning_rates_share_a_line():
     tables = tables_of(synthetic.finished())
-    groups = shared_curve(recorded_rates(tables))
+    groups = shared_curve(learning_rates(tables)["learning_rate"])
     assert sorted(len(arms) for arms, _ in groups) == [1, 12]
 
 
-def test_the_window_ignores_the_start_of_training():
+def test_limits_ignore_the_start_of_training():
     tables = tables_of(synthetic.finished())
     bands = [band_of(a.arm, tables.cells_of(a.arm), "train_loss") for a in tables.arms]
-    low, high = window(bands) or (math.nan, math.nan)
+    low, high = level_limits(bands) or (math.nan, math.nan)
     assert 0 < low < min(min(band.mean) for band in bands)
     assert high < max(max(band.mean) for band in bands)
 
 
 def test_places_on_the_page_are_percentages():
     tables = tables_of(synthetic.troubled())
-    for strip in forest(tables).strips:
-        for place in (strip.estimate, strip.low, strip.high, *strip.dots):
+    for row in placed(forest(tables)["forest"]).rows:
+        for place in (row.estimate, row.low, row.high, *row.dots):
             assert place is None or 0 <= place <= 100
-    for plot in curve_plots(tables, "val_accuracy"):
-        for line in plot.lines:
-            ends = [float(x) for x in line.points.split()[-1].split(",")]
-            assert all(0 <= x <= 100 for x in ends) or line.crosses
-    found = scatter(tables)
-    assert found is not None
-    assert all(0 <= x <= 100 for p in found.points for x in (p.x, p.y, p.label_at))
+    for panel in placed(validation_curve(tables)["curves"]).panels:
+        for curve in panel.curves:
+            ends = [float(x) for x in curve.points.split()[-1].split(",")]
+            assert all(0 <= x <= 100 for x in ends) or curve.crosses
+    points = placed(cost(tables)["cost"]).points
+    assert all(0 <= x <= 100 for p in points for x in (p.x, p.y, p.label_y))
+
+
+def test_curves_are_spaced_by_what_their_metric_is():
+    made = synthetic.adversarial()
+    spacings = {
+        name: (curve_lines(tables_of(made), name) or pytest.fail(name)).y.spacing
+        for name in ("val_high_quality", "val_wasserstein", "critic_loss")
+    }
+    assert spacings == {"val_high_quality": "by error", "val_wasserstein": "logarithmic", "critic_loss": "even"}
+
+
+def test_a_curve_that_is_called_like_a_plot_gets_a_file_of_its_own():
+    made = synthetic.adversarial()
+    made.study["curves"] = ["cost", "forest", "../critic"]
+    for row in made.rows:
+        for name, old in zip(made.study["curves"], ("critic_loss", "generator_loss", "critic_loss"), strict=True):
+            row["curves"][name] = row["curves"][old]
+    names = [plot.name for section in compose(tables_of(made)).sections for plot in section.plots]
+    assert len(names) == len(set(names))
+    assert {"cost", "forest", "cost_by_step", "forest_by_step", "___critic"} <= set(names)
+
+
+def test_the_factorial_analysis_runs_once(monkeypatch):
+    calls = []
+    monkeypatch.setattr("ablate.report.tables.analyse", lambda tables: calls.append(tables) or analyse(tables))
+    assert len(dict(contents(*synthetic.factorial().parts, figures=False))) == 6
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize("variant", ["troubled", "empty", "one_seed", "one_arm", "hostile", "factorial"])
 def test_figures_are_drawn_and_alike_twice(variant):
     made = synthetic.VARIANTS[variant]()
     files = drawn(made)
-    names = {f"figures/{p.name}.{kind}" for p in PICTURES for kind in ("svg", "png")}
-    assert set(files) == (names if variant == "factorial" else {n for n in names if "interactions" not in n})
+    names = {"forest", "curves", "train_loss", "learning_rate", "cost"}
+    names |= {"interactions"} if variant == "factorial" else set()
+    nothing_to_show = {"empty": {"curves", "train_loss", "cost"}, "one_arm": {"forest"}}
+    names -= nothing_to_show.get(variant, set())
+    assert set(files) == {f"figures/{name}.{kind}" for name in names for kind in ("svg", "png")}
     for name, content in files.items():
         assert content.startswith(b"\x89PNG" if name.endswith("png") else b"<?xml"), name
         assert len(content) > 2000, name
@@ -326,7 +391,7 @@ def test_drawing_needs_no_pyplot():
     import subprocess
     import sys
 
-    code = "import ablate.report.plots.figures, sys; print('matplotlib.pyplot' in sys.modules, 'jax' in sys.modules)"
+    code = "import ablate.report.plots.figure, sys; print('matplotlib.pyplot' in sys.modules, 'jax' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split()[0] == "False"
 

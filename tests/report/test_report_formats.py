@@ -9,10 +9,11 @@ import re
 import markdown_it
 import pytest
 
-from ablate.report import write_report
+from ablate.report import document, write_report
 from ablate.report.files import contents
 from ablate.report.formats.csv_files import DANGEROUS
 from ablate.report.formats.html import digest
+from ablate.report.section import Column, Section, grid
 from ablate.runner.interrupts import Interrupted
 from tests.report import synthetic
 
@@ -194,3 +195,31 @@ def test_a_report_stops_between_two_files(tmp_path):
         write_report(tmp_path, *synthetic.finished().parts, stop_at_the_page)
     assert (tmp_path / "report.md").exists()
     assert not (tmp_path / "report.tex").exists()
+
+
+def test_a_new_section_reaches_every_format_by_one_line(monkeypatch):
+    columns = (Column[str]("word", str, numeric=False, paper="word"), Column[str]("length", lambda w: str(len(w))))
+    new = Section(
+        "novel",
+        "Novel section",
+        paragraphs=("A paragraph.",),
+        grids=(grid(columns, ["novelty"], caption="A caption."),),
+        bullets=("A bullet.",),
+        facts=(("label", "a fact"),),
+    )
+    monkeypatch.setattr(document, "SECTIONS", (*document.SECTIONS, lambda tables: new))
+    files = texts(synthetic.one_seed())
+    for word in ("Novel section", "A paragraph.", "novelty", "A bullet.", "a fact"):
+        for name in ("report.md", "report.html", "report.json"):
+            assert word in files[name], (word, name)
+    assert all(word in files["report.tex"] for word in ("A caption.", "novelty"))
+    assert json.loads(files["report.json"])["sections"]["novel"]["bullets"] == ["A bullet."]
+
+
+def test_page_text_and_files_show_the_same_plots():
+    files = dict(contents(*synthetic.factorial().parts))
+    drawn = {name for name in files if name.endswith(".png")}
+    assert set(re.findall(r"\]\((figures/[^)]+)\)", str(files["report.md"]))) == drawn
+    page = Page(str(files["report.html"]))
+    assert page.text.count("mean and 95 % interval over seeds") == 2
+    assert len(re.findall("<figure>", str(files["report.html"]))) == len(drawn)

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from ablate.report.files import contents
-from ablate.report.formats.csv_files import CELL_COLUMNS, SUMMARY_COLUMNS, TIMING, cells_csv, summary_csv
+from ablate.report.formats.csv_files import SUMMARY_COLUMNS, TIMING, cells_csv, summary_csv
 from ablate.report.tables import tabulate
 from tests.report import synthetic
 
@@ -68,10 +68,11 @@ def test_the_baseline_has_no_comparison(summary):
 
 
 def test_columns_are_the_contract(made):
-    start = "cell arm seed status test_accuracy test_loss val_accuracy val_loss train_loss diverged_step stopped_step"
-    start += " parameters steps examples program lanes devices strategy"
-    assert (*start.split(), "steps_per_second", "train_seconds", "compile_seconds") == CELL_COLUMNS
-    assert set(CELL_COLUMNS[-3:]) < set(TIMING)
+    start = "cell arm seed status test_accuracy test_loss val_accuracy val_loss train_loss initial_loss diverged_step"
+    start += " stopped_step parameters steps examples program lanes devices strategy"
+    columns = list(read(cells_csv(tables_of(made)))[0])
+    assert columns == [*start.split(), "steps_per_second", "train_seconds", "compile_seconds"]
+    assert set(columns[-3:]) < set(TIMING)
     wanted = "arm n diverged failed mean sd ci_low ci_high delta delta_low delta_high p p_holm p_bh p_exact verdict"
     assert [name for name in SUMMARY_COLUMNS if name in wanted.split()] == wanted.split()
     extra = "p_tost mde rho pairing_gain drop_one_low drop_one_high p_wilcoxon parameters program lanes"
@@ -152,7 +153,30 @@ def test_an_accuracy_that_is_not_finite_counts_as_diverged():
     assert arm.contrast.diverged_arm == 1
 
 
-def test_other_tasks_bring_metrics_of_their_own():
+def test_the_columns_of_a_task_are_its_metrics_and_curves():
+    line = read(cells_csv(tables_of(synthetic.adversarial())))[0]
+    start = ["test_modes", "test_high_quality", "test_wasserstein", "val_modes", "val_high_quality", "val_wasserstein"]
+    assert list(line)[4:13] == [*start, "critic_loss", "generator_loss", "initial_wasserstein"]
+    line = read(cells_csv(tables_of(synthetic.regression())))[0]
+    start = ["test_mse", "test_mae", "test_r2", "val_mse", "val_mae", "val_r2", "train_loss", "initial_mse"]
+    assert list(line)[4:12] == start
+
+
+def test_best_steps_and_members_have_columns_where_a_row_has_them(made):
+    kept = synthetic.one_seed()
+    kept.rows[1] |= {"best_step": 540, "members": [{"accuracy": 0.9, "loss": 0.3}, {"accuracy": 0.91, "loss": 0.29}]}
+    lines = read(cells_csv(tables_of(kept)))
+    columns = list(lines[0])
+    assert columns[columns.index("initial_loss") :][:8] == [
+        "initial_loss", "member_1_accuracy", "member_1_loss", "member_2_accuracy", "member_2_loss",
+        "diverged_step", "stopped_step", "best_step",
+    ]  # fmt: skip
+    assert [line["best_step"] for line in lines[:3]] == ["", "540", ""]
+    assert [line["member_2_accuracy"] for line in lines[:3]] == ["", "0.91", ""]
+    assert "best_step" not in read(cells_csv(tables_of(made)))[0]
+
+
+def test_a_metric_that_no_task_describes_is_a_bare_number():
     made = synthetic.finished()
     made.study["metric"] = {"name": "test_distance", "higher_is_better": False, "margin": None}
     for row in made.rows:
@@ -161,7 +185,7 @@ def test_other_tasks_bring_metrics_of_their_own():
     lines = read(cells_csv(tables_of(made)))
     assert float(lines[0]["test_distance"]) > 22
     assert lines[0]["test_accuracy"] == ""
-    assert list(lines[0])[9] == "test_distance"
+    assert list(lines[0])[9] == "test_distance"  # behind what the task declares
     found = dict(contents(*made.parts))
     assert "better by" in str(found["report.md"])
     assert "()" not in str(found["report.md"]) + str(found["report.html"]).split("<script>")[0].split("</style>")[1]

@@ -1,141 +1,105 @@
 """Files of a comparison of several studies."""
 
-import dataclasses
-from collections.abc import Mapping
-
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ablate.report.comparison.studies import Comparison, delta_grid, notes, overall_grid, profiles, turned
 from ablate.report.comparison.synergy import NOTE, company_grid
 from ablate.report.formats.csv_files import delimited
 from ablate.report.formats.html import page
-from ablate.report.formats.markdown import bullets, escape, grid
-from ablate.report.plots.bands import PANEL_ARMS, Band
-from ablate.report.plots.figure import COLOURS, DASHES, GREY, hide_unused, label, new_figure, note, render, style
-from ablate.report.plots.scales import Placer, even_ticks
-from ablate.report.plots.svg import Line, Plot, line, ticks
+from ablate.report.formats.markdown import bullets, escape, grid, picture
+from ablate.report.plots.curves import PANEL_ARMS
+from ablate.report.plots.figure import figure_files
+from ablate.report.plots.plot import Lines, Panel, Plot, Series
+from ablate.report.plots.scales import even_scale
 
 CAPTION = "Performance profile: the share of runs, over all studies, that are better than each value."
 COLUMNS = ("arm", "studies", "runs", "iqm", "iqm_low", "iqm_high", "improvement")
 
 
-def comparison_contents(found: Comparison) -> dict[str, str | bytes]:
+def comparison_contents(comparison: Comparison) -> dict[str, str | bytes]:
     """Every file of a comparison: path to content."""
-    with style():
-        figures = {f"figures/profile.{kind}": render(draw_profiles(found), kind) for kind in ("svg", "png")}
-    return {"studies.csv": studies_csv(found), "studies.md": markdown(found), "studies.html": html(found), **figures}
+    plot = profile_plot(comparison)
+    texts = {
+        "studies.csv": studies_csv(comparison),
+        "studies.md": markdown(comparison),
+        "studies.html": html(comparison),
+    }
+    return texts | dict(figure_files(plot) if plot else ())
 
 
-def studies_csv(found: Comparison) -> str:
+def studies_csv(comparison: Comparison) -> str:
     """One line per arm: numbers over all studies, then delta and verdict in each."""
-    columns = [*COLUMNS, *(f"{name} {what}" for name in found.names for what in ("delta", "verdict"))]
+    columns = [*COLUMNS, *(f"{name} {what}" for name in comparison.names for what in ("delta", "verdict"))]
     records = []
-    for arm in found.arms:
-        ends = [turned(end, found) for end in (arm.middle.mean, arm.middle.low, arm.middle.high)]
+    for arm in comparison.arms:
+        ends = [turned(end, comparison) for end in (arm.middle.mean, arm.middle.low, arm.middle.high)]
         low, high = sorted(ends[1:], key=lambda end: (end is None, end))
-        values = [arm.arm, len(found.names), len(arm.scores), ends[0], low, high, arm.improvement]
-        for one in arm.summaries:
-            values += [one.contrast.mean if one.contrast else None, one.verdict or None]
+        values = [arm.arm, len(comparison.names), len(arm.scores), ends[0], low, high, arm.improvement]
+        for summary in arm.summaries:
+            values += [summary.contrast.mean if summary.contrast else None, summary.verdict or None]
         records.append(dict(zip(columns, values, strict=True)))
     return delimited(columns, records)
 
 
-def markdown(found: Comparison) -> str:
+def markdown(comparison: Comparison) -> str:
     """The comparison as Markdown."""
+    plot = profile_plot(comparison)
     parts = [
         "# Comparison of studies",
         "## Over all studies",
-        grid(overall_grid(found)),
+        grid(overall_grid(comparison)),
         "## Differences from the baseline, study by study",
-        grid(delta_grid(found)),
-        *company_part(found),
-        f"![{CAPTION}](figures/profile.png)",
-        f"*{CAPTION}*",
+        grid(delta_grid(comparison)),
+        *company_part(comparison),
+        *([picture(plot)] if plot else []),
         "## How to read this",
-        bullets(map(escape, notes(found))),
+        bullets(map(escape, notes(comparison))),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def company_part(found: Comparison) -> list[str]:
+def company_part(comparison: Comparison) -> list[str]:
     """The section on redundancy and synergy, where the studies show it."""
-    together = company_grid(found)
+    together = company_grid(comparison)
     return ["## Alone and together", grid(together), escape(NOTE)] if together else []
 
 
-def html(found: Comparison) -> str:
+def html(comparison: Comparison) -> str:
     """The comparison as one page."""
     return page(
         "studies.html.j2",
-        overall=overall_grid(found),
-        deltas=delta_grid(found),
-        company=company_grid(found),
+        overall=overall_grid(comparison),
+        deltas=delta_grid(comparison),
+        company=company_grid(comparison),
         company_note=NOTE,
-        notes=notes(found),
-        plots_shown=profile_plots(found),
-        caption=CAPTION,
+        notes=notes(comparison),
+        profile=profile_plot(comparison),
     )
 
 
-def chunks(found: Comparison) -> list[list[str]]:
-    """Arms that share a panel, each over the baseline."""
-    arms = [arm.arm for arm in found.arms if not arm.baseline]
-    return [arms[i : i + PANEL_ARMS] for i in range(0, len(arms), PANEL_ARMS)] or [[]]
-
-
-def draw_profiles(found: Comparison) -> Figure:
-    """Small multiples of performance profiles, the baseline in grey."""
-    values, shares = profiles(found)
-    groups = chunks(found)
-    columns = min(3, len(groups))
-    rows = -(-len(groups) // columns)
-    figure = new_figure(0.8 + 2.4 * columns, 0.6 + 2.1 * rows)
-    axes = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
-    base = next(arm.arm for arm in found.arms if arm.baseline)
-    for axis, arms in zip(axes, groups, strict=False):
-        draw_group(axis, values, shares, base, arms)
-    hide_unused(axes, len(groups))
-    figure.supxlabel(found.unit.title, fontsize=8)
-    figure.supylabel("share of runs that are better", fontsize=8)
-    return figure
-
-
-def draw_group(axis: Axes, values: np.ndarray, shares: Mapping[str, np.ndarray], base: str, arms: list[str]) -> None:
-    """One panel."""
+def profile_plot(comparison: Comparison) -> Plot | None:
+    """Performance profiles, a few arms in each panel over the baseline; None where there are no results yet."""
+    values, shares = profiles(comparison)
     if not shares:
-        note(axis, "no results yet")
-        return
-    looks = [(base, GREY, "-"), *zip(arms, COLOURS, DASHES, strict=False)]
-    for arm, colour, dash in looks:
-        if arm in shares:
-            axis.step(values, shares[arm], where="post", color=colour, linestyle=dash, label=label(arm, 26))
-    axis.legend(loc="lower left", fontsize=6.5, framealpha=0.85, edgecolor="none", handlelength=2.6)
-
-
-def profile_plots(found: Comparison) -> tuple[Plot, ...]:
-    """The profiles for the page."""
-    values, shares = profiles(found)
-    if not shares:
-        return ()
-    across, up = Placer(float(values.min()), float(values.max())), Placer(0.0, 1.0)
-    base = next(arm.arm for arm in found.arms if arm.baseline)
-
-    def trace(arm: str, look: str) -> Line:
-        x, y = tuple(values.tolist()), tuple(shares[arm].tolist())
-        band = Band(arm, x, y, y, y, ())
-        return dataclasses.replace(line(band, look, across, up), area="")
-
-    return tuple(
-        Plot(
-            "",
-            tuple(
-                trace(arm, look) for arm, look in [(base, "base"), *zip(arms, ("c0", "c1", "c2", "c3"), strict=False)]
-            ),
-            ticks(even_ticks(across.low, across.high, 4), across),
-            ticks(even_ticks(0.0, 1.0, 4), up, up=True),
-        )
-        for arms in chunks(found)
-        if all(arm in shares for arm in (base, *arms))
+        return None
+    base = next(arm.arm for arm in comparison.arms if arm.baseline)
+    tricks = [arm.arm for arm in comparison.arms if not arm.baseline]
+    groups = [tricks[i : i + PANEL_ARMS] for i in range(0, len(tricks), PANEL_ARMS)] or [[]]
+    panels = []
+    for arms in groups:
+        colours = {base: None} | {arm: i for i, arm in enumerate(arms)}
+        series = (stairs(arm, colour, values, shares[arm]) for arm, colour in colours.items() if arm in shares)
+        panels.append(Panel("", tuple(series)))
+    lines = Lines(
+        panels=tuple(panels),
+        x=even_scale(float(values.min()), float(values.max()), comparison.unit.title, 4),
+        y=even_scale(0.0, 1.0, "share of runs that are better"),
+        note=f"grey: {base}",
     )
+    return Plot("profile", "Performance profile", CAPTION, lines)
+
+
+def stairs(arm: str, colour: int | None, values: np.ndarray, shares: np.ndarray) -> Series:
+    """A curve that keeps its height until the next value."""
+    x, y = np.repeat(values, 2)[1:], np.repeat(shares, 2)[:-1]
+    return Series(arm, colour, tuple(x.tolist()), tuple(y.tolist()))

@@ -1,13 +1,13 @@
 """Adding one against leaving one out: does a trick still help among the others? Pure; the test is `ablate.stats`'s."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from ablate.report.comparison.studies import Comparison
-from ablate.report.grids import Grid, grid
-from ablate.report.tables import Summary, Tables
+from ablate.report.records import Summary, Tables
+from ablate.report.section import Column, Grid, grid
 from ablate.report.wording import interval, plain, short
 from ablate.stats.attribution import Company, company
 from ablate.stats.checks import rounding_of
@@ -18,35 +18,39 @@ NOTE = (
 )
 
 
-def company_grid(found: Comparison) -> Grid | None:
+def company_grid(comparison: Comparison) -> Grid | None:
     """One line per trick that one study adds and the other leaves out; None where the studies are not such a pair."""
-    pair = add_one_and_leave_one_out(found)
-    if pair is None:
+    pair = add_one_and_leave_one_out(comparison)
+    tricks = dict(companies(*pair)) if pair else {}
+    if not tricks:
         return None
-    unit = found.unit
-    header = ("trick", "alone", "together", "together minus alone", "95 % interval", "p", "reading")
-    rows = [
-        (
-            name,
-            unit.delta(one.alone.mean),
-            unit.delta(one.together.mean),
-            unit.delta(one.extra.mean),
-            interval(unit.delta(one.extra.low), unit.delta(one.extra.high)),
-            short(one.extra.p),
-            one.kind,
-        )
-        for name, one in companies(*pair)
-    ]
-    return grid(header, rows, text=("trick", "reading")) if rows else None
+    unit = comparison.unit
+
+    def of_trick(text: Callable[[Company], str]) -> Callable[[str], str]:
+        return lambda trick: text(tricks[trick])
+
+    columns = (
+        Column[str]("trick", str, numeric=False),
+        Column("alone", of_trick(lambda company: unit.delta(company.alone.mean))),
+        Column("together", of_trick(lambda company: unit.delta(company.together.mean))),
+        Column("together minus alone", of_trick(lambda company: unit.delta(company.extra.mean))),
+        Column(
+            "95 % interval",
+            of_trick(lambda company: interval(unit.delta(company.extra.low), unit.delta(company.extra.high))),
+        ),
+        Column("p", of_trick(lambda company: short(company.extra.p))),
+        Column("reading", of_trick(lambda company: company.kind), numeric=False),
+    )
+    return grid(columns, tricks)
 
 
-def add_one_and_leave_one_out(found: Comparison) -> tuple[Tables, Tables] | None:
+def add_one_and_leave_one_out(comparison: Comparison) -> tuple[Tables, Tables] | None:
     """The two studies in this order, if they train alike on the same data."""
-    by_design = {str(one.study["design"]): one for one in found.tables}
-    if len(found.tables) != 2 or set(by_design) != {"one_at_a_time", "leave_one_out"}:
+    by_design = {tables.study["design"]: tables for tables in comparison.tables}
+    if len(comparison.tables) != 2 or set(by_design) != {"one_at_a_time", "leave_one_out"}:
         return None
     first, second = by_design["one_at_a_time"], by_design["leave_one_out"]
-    same = all(first.study[key] == second.study[key] for key in ("data", "train", "paired"))
+    same = all(first.study[key] == second.study[key] for key in ("task", "data", "train", "paired"))
     return (first, second) if same else None
 
 

@@ -11,13 +11,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ablate.report.tables import Cell, Summary, Tables
+from ablate.report.records import Cell, Summary, Tables
 
 TIMING = ("steps_per_second", "train_seconds", "compile_seconds", "step_seconds")
-CELL_COLUMNS = ("cell", "arm", "seed", "status")
-COST_COLUMNS = (
-    "diverged_step",
-    "stopped_step",
+CELL_START = ("cell", "arm", "seed", "status")
+STEPS = ("diverged_step", "stopped_step")
+CELL_END = (
     "parameters",
     "steps",
     "examples",
@@ -55,8 +54,20 @@ DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 def cells_csv(tables: Tables) -> str:
     """cells.csv: one line per cell of the study, in its order."""
-    columns = [*CELL_COLUMNS, *tables.metrics, *COST_COLUMNS]
+    columns = cell_columns(tables)
     return delimited(columns, [cell_record(cell, columns) for cell in tables.cells])
+
+
+def cell_columns(tables: Tables) -> list[str]:
+    """The columns of cells.csv; the best step and the members' metrics only where some row has them."""
+    best = ["best_step"] if any(cell.best_step is not None for cell in tables.cells) else []
+    members = dict.fromkeys(name for cell in tables.cells for name in member_metrics(cell))
+    return [*CELL_START, *tables.metrics, *members, *STEPS, *best, *CELL_END]
+
+
+def member_metrics(cell: Cell) -> dict[str, float | None]:
+    """`member_1_error` and the like to value, for each member that a cell's prediction averages."""
+    return {f"member_{i}_{name}": x for i, member in enumerate(cell.members, 1) for name, x in member.items()}
 
 
 def summary_csv(tables: Tables) -> str:
@@ -66,9 +77,9 @@ def summary_csv(tables: Tables) -> str:
 
 def cell_record(cell: Cell, columns: Sequence[str]) -> dict[str, Any]:
     """Column to value of one cell."""
-    record = {name: getattr(cell, name) for name in ("cell", "arm", "seed", "status", "diverged_step", "stopped_step")}
-    found = {**cell.costs, **cell.metrics}
-    record |= {name: found.get(name) for name in columns if name not in record}
+    record = {name: getattr(cell, name) for name in (*CELL_START, *STEPS, "best_step")}
+    numbers = {**cell.costs, **cell.metrics, **member_metrics(cell)}
+    record |= {name: numbers.get(name) for name in columns if name not in record}
     record["program"] = cell.program
     return record
 
@@ -85,8 +96,8 @@ def contrast_record(arm: Summary) -> dict[str, Any]:
     if arm.contrast is None:
         return dict.fromkeys(CONTRAST_COLUMNS) | {"verdict": "baseline"}
     low, high = arm.contrast.drop_one or (None, None)
-    known = dataclasses.asdict(arm.contrast) | {"drop_one_low": low, "drop_one_high": high, "verdict": arm.verdict}
-    return {column: known[name] for column, name in CONTRAST_COLUMNS.items()}
+    values = dataclasses.asdict(arm.contrast) | {"drop_one_low": low, "drop_one_high": high, "verdict": arm.verdict}
+    return {column: values[name] for column, name in CONTRAST_COLUMNS.items()}
 
 
 def delimited(columns: Sequence[str], records: Iterable[Mapping[str, Any]]) -> str:

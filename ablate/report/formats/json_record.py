@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablate.report.document import Document
-from ablate.report.tables import Summary, Tables
+from ablate.report.records import Summary, Tables
+from ablate.report.section import Section
 
 FORMAT = 1
 
@@ -21,6 +22,8 @@ def record(tables: Tables, document: Document) -> str:
         "question": study["question"],
         "design": study["design"],
         "baseline": study["baseline"],
+        "task": study["task"],
+        "metrics": study["metrics"],
         "metric": study["metric"],
         "alpha": study["alpha"],
         "seeds": study["seeds"],
@@ -28,14 +31,8 @@ def record(tables: Tables, document: Document) -> str:
         "headline": document.headline,
         "answers": document.answers,
         "arms": [arm_record(arm) for arm in tables.arms],
-        "limits": document.limits,
-        "caveats": document.caveats,
-        "factorial": document.factorial,
-        "speed": document.speed,
         "tuning": study.get("tuning"),
-        "failures": document.failures,
-        "programs": document.programs,
-        "provenance": dict(document.provenance),
+        "sections": {section.anchor: section_record(section) for section in document.sections},
     }
     return json.dumps(clean(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -43,6 +40,12 @@ def record(tables: Tables, document: Document) -> str:
 def arm_record(arm: Summary) -> dict[str, Any]:
     """One arm with its values and its comparison; `verdict` is empty where there is nothing to judge."""
     return {field.name: getattr(arm, field.name) for field in dataclasses.fields(arm)} | {"verdict": arm.verdict}
+
+
+def section_record(section: Section) -> dict[str, Any]:
+    """What a section says; its plots by the name of their files and their caption."""
+    parts = {field.name: getattr(section, field.name) for field in dataclasses.fields(section)}
+    return parts | {"plots": {plot.name: plot.caption for plot in section.plots}, "facts": dict(section.facts)}
 
 
 def clean(value: Any) -> Any:

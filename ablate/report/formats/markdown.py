@@ -1,64 +1,46 @@
 """report.md: the document as GitHub-flavoured Markdown."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 
-from ablate.report.document import Document, Section
-from ablate.report.grids import Grid
+from ablate.report.document import Document
+from ablate.report.plots.plot import Plot
+from ablate.report.section import Grid, Section
 
 SPECIAL = re.compile(r"[\\`*|\[\]~#!{}]|(?<![^\W_])_|_(?![^\W_])")
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
-def markdown(document: Document, pictures: Mapping[str, str]) -> str:
-    """The report as Markdown.
-
-    Args:
-        document: what it says.
-        pictures: caption by path, in the order in which they are shown.
-    """
+def markdown(document: Document) -> str:
+    """The report as Markdown."""
     parts = [
         f"# {escape(document.title)}",
         escape(document.question),
         f"**{escape(document.status)}.**",
         "## Answer",
         escape(document.headline),
-        bullets(f"**{escape(a.arm)}**: {escape(a.text)}" for a in document.answers),
-        "## Arms",
-        grid(document.arms),
-        *(f"![{escape(caption)}]({path})\n\n*{escape(caption)}*" for path, caption in pictures.items()),
-        "## How to read this",
-        bullets(map(escape, document.reading)),
-        "## What this study could not have seen",
-        bullets(map(escape, document.limits)),
-        "## Caveats",
-        bullets(map(escape, document.caveats)),
-        *section(document.factorial),
-        *section(document.speed),
-        *section(document.tuning),
-        *failures(document),
-        "## Programs",
-        escape(document.programs_note),
-        grid(document.programs),
-        "## Provenance",
-        bullets(f"{label}: {code(value)}" for label, value in document.provenance),
+        bullets(f"**{escape(answer.arm)}**: {escape(answer.text)}" for answer in document.answers),
+        *(part for section in document.sections for part in section_parts(section)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def section(part: Section | None) -> list[str]:
-    """A part that only some studies have."""
-    if part is None:
-        return []
-    lines = [bullets(map(escape, part.lines))] if part.lines else []
-    return [f"## {escape(part.title)}", *map(escape, part.notes), *map(grid, part.grids), *lines]
+def section_parts(section: Section) -> Iterator[str]:
+    """What a section consists of, in the order of its fields."""
+    yield f"## {escape(section.title)}"
+    yield from map(escape, section.paragraphs)
+    yield from map(picture, section.plots)
+    yield from map(grid, section.grids)
+    if section.bullets:
+        yield bullets(map(escape, section.bullets))
+    if section.facts:
+        yield bullets(f"{escape(label)}: {code(value)}" for label, value in section.facts)
 
 
-def failures(document: Document) -> list[str]:
-    """The section on cells that failed, where there are any."""
-    if not document.failures:
-        return []
-    return ["## Failed cells", bullets(f"{escape(cell)}: {code(error)}" for cell, error in document.failures)]
+def picture(plot: Plot) -> str:
+    """A figure with its caption."""
+    caption = escape(plot.caption)
+    return f"![{caption}](figures/{plot.name}.png)\n\n*{caption}*"
 
 
 def bullets(items: Iterable[str]) -> str:
@@ -81,8 +63,8 @@ def escape(text: str) -> str:
     >>> escape("a|b <c> label_smoothing _x_")
     'a\\\\|b &lt;c&gt; label_smoothing \\\\_x\\\\_'
     """
-    text = re.sub(r"[&<>]", lambda found: ENTITIES[found[0]], text)
-    text = SPECIAL.sub(lambda found: f"\\{found[0]}", text)
+    text = re.sub(r"[&<>]", lambda match: ENTITIES[match[0]], text)
+    text = SPECIAL.sub(lambda match: f"\\{match[0]}", text)
     # Only what would begin a list or underline a heading.
     text = re.sub(r"^([-+=])(?=[-=\s]|$)", r"\\\1", text)
     text = re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", text)

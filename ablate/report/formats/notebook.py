@@ -1,15 +1,15 @@
 """What a notebook shows of a loaded study: status, answers, and the table per arm."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
 
-from ablate.report.document import arm_grid
 from ablate.report.sections.answers import answers, status_line
+from ablate.report.sections.arms import arm_grid
 from ablate.report.tables import tabulate
+from ablate.results.schema import RowRecord, Study
 
 
-def fragment(study: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> str:
+def fragment(study: Study, rows: Iterable[RowRecord]) -> str:
     """A piece of HTML without style or script; every string is escaped."""
     tables = tabulate(study, rows)
     table = arm_grid(tables)

@@ -1,132 +1,227 @@
-"""Learning curves and learning rates as figures for print."""
+"""Curves of single cells -> one band per arm -> the plots of curves. Pure."""
 
+import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from ablate.report.plots.bands import Band, Panel, arm_in, bands_of, panels_of, recorded_rates, shared_curve, window
-from ablate.report.plots.figure import COLOURS, DASHES, GREY, MARKERS, hide_unused, label, new_figure, note
-from ablate.report.plots.scales import PERCENT_TICKS, PERFECT, decade_ticks, ticks_between
-from ablate.report.tables import Tables
-from ablate.report.wording import Unit, listed
+from ablate.report.plots.plot import Lines, Panel, Series
+from ablate.report.plots.scales import even_scale, level_scale
+from ablate.report.records import Cell, Summary, Tables
+from ablate.report.tables import finite
+from ablate.report.wording import Unit, listed, plain
+from ablate.stats.paired import t_interval
+
+PANEL_ARMS = 4
+POINTS = 150
+TAKEN = ("forest", "interactions", "curves", "cost")  # names of the plots that every task may have
 
 
-def draw_curves(tables: Tables, curve: str) -> Figure:
-    """Small multiples: the arms of one axis in each panel, over the baseline in grey, as mean and 95 % interval.
+@dataclasses.dataclass(frozen=True)
+class Band:
+    """Mean and 95 % t interval over the seeds that still had a finite value at each step."""
+
+    arm: str
+    steps: tuple[float, ...]
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    diverged: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class ArmGroup:
+    """Arms that are drawn together, over the baseline."""
+
+    title: str
+    arms: tuple[str, ...]
+
+
+def band_of(arm: str, cells: Iterable[Cell], curve: str, scale: float = 1.0) -> Band:
+    """The band of one arm.
+
+    Args:
+        arm: its name.
+        cells: its cells; those without the curve are left out.
+        curve: key of `curves`.
+        scale: shown value per stored value.
+    """
+    cells = list(cells)
+    seen: dict[float, list[float]] = {}
+    for cell in cells:
+        for step, value in zip(cell.curves.get("step", ()), cell.curves.get(curve, ()), strict=False):
+            if step is not None and finite(value) is not None:
+                seen.setdefault(step, []).append(scale * float(value or 0.0))
+    steps = thinned(sorted(seen))
+    spans = [t_interval(np.array(seen[step])) for step in steps]
+    mean = [float(span.mean or 0.0) for span in spans]
+    return Band(
+        arm=arm,
+        steps=tuple(steps),
+        mean=tuple(mean),
+        low=tuple(m if span.low is None else span.low for m, span in zip(mean, spans, strict=True)),
+        high=tuple(m if span.high is None else span.high for m, span in zip(mean, spans, strict=True)),
+        diverged=tuple(sorted(c.diverged_step for c in cells if c.diverged_step is not None)),
+    )
+
+
+def thinned(steps: Sequence[float], points: int = POINTS) -> list[float]:
+    """At most `points` of the steps, evenly spread, with the first and the last."""
+    if len(steps) <= points:
+        return list(steps)
+    return [steps[i] for i in np.linspace(0, len(steps) - 1, points).round().astype(int)]
+
+
+def bands_of(tables: Tables, curve: str, scale: float = 1.0) -> dict[str, Band]:
+    """The bands of every arm, by arm."""
+    return {arm.arm: band_of(arm.arm, tables.cells_of(arm.arm), curve, scale) for arm in tables.arms}
+
+
+def learning_rates(tables: Tables) -> dict[str, dict[str, Band]]:
+    """Every learning rate by name, and each by arm; a task has one, several or none.
+
+    Finer where the study recorded it per arm than where it comes from the evaluations of a row.
+    """
+    recorded = dict.fromkeys(name for arm in tables.study["arms"] for name in arm.get("rates", {}))
+    others = {"step", *tables.study["curves"]}  # what else a row has curves of, beside the validation metrics
+    names = dict.fromkeys(name for cell in tables.cells for name in cell.curves if not name.startswith("val_"))
+    names = recorded | {name: None for name in names if name not in others}
+    return {name: recorded_rate(tables, name) if name in recorded else bands_of(tables, name) for name in names}
+
+
+def recorded_rate(tables: Tables, name: str) -> dict[str, Band]:
+    """A learning rate of every arm that the study recorded it for, by arm; a line without an interval."""
+    bands = {}
+    for arm in tables.study["arms"]:
+        curve = arm.get("rates", {}).get(name) or {"step": [], "rate": []}
+        points = [(step, rate) for step, rate in zip(curve["step"], curve["rate"], strict=True) if rate is not None]
+        if points:
+            steps, rates = zip(*points, strict=True)
+            bands[arm["name"]] = Band(arm["name"], steps, rates, rates, rates, ())
+    return bands
+
+
+def groups_of(tables: Tables) -> tuple[ArmGroup, ...]:
+    """One group per axis that arms change, at most `PANEL_ARMS` arms in each; only the baseline: one group."""
+    groups: dict[str, list[str]] = {}
+    for arm in tables.tricks:
+        groups.setdefault(axis_title(arm), []).append(arm.arm)
+    chunks = [
+        ArmGroup(title, tuple(arms[i : i + PANEL_ARMS]))
+        for title, arms in groups.items()
+        for i in range(0, len(arms), PANEL_ARMS)
+    ]
+    return tuple(chunks) or (ArmGroup(plain(tables.baseline.arm), ()),)
+
+
+def name_in(group: ArmGroup, arm: str) -> str:
+    """An arm's name without the axis that the group's title says already."""
+    return plain(arm).removeprefix(f"{group.title}=") or plain(arm)
+
+
+def axis_title(arm: Summary) -> str:
+    """The axes that an arm changes, as a panel title."""
+    axes = [plain(axis) for axis in arm.changes]
+    if len(axes) > 3:
+        return f"{len(axes)} axes changed"
+    return " + ".join(axes) or plain(arm.arm)
+
+
+def level_limits(bands: Iterable[Band], late: float = 0.25) -> tuple[float, float] | None:
+    """Limits of the vertical axis: what the means span behind the first quarter of training.
+
+    So the end is legible. Intervals count as wide as the middle one of them, since two seeds can give an
+    interval of any width.
+
+    Returns:
+        Lowest and highest value with a margin, or None where there is nothing to draw.
+    """
+    bands = [band for band in bands if band.steps]
+    if not bands:
+        return None
+    start = late * max(band.steps[-1] for band in bands)
+    late_points = [(band, i) for band in bands for i, step in enumerate(band.steps) if step >= start]
+    late_points = late_points or [(band, len(band.steps) - 1) for band in bands]
+    means = [band.mean[i] for band, i in late_points]
+    half_width = statistics.median(band.high[i] - band.low[i] for band, i in late_points) / 2
+    low, high = min(means), max(means)
+    margin = max(0.1 * (high - low), 1.2 * half_width) or 0.05 * abs(high) or 1.0
+    return max(low - margin, 0.8 * low) if low > 0 else low - margin, high + margin
+
+
+def shared_curve(bands: Mapping[str, Band]) -> list[tuple[list[str], Band]]:
+    """Arms grouped by equal mean curves: learning rates coincide for most arms."""
+    groups: dict[tuple, tuple[list[str], Band]] = {}
+    for name, band in bands.items():
+        if band.steps and all(map(math.isfinite, band.mean)):
+            key = (band.steps, tuple(f"{value:.5g}" for value in band.mean))
+            groups.setdefault(key, ([], band))[0].append(plain(name))
+    return list(groups.values())
+
+
+def validation_curve(tables: Tables) -> dict[str, Lines]:
+    """The validation curve by which the study is judged."""
+    lines = curve_lines(tables, tables.validation_curve)
+    return {"curves": lines} if lines else {}
+
+
+def training_curves(tables: Tables) -> dict[str, Lines]:
+    """Every curve that the task names; one that is called like another plot gets a name of its own."""
+    plots = {name: curve_lines(tables, name) for name in tables.study["curves"]}
+    return {f"{name} by step" if name in TAKEN else name: lines for name, lines in plots.items() if lines}
+
+
+def rate_curves(tables: Tables) -> dict[str, Lines]:
+    """Every learning rate; arms whose rates coincide share a line."""
+    shared = {name: shared_curve(bands) for name, bands in learning_rates(tables).items()}
+    return {name: rate_lines(name, bands) for name, bands in shared.items() if bands}
+
+
+def curve_lines(tables: Tables, curve: str) -> Lines | None:
+    """Small multiples: the arms of one axis in each panel, over the baseline, as mean and interval; None without any.
 
     Args:
         tables: the study.
         curve: key of the rows' curves.
     """
     unit = tables.unit_of(curve)
-    bands, panels = bands_of(tables, curve, unit.scale), panels_of(tables)
-    figure, axes = grid_of(len(panels))
-    limits = window(bands.values())
-    for axis, panel in zip(axes, panels, strict=False):
-        set_scale(axis, unit, limits)
-        draw_panel(axis, panel, bands, base=tables.baseline.arm)
-        axis.set_title(label(panel.title, 34))
-    hide_unused(axes, len(panels))
-    label_figure(figure, tables, unit)
-    return figure
-
-
-def label_figure(figure: Figure, tables: Tables, unit: Unit) -> None:
-    """Axis names once for all panels, and what grey means."""
-    figure.supxlabel("training step", fontsize=8)
-    figure.supylabel(f"{unit.title}{', spaced by log error' if unit.percent else ''}", fontsize=8)
-    key = f"grey: {label(tables.baseline.arm, 40)}; bands: 95 % interval over seeds"
-    figure.suptitle(key, fontsize=7, color="#555555", x=0.99, ha="right")
-
-
-def set_scale(axis: Axes, unit: Unit, limits: tuple[float, float] | None) -> None:
-    """A scale on which the end of training can be read."""
+    bands = bands_of(tables, curve, unit.scale)
+    limits = level_limits(bands.values())
     if limits is None:
-        return
-    low, high = limits
-    if unit.percent:
-        axis.set_yscale("function", functions=(stretch, squeeze))
-        axis.yaxis.set_major_locator(FixedLocator(ticks_between(PERCENT_TICKS, low, high)))
-        low, high = max(low, 0.0), min(high, 100.0)
-    elif low > 0:
-        axis.set_yscale("log")
-        axis.yaxis.set_major_locator(FixedLocator(ticks_between(decade_ticks(low, high), low, high)))
-    axis.yaxis.set_minor_locator(NullLocator())
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_ylim(low, high)
+        return None
+    last = max(band.steps[-1] for band in bands.values() if band.steps)
+    return Lines(
+        panels=tuple(panel_of(group, bands, tables.baseline.arm) for group in groups_of(tables)),
+        x=even_scale(0.0, last, "training step", 4),
+        y=level_scale(*limits, unit),
+        note=f"grey: {plain(tables.baseline.arm)}; bands: 95 % interval over seeds",
+    )
 
 
-def stretch(percent: np.ndarray) -> np.ndarray:
-    """`scales.by_error` for arrays."""
-    return -np.log(np.maximum(PERFECT - np.asarray(percent), 1e-3))
+def panel_of(group: ArmGroup, bands: Mapping[str, Band], base: str) -> Panel:
+    """The baseline and the arms of a group that have a curve."""
+    arms = [(base, plain(base), None), *((arm, name_in(group, arm), i) for i, arm in enumerate(group.arms))]
+    drawn = (series_of(bands[arm], label, colour) for arm, label, colour in arms if bands[arm].steps)
+    return Panel(plain(group.title), tuple(drawn))
 
 
-def squeeze(place: np.ndarray) -> np.ndarray:
-    """The inverse of `stretch`."""
-    return PERFECT - np.exp(-np.asarray(place))
+def series_of(band: Band, label: str, colour: int | None) -> Series:
+    """A band as a curve; a cross on its mean where a seed diverged, unless none of it is left by then."""
+    before = {step: [m for s, m in zip(band.steps, band.mean, strict=True) if s <= step] for step in band.diverged}
+    crosses = tuple((float(step), means[-1]) for step, means in before.items() if means)
+    ends = (band.low, band.high) if band.low != band.high else ((), ())
+    return Series(label, colour, band.steps, band.mean, *ends, crosses)
 
 
-def grid_of(panels: int) -> tuple[Figure, list[Axes]]:
-    """A figure with room for a number of panels that share their axes."""
-    columns = 1 if panels == 1 else 2 if panels in (2, 4) else 3 if panels <= 12 else 4
-    rows = math.ceil(panels / columns)
-    width = {1: 4.2, 2: 5.6}.get(columns, 7.2)
-    figure = new_figure(width, 0.55 + (2.6 if panels == 1 else 1.75) * rows)
-    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for column in range(columns):
-        show_ticks_above_gaps(list(axes[:, column]), panels - column, columns)
-    return figure, list(axes.flat)
-
-
-def show_ticks_above_gaps(column: Sequence[Axes], left: int, columns: int) -> None:
-    """Step numbers under the last used panel of a column, where the panel below it stays empty."""
-    last = (left - 1) // columns
-    if 0 <= last < len(column) - 1:
-        column[last].tick_params(labelbottom=True)
-
-
-def draw_panel(axis: Axes, panel: Panel, bands: Mapping[str, Band], base: str) -> None:
-    """The baseline and a few arms, with a key unless the title names the only arm."""
-    draw_band(axis, bands[base], GREY, "-", None)
-    for i, arm in enumerate(panel.arms):
-        draw_band(axis, bands[arm], COLOURS[i], DASHES[i], MARKERS[i], label(arm_in(panel, arm), 34))
-    if not any(bands[arm].steps for arm in (base, *panel.arms)):
-        note(axis, "no curves yet")
-    elif [arm_in(panel, arm) for arm in panel.arms] not in ([], [panel.title]):
-        axis.legend(loc="best", fontsize=6.5, framealpha=0.85, edgecolor="none", borderpad=0.2, handlelength=2.6)
-
-
-def draw_band(axis: Axes, band: Band, colour: str, dash: object, marker: str | None, name: str | None = None) -> None:
-    """One arm; a cross on its mean where a seed diverged."""
-    every = max(1, len(band.steps) // 6)
-    alpha = 0.25 if marker is None else 0.18
-    axis.fill_between(band.steps, band.low, band.high, color=colour, alpha=alpha, linewidth=0)
-    axis.plot(band.steps, band.mean, color=colour, ls=dash, marker=marker, ms=3, markevery=every, label=name)
-    for step in band.diverged:
-        before = [value for at, value in zip(band.steps, band.mean, strict=True) if at <= step]
-        if before:
-            axis.plot([step], before[-1:], color=colour, marker="x", markersize=5, markeredgewidth=1.4)
-
-
-def draw_learning_rates(tables: Tables) -> Figure:
-    """The learning rate at every step; arms whose rates coincide share a line."""
-    groups = shared_curve(recorded_rates(tables))
-    figure = new_figure(5.6, 2.6 + 0.14 * len(groups))
-    axis = figure.subplots()
-    if not groups:
-        note(axis, "no learning rates recorded")
-    for i, (arms, band) in enumerate(groups):
-        style = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i % len(DASHES)]}
-        every = (i / 30, 0.15)  # of the line's length, since steps are not evenly spread
-        key = label(listed(arms, 4), 84)
-        axis.plot(band.steps, band.mean, marker=MARKERS[i % 7], ms=3, markevery=every, label=key, **style)
-    if groups:
-        axis.set_ylim(bottom=0)
-        axis.legend(fontsize=6.5, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.18), handlelength=3)
-    axis.set_xlabel("training step")
-    axis.set_ylabel("learning rate")
-    return figure
+def rate_lines(name: str, shared: Sequence[tuple[list[str], Band]]) -> Lines:
+    """One line per group of arms that share a learning rate."""
+    last = max(band.steps[-1] for _, band in shared)
+    top = max(max(band.mean) for _, band in shared) * 1.05 or 1.0
+    series = (Series(listed(arms, 4), i, band.steps, band.mean) for i, (arms, band) in enumerate(shared))
+    return Lines(
+        panels=(Panel("", tuple(series)),),
+        x=even_scale(0.0, last, "training step"),
+        y=even_scale(0.0, top, plain(Unit(name.replace("_", " ")).metric)),
+    )

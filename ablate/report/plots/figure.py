@@ -1,96 +1,294 @@
-"""The look of all figures, and figures to bytes: the same input gives the same bytes.
+"""Drawings as matplotlib figures for print, and figures to bytes: the same input gives the same bytes."""
 
-Figures are `Figure` objects without pyplot, so nothing here changes what a caller's own plots look like.
-"""
-
-import contextlib
-import functools
 import io
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import matplotlib
-import matplotlib.style
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont, get_font
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from ablate.report.wording import plain, shortened
+from ablate.report.plots.plot import (
+    Drawing,
+    Entry,
+    Estimate,
+    Forest,
+    Lines,
+    Matrix,
+    Panel,
+    Plot,
+    Point,
+    Scatter,
+    Series,
+)
+from ablate.report.plots.scales import PERFECT, Scale, placed_labels
+from ablate.report.plots.style import (
+    COLOURS,
+    DASHES,
+    GREY,
+    INK,
+    MARKERS,
+    VERDICT_COLOURS,
+    VERDICT_MARKERS,
+    hide_unused,
+    label,
+    new_figure,
+    style,
+)
+from ablate.report.wording import DASH
 
-# Okabe and Ito's palette, without its yellow, which does not show on white: https://jfly.uni-koeln.de/color/
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-GREY = "#8a8a8a"
-INK = "#222222"
-VERDICT_COLOURS = {"better": "#0072B2", "worse": "#D55E00", "equivalent": "#009E73", "inconclusive": "#6b6b6b"}
-VERDICT_MARKERS = {"better": "o", "worse": "s", "equivalent": "D", "inconclusive": "o"}
-STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 8,
-    "axes.titlesize": 8.5,
-    "axes.titlelocation": "left",
-    "axes.labelsize": 8,
-    "axes.edgecolor": "#666666",
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.5,
-    "xtick.color": "#444444",
-    "ytick.color": "#444444",
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "text.parse_math": False,
-    "lines.linewidth": 1.4,
-    "lines.solid_capstyle": "round",
-    "svg.hashsalt": "ablate",
-    "svg.fonttype": "path",
-    "figure.dpi": 100,
-    "savefig.dpi": 200,
-}
+# What keeps date and version out of a file.
+FORMATS: dict[str, dict[str, None]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+LETTER = 1.15  # Width of a letter among labelled points, in percent of the plot's.
+EFFECTS = "PuOr"  # Orange for negative, purple for positive: distinct for the colour-blind and in grey by number.
 
 
-@contextlib.contextmanager
-def style() -> Iterator[None]:
-    """The look of the figures, whatever the caller's matplotlibrc says; the caller's look comes back afterwards."""
-    with matplotlib.style.context(["default", STYLE]):
-        yield
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure in inches that lays itself out."""
-    return Figure(figsize=(width, height), layout="constrained")
+def figure_files(plot: Plot) -> list[tuple[str, bytes]]:
+    """A plot in every format: path below the study's directory and content. It is drawn once."""
+    with style():
+        figure = draw(plot.drawing)
+        return [(f"figures/{plot.name}.{kind}", render(figure, kind)) for kind in FORMATS]
 
 
 def render(figure: Figure, kind: str) -> bytes:
     """A figure as `svg` or `png` without date or version, so that the same input gives the same bytes."""
     buffer = io.BytesIO()
-    metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    figure.savefig(buffer, format=kind, metadata=metadata)
+    figure.savefig(buffer, format=kind, metadata=FORMATS[kind])
     return buffer.getvalue()
 
 
-@functools.cache
-def glyphs() -> frozenset[int]:
-    """The characters of the font that matplotlib brings along."""
-    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
+def draw(drawing: Drawing) -> Figure:
+    """A drawing as a figure."""
+    return DRAWERS[type(drawing)](drawing)
 
 
-def label(text: str, limit: int = 200) -> str:
-    """Text from outside as a figure can show it: one line, cut to a width, a box for what the font lacks."""
-    shown = shortened("".join(c if ord(c) in glyphs() else "□" for c in plain(text)), limit)
-    # matplotlib leaves labels that begin with an underscore out of a legend.
-    return f"\N{THIN SPACE}{shown}" if shown.startswith("_") else shown
+def draw_lines(lines: Lines) -> Figure:
+    """Small multiples on common axes, named once for all."""
+    single = len(lines.panels) == 1 and not lines.panels[0].title
+    figure, axes = single_panel(lines.panels[0]) if single else grid_of(len(lines.panels))
+    for axis, panel in zip(axes, lines.panels, strict=False):
+        set_scale(axis, axis.xaxis, lines.x)
+        set_scale(axis, axis.yaxis, lines.y)
+        draw_panel(axis, panel)
+        add_key(axis, panel, below=single)
+    hide_unused(axes, len(lines.panels))
+    # A key below the only panel stands under its axis's name; panels of a grid share one name.
+    (axes[0].set_xlabel if single else figure.supxlabel)(label(lines.x.label), fontsize=8)
+    (axes[0].set_ylabel if single else figure.supylabel)(label(lines.y.label), fontsize=8)
+    if lines.note:
+        figure.suptitle(label(lines.note, 80), fontsize=7, color="#555555", x=0.99, ha="right")
+    return figure
 
 
-def hide_unused(axes: list[Axes], used: int) -> None:
-    """Switches off the panels behind the last used one."""
-    for axis in axes[used:]:
-        axis.set_axis_off()
+def single_panel(panel: Panel) -> tuple[Figure, list[Axes]]:
+    """A figure with one panel and space for a key below it."""
+    figure = new_figure(5.6, 2.6 + 0.14 * len(panel.series))
+    return figure, [figure.subplots()]
 
 
-def note(axis: Axes, text: str) -> None:
-    """A sentence in an otherwise empty panel."""
-    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", color=GREY)
+def grid_of(panels: int) -> tuple[Figure, list[Axes]]:
+    """A figure with a number of panels that share their axes."""
+    columns = 1 if panels == 1 else 2 if panels in (2, 4) else 3 if panels <= 12 else 4
+    rows = math.ceil(panels / columns)
+    width = {1: 4.2, 2: 5.6}.get(columns, 7.2)
+    figure = new_figure(width, 0.55 + (2.6 if panels == 1 else 1.75) * rows)
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for column in range(columns):
+        show_ticks_above_gaps(list(axes[:, column]), panels - column, columns)
+    return figure, list(axes.flat)
+
+
+def show_ticks_above_gaps(column: Sequence[Axes], left: int, columns: int) -> None:
+    """Values under the last used panel of a column, where the panel below it stays empty."""
+    last = (left - 1) // columns
+    if 0 <= last < len(column) - 1:
+        column[last].tick_params(labelbottom=True)
+
+
+def set_scale(axis: Axes, side: Axis, scale: Scale) -> None:
+    """Ends, spacing and ticks of one side of a panel."""
+    across = side is axis.xaxis
+    functions = {"functions": (stretch, squeeze)} if scale.spacing == "by error" else {}
+    kind = {"even": "linear", "logarithmic": "log", "by error": "function"}[scale.spacing]
+    (axis.set_xscale if across else axis.set_yscale)(kind, **functions)
+    side.set_major_locator(FixedLocator(scale.ticks))
+    side.set_minor_locator(NullLocator())
+    side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}")))
+    (axis.set_xlim if across else axis.set_ylim)(scale.low, scale.high)
+
+
+def stretch(percent: np.ndarray) -> np.ndarray:
+    """`scales.by_error` for arrays."""
+    return -np.log(np.maximum(PERFECT - np.asarray(percent), 1e-3))
+
+
+def squeeze(place: np.ndarray) -> np.ndarray:
+    """The inverse of `stretch`."""
+    return PERFECT - np.exp(-np.asarray(place))
+
+
+def draw_panel(axis: Axes, panel: Panel) -> None:
+    """A few curves with their bands."""
+    axis.set_title(label(panel.title, 34))
+    for series in panel.series:
+        draw_series(axis, series)
+    if not panel.series:
+        axis.text(0.5, 0.5, "no curves yet", transform=axis.transAxes, ha="center", va="center", color=GREY)
+
+
+def add_key(axis: Axes, panel: Panel, *, below: bool) -> None:
+    """What the colours mean, unless the title names the only arm; the baseline is named once for all panels."""
+    names = [series.label for series in panel.series if series.colour is not None]
+    if below and names:
+        axis.legend(fontsize=6.5, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.18), handlelength=3)
+    elif names not in ([], [panel.title]):
+        axis.legend(loc="best", fontsize=6.5, framealpha=0.85, edgecolor="none", borderpad=0.2, handlelength=2.6)
+
+
+def draw_series(axis: Axes, series: Series) -> None:
+    """One curve with its band and crosses; the baseline has no marker and no entry in the key."""
+    line_style: dict[str, Any] = {"color": GREY, "linestyle": "-"}
+    if series.colour is not None:
+        i = series.colour
+        line_style = {
+            "color": COLOURS[i % len(COLOURS)],
+            "linestyle": DASHES[i % len(DASHES)],
+            "label": label(series.label, 84),
+        }
+        # Parts of the plot's diagonal, since steps are not evenly spread; shifted, so that equal curves show both.
+        line_style |= {"marker": MARKERS[i % len(MARKERS)], "markersize": 3, "markevery": (0.05 + i / 30, 0.2)}
+    if series.low:
+        alpha = 0.25 if series.colour is None else 0.18
+        axis.fill_between(series.x, series.low, series.high, color=line_style["color"], alpha=alpha, linewidth=0)
+    axis.plot(series.x, series.y, **line_style)
+    for x, y in series.crosses:
+        axis.plot([x], [y], color=line_style["color"], marker="x", markersize=5, markeredgewidth=1.4)
+
+
+def draw_forest(forest: Forest) -> Figure:
+    """Estimates with intervals and dots; the names at the left, the numbers at the right."""
+    figure = new_figure(7.2, 0.9 + 0.29 * max(2, len(forest.rows)))
+    axis = figure.subplots()
+    axis.axvline(0, color=INK, linewidth=0.8)
+    if forest.margin is not None:
+        axis.axvspan(-forest.margin, forest.margin, color="#009E73", alpha=0.10, linewidth=0)
+    for place, row in enumerate(forest.rows):
+        draw_estimate(axis, row, place)
+    axis.set_yticks(range(len(forest.rows)), [label(row.label, 42) for row in forest.rows], fontsize=7.5)
+    axis.set_ylim(len(forest.rows) - 0.4, -0.6)
+    set_scale(axis, axis.xaxis, forest.x)
+    axis.grid(axis="y", visible=False)
+    axis.tick_params(axis="y", length=0)
+    axis.set_xlabel(label(forest.x.label, 90))
+    ends = {"transform": axis.transAxes, "fontsize": 6.8, "color": "#666666", "va": "bottom"}
+    axis.text(0.0, 1.005, f"← {forest.ends[0]}", ha="left", **ends)
+    axis.text(1.0, 1.005, f"{forest.ends[1]} →", ha="right", **ends)
+    return figure
+
+
+def draw_estimate(axis: Axes, row: Estimate, place: int) -> None:
+    """One line of the forest."""
+    colour = VERDICT_COLOURS.get(row.verdict, GREY)
+    dots = {"color": colour, "markersize": 3.6, "alpha": 0.55, "markeredgewidth": 0}
+    axis.plot(row.dots, [place + 0.24] * len(row.dots), ".", **dots)
+    if row.low is not None and row.high is not None:
+        axis.plot([row.low, row.high], [place] * 2, color=colour, linewidth=1.8)
+    if row.estimate is not None:
+        face = "white" if row.verdict == "inconclusive" else colour
+        marker = VERDICT_MARKERS.get(row.verdict, "o")
+        axis.plot([row.estimate], [place], marker, color=colour, markerfacecolor=face, markersize=5)
+    axis.annotate(
+        row.text, (1, place), xycoords=("axes fraction", "data"), xytext=(6, 0), textcoords="offset points",
+        va="center", fontsize=6.8, color=INK, annotation_clip=False,
+    )  # fmt: skip
+
+
+def draw_scatter(scatter: Scatter) -> Figure:
+    """Named points with intervals; labels of bold points are bold, the baseline is a star."""
+    figure = new_figure(6.2, 3.8)
+    axis = figure.subplots()
+    set_scale(axis, axis.xaxis, scatter.x)
+    set_scale(axis, axis.yaxis, scatter.y)
+    names = [label(point.label, 32) for point in scatter.points]
+    places = [(scatter.x.place(point.x), scatter.y.place(point.y)) for point in scatter.points]
+    for point, name, spot in zip(scatter.points, names, placed_labels(names, places, LETTER), strict=True):
+        draw_point(axis, point)
+        name_point(axis, point, name, spot)
+    axis.set_xlabel(label(scatter.x.label))
+    axis.set_ylabel(label(scatter.y.label))
+    return figure
+
+
+def draw_point(axis: Axes, point: Point) -> None:
+    """One point with its interval."""
+    colour = INK if point.verdict == "baseline" else VERDICT_COLOURS.get(point.verdict, GREY)
+    if point.low is not None and point.high is not None:
+        axis.plot([point.x] * 2, [point.low, point.high], color=colour, lw=0.7, alpha=0.4)
+    marker, size, order = (
+        ("*", 9, 4) if point.verdict == "baseline" else (VERDICT_MARKERS.get(point.verdict, "o"), 5, 3)
+    )
+    axis.plot(point.x, point.y, marker, color=colour, markersize=size, zorder=order)
+
+
+def name_point(axis: Axes, point: Point, name: str, spot: tuple[float, float, bool]) -> None:
+    """The label of a point at its spot, in percent of the axes, with a thin line to the point."""
+    x, y, rightward = spot
+    axis.annotate(
+        name,
+        (point.x, point.y),
+        xytext=(x / 100, y / 100),
+        textcoords="axes fraction",
+        ha="left" if rightward else "right",
+        va="center",
+        fontsize=6.8,
+        color=INK if point.bold else "#666666",
+        fontweight="bold" if point.bold else "normal",
+        arrowprops={
+            "arrowstyle": "-", "color": "#bbbbbb", "lw": 0.5, "shrinkA": 0, "shrinkB": 2,
+            "relpos": (0, 0.5) if rightward else (1, 0.5),
+        },
+    )  # fmt: skip
+
+
+def draw_matrix(matrix: Matrix) -> Figure:
+    """Numbers on colours; bold entries in bold."""
+    size = len(matrix.names)
+    figure = new_figure(2.2 + 0.8 * max(2, size), 1.5 + 0.5 * max(2, size))
+    axis = figure.subplots()
+    axis.grid(visible=False)
+    values = np.full((size, size), np.nan)
+    for i, row in enumerate(matrix.rows):
+        for j, entry in enumerate(row):
+            if entry:
+                values[i, j] = entry.value
+            write_entry(axis, (j, i), entry, matrix.largest)
+    image = axis.imshow(values, cmap=EFFECTS, vmin=-matrix.largest, vmax=matrix.largest, aspect="auto")
+    names = [label(name, 26) for name in matrix.names]
+    axis.set_yticks(range(size), names)
+    axis.set_xticks(range(size), names, rotation=25, ha="right", rotation_mode="anchor")
+    axis.tick_params(length=0)
+    for spine in axis.spines.values():
+        spine.set_visible(False)
+    figure.colorbar(image, ax=axis, shrink=0.8, label=label(matrix.label))
+    return figure
+
+
+def write_entry(axis: Axes, place: tuple[int, int], entry: Entry | None, largest: float) -> None:
+    """The number of one entry, white on the darkest colours; a dash where it is not known."""
+    if entry is None:
+        axis.text(*place, DASH, ha="center", va="center", color=GREY)
+        return
+    colour = "white" if abs(entry.value) > 0.7 * largest else INK
+    weight = "bold" if entry.bold else "normal"
+    axis.text(*place, entry.text, ha="center", va="center", color=colour, fontweight=weight)
+
+
+DRAWERS: dict[type, Callable[[Any], Figure]] = {
+    Lines: draw_lines,
+    Forest: draw_forest,
+    Scatter: draw_scatter,
+    Matrix: draw_matrix,
+}

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ablate.report.plots.figure import COLOURS, DASHES, MARKERS, new_figure, style
+from ablate.report.plots.style import COLOURS, DASHES, MARKERS, new_figure, style
 
 PANELS = (
     ("activation_mean", "mean of activations", False),
@@ -16,7 +16,7 @@ PANELS = (
 
 
 def draw_probe(layers: Sequence[Mapping[str, Any]]) -> Figure:
-    """One panel per quantity, one line per arm, layers from the input to the logits.
+    """One panel per quantity, one line per arm, layers from the input to the output.
 
     Args:
         layers: the lines of probe.csv: arm, layer, activation_mean, activation_sd, gradient_mean, gradient_sd.
@@ -39,10 +39,10 @@ def draw_probe(layers: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _draw_arm(axis: Axes, values: Sequence[float], arm: str, k: int) -> None:
-    shown = [value if value else float("nan") for value in values]  # a log axis has no place for 0
+    positive = [value if value else float("nan") for value in values]  # a log axis has no place for 0
     axis.plot(
-        range(1, len(shown) + 1),
-        shown,
+        range(1, len(positive) + 1),
+        positive,
         color=COLOURS[k % len(COLOURS)],
         linestyle=DASHES[(k // len(COLOURS)) % len(DASHES)],
         marker=MARKERS[k % len(MARKERS)],

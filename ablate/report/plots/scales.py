@@ -1,18 +1,19 @@
-"""Values to places on an axis, and the round numbers that label it. Pure; shared by the print figures and the page."""
+"""Axes: values to places, and the round numbers that label them. Pure; the print figures and the page share them."""
 
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from typing import Literal
 
-# Accuracies in percent are placed by the logarithm of the error, so that 98 and 99 lie as far apart as 80 and 90. The
+from ablate.report.wording import Unit
+
+# Percentages to bring up are placed by the logarithm of the error, so that 98 and 99 lie as far apart as 80 and 90. The
 # offset keeps 100 % on the axis.
 PERFECT = 100.25
 PERCENT_TICKS = (0, 20, 40, 60, 80, 90, 95, 98, 99, 99.5, 100)
 
 
-def linear(value: float) -> float:
-    """The place of a value on an even axis."""
-    return value
+Spacing = Literal["even", "logarithmic", "by error"]
 
 
 def by_error(percent: float) -> float:
@@ -25,31 +26,61 @@ def by_logarithm(value: float) -> float:
     return math.log(max(value, 1e-12))
 
 
-def share(value: float, low: float, high: float, place: Callable[[float], float] = linear) -> float:
-    """Where a value lies between two ends, in percent; outside them it is below 0 or above 100, within a thousand.
-
-    >>> share(3.0, 2.0, 4.0), share(5.0, 2.0, 4.0)
-    (50.0, 150.0)
-    """
-    start, end = place(low), place(high)
-    part = (place(value) - start) / (end - start) if end > start else 0.5
-    return round(100 * min(max(part, -10.0), 10.0), 2)
+SPACINGS: dict[Spacing, Callable[[float], float]] = {"even": float, "logarithmic": by_logarithm, "by error": by_error}
 
 
 @dataclasses.dataclass(frozen=True)
-class Placer:
-    """A value's place between two ends, in percent."""
+class Scale:
+    """An axis: its ends, the values that label it, what it is called, and how values are spaced on it."""
 
     low: float
     high: float
-    scale: Callable[[float], float] = linear
+    ticks: tuple[float, ...] = ()
+    label: str = ""
+    spacing: Spacing = "even"
 
-    def __call__(self, value: float) -> float:
-        return share(value, self.low, self.high, self.scale)
+    def place(self, value: float) -> float:
+        """Where a value lies between the ends, in percent; outside them it is below 0 or above 100, within a thousand.
+
+        >>> Scale(2.0, 4.0).place(3.0), Scale(2.0, 4.0).place(5.0)
+        (50.0, 150.0)
+        """
+        spaced = SPACINGS[self.spacing]
+        start, end = spaced(self.low), spaced(self.high)
+        part = (spaced(value) - start) / (end - start) if end > start else 0.5
+        return round(100 * min(max(part, -10.0), 10.0), 2)
 
     def inside(self, value: float) -> float:
         """The place, cut at the ends."""
-        return min(max(self(value), 0.0), 100.0)
+        return min(max(self.place(value), 0.0), 100.0)
+
+
+def even_scale(low: float, high: float, label: str = "", wanted: int = 5) -> Scale:
+    """An even axis with about `wanted` round numbers."""
+    return Scale(low, high, tuple(even_ticks(low, high, wanted)), label)
+
+
+def padded(values: Sequence[float], part: float, label: str = "") -> Scale:
+    """An even axis that leaves a part of the values' range free around them."""
+    low, high = min(values), max(values)
+    padding = part * (high - low) or 0.1 * abs(high) or 1.0
+    return even_scale(low - padding, high + padding, label, 8)
+
+
+def level_scale(low: float, high: float, unit: Unit) -> Scale:
+    """The axis of a metric's levels between two shown values.
+
+    Percentages to bring up are spaced by error, positive levels to bring down by logarithm, all others evenly.
+    """
+    if unit.percent:
+        low, high = max(low, 0.0), min(high, 100.0)
+    if unit.percent and unit.higher_is_better:
+        ticks = ticks_between(PERCENT_TICKS, low, high)
+        return Scale(low, high, tuple(ticks), f"{unit.title}, spaced by log error", "by error")
+    if low > 0 and not unit.higher_is_better:
+        ticks = ticks_between(decade_ticks(low, high), low, high)
+        return Scale(low, high, tuple(ticks), f"{unit.title}, log scale", "logarithmic")
+    return even_scale(low, high, unit.title)
 
 
 def even_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
@@ -68,26 +99,24 @@ def even_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
 
 
 def decade_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten around an interval of positive numbers.
+    """Powers of ten around an interval of positive numbers, and 2 and 5 times them where these are few.
 
     >>> decade_ticks(0.15, 2.5)
     [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0]
     """
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [float(f"{digit}e{decade}") for decade in decades for digit in (1, 2, 5)]
+    digits = (1, 2, 5) if len(decades) < 5 else (1,)
+    return [float(f"{digit}e{decade}") for decade in decades for digit in digits]
 
 
 def ticks_between(ticks: Sequence[float], low: float, high: float) -> list[float]:
-    """The given ticks inside an interval, or even ones where fewer than three fall into it."""
-    inside = [float(tick) for tick in ticks if low <= tick <= high]
-    return inside if len(inside) > 2 else even_ticks(low, high, 4)
+    """The given ticks inside an interval, or even ones where fewer than three fall into it.
 
-
-def padded(values: Sequence[float], part: float) -> Placer:
-    """A scale with room around the values."""
-    low, high = min(values), max(values)
-    room = part * (high - low) or 0.1 * abs(high) or 1.0
-    return Placer(low - room, high + room)
+    >>> ticks_between((1.0, 10.0, 20.0), 16.4, 24.6)
+    [18.0, 20.0, 22.0, 24.0]
+    """
+    choices = ([float(tick) for tick in ticks if low <= tick <= high], *(even_ticks(low, high, n) for n in (4, 6, 8)))
+    return next((inside for inside in choices if len(inside) > 2), choices[-1])
 
 
 def spread_out(
@@ -129,3 +158,24 @@ def label_span(at: float, letters: int, per_letter: float, gap: float = 3.0) -> 
     """
     start = at + gap if at < 60 else at - gap - letters * per_letter
     return start, start + letters * per_letter
+
+
+def placed_labels(
+    names: Sequence[str], points: Sequence[tuple[float, float]], letter: float
+) -> list[tuple[float, float, bool]]:
+    """Where the labels of points stand so that none covers another.
+
+    Args:
+        names: the labels.
+        points: places from the left and from below, in percent.
+        letter: width of a letter in percent of the plot's width.
+
+    Returns:
+        Per label the end next to its point, its height, and whether it reads to the right from there.
+    """
+    spans = [label_span(x, len(name), letter) for name, (x, _) in zip(names, points, strict=True)]
+    heights = spread_out([y for _, y in points], spans)
+    return [
+        (start, height, True) if start > x else (end, height, False)
+        for (start, end), height, (x, _) in zip(spans, heights, points, strict=True)
+    ]

@@ -1,27 +1,20 @@
-"""Plots as places in percent, for the inline SVG of the page. Pure.
+"""Drawings as places in percent, for the inline SVG of the page, which `plots.html.j2` writes out. Pure.
 
 Places in percent let a plot take any width without stretching its text, so that one page serves a phone and a desk;
-and without `style` attributes the page's content security policy can forbid all styles but its own sheet.
+and without `style` attributes the page's content security policy can forbid all styles but its own sheet. Places are
+from the left and from above.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from ablate.report.plots.bands import Band, Panel, arm_in, bands_of, panels_of, recorded_rates, shared_curve, window
-from ablate.report.plots.scales import (
-    PERCENT_TICKS,
-    Placer,
-    by_error,
-    by_logarithm,
-    decade_ticks,
-    even_ticks,
-    ticks_between,
-)
-from ablate.report.ranking import effect_text, ranked, reach
-from ablate.report.sections.factorial import analyse
-from ablate.report.tables import Summary, Tables
-from ablate.report.wording import DASH, listed, plain
-from ablate.stats.factorial import Effect
+from ablate.report.plots.plot import Drawing, Entry, Estimate, Forest, Lines, Matrix, Panel, Scatter, Series
+from ablate.report.plots.scales import Scale, placed_labels
+from ablate.report.wording import shortened
+
+LETTER = 1.4  # Width of a letter in percent of the plot's width: less on a desk, more on a phone.
+COLOURS = 6  # Classes c0 to c5 of the style sheet.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,201 +27,230 @@ class Tick:
 
 
 @dataclasses.dataclass(frozen=True)
-class Line:
-    """A curve in a square of 100 by 100: `points` of its mean, `area` of its band; `look` names colour and dash."""
+class Curve:
+    """A curve in a square of 100 by 100: `points` of the curve, `area` of its band."""
 
     label: str
-    look: str
+    css_class: str
     points: str
-    area: str = ""
-    crosses: tuple[tuple[float, float], ...] = ()
+    area: str
+    crosses: tuple[tuple[float, float], ...]
 
 
 @dataclasses.dataclass(frozen=True)
-class Plot:
-    """Curves with their axes."""
+class CurvePanel:
+    """Curves that are drawn together."""
 
     title: str
-    lines: tuple[Line, ...]
-    across: tuple[Tick, ...]
-    up: tuple[Tick, ...]
+    curves: tuple[Curve, ...]
 
 
 @dataclasses.dataclass(frozen=True)
-class Strip:
-    """One line of the forest: everything in percent of its width."""
+class PlacedLines:
+    """Panels over common axes."""
 
-    arm: str
+    panels: tuple[CurvePanel, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    axes: str
+    kind: str = "lines"
+
+
+@dataclasses.dataclass(frozen=True)
+class PlacedForest:
+    """Lines over one axis; a stripe has a start and a width."""
+
+    rows: tuple[Estimate, ...]
+    zero: float
+    stripe: tuple[float, float] | None
+    x_ticks: tuple[Tick, ...]
+    ends: tuple[str, str]
+    axes: str
+    kind: str = "forest"
+
+
+@dataclasses.dataclass(frozen=True)
+class PlacedPoint:
+    """A point and where its label stands."""
+
+    label: str
     verdict: str
-    text: str
-    estimate: float | None
+    bold: bool
+    x: float
+    y: float
     low: float | None
     high: float | None
-    dots: tuple[float, ...]
+    label_x: float
+    label_y: float
+    anchor: str
+    title: str
 
 
 @dataclasses.dataclass(frozen=True)
-class Forest:
-    """All lines of the forest over one axis."""
+class PlacedScatter:
+    """Named points."""
 
-    strips: tuple[Strip, ...]
-    zero: float
-    margin: tuple[float, float] | None
-    ticks: tuple[Tick, ...]
+    points: tuple[PlacedPoint, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    axes: str
+    kind: str = "scatter"
 
 
 @dataclasses.dataclass(frozen=True)
-class HeatCell:
-    """One effect of the interaction matrix: its text and a bar from the middle."""
+class Bar:
+    """An entry of a matrix with a bar from the middle of its cell."""
 
     text: str
-    look: str
-    clear: bool
+    verdict: str
+    bold: bool
     x: float
     width: float
 
 
 @dataclasses.dataclass(frozen=True)
-class Heat:
-    """The interaction matrix: rows end on the diagonal."""
+class PlacedMatrix:
+    """Rows that end on the diagonal."""
 
     names: tuple[str, ...]
-    rows: tuple[tuple[HeatCell | None, ...], ...]
+    rows: tuple[tuple[Bar | None, ...], ...]
+    axes: str
+    kind: str = "matrix"
 
 
-def heat(tables: Tables) -> Heat | None:
-    """The interaction matrix of a factorial study."""
-    found = analyse(tables)
-    if found is None:
-        return None
-    largest = max((abs(t.effect.estimate) for t in found.terms if t.effect.estimate is not None), default=0.0) or 1.0
-    rows = tuple(
-        tuple(heat_cell(found.effect(a, b), largest, tables) for b in found.names[: i + 1])
-        for i, a in enumerate(found.names)
-    )
-    return Heat(found.names, rows)
+Placed = PlacedLines | PlacedForest | PlacedScatter | PlacedMatrix
 
 
-def heat_cell(effect: Effect | None, largest: float, tables: Tables) -> HeatCell | None:
-    """One effect; None where the cells do not determine it."""
-    if effect is None or effect.estimate is None:
-        return None
-    width = round(50 * abs(effect.estimate) / largest, 2)
-    look = "better" if effect.estimate * tables.better > 0 else "worse"
-    clear = effect.p_holm is not None and effect.p_holm <= tables.study["alpha"]
-    x = 50.0 if effect.estimate > 0 else round(50 - width, 2)
-    return HeatCell(tables.unit.delta(effect.estimate), look, clear, x, width)
+def placed(drawing: Drawing) -> Placed:
+    """A drawing with everything at its place."""
+    return PLACERS[type(drawing)](drawing)
 
 
-def forest(tables: Tables) -> Forest:
-    """The forest of all arms, best first."""
-    arms = ranked(tables)
-    low, high = reach(tables)
-    place = Placer(low, high)
-    margin = tables.study["metric"]["margin"]
-    wide = None if margin is None else margin * tables.unit.scale
-    return Forest(
-        strips=tuple(strip(arm, tables, place) for arm in arms),
-        zero=place(0.0),
-        margin=None if wide is None else (place(-wide), round(place(wide) - place(-wide), 2)),
-        ticks=ticks(even_ticks(low, high, 6), place),
-    )
+def across(values: Sequence[float], scale: Scale) -> tuple[Tick, ...]:
+    """Labels of a horizontal axis; those at its ends are kept inside it."""
+    places = [scale.place(value) for value in values]
+    anchors = ["start" if at <= 6 else "end" if at >= 94 else "middle" for at in places]
+    return tuple(Tick(at, tick_text(value), anchor) for at, value, anchor in zip(places, values, anchors, strict=True))
 
 
-def ticks(values: Sequence[float], place: Placer, *, up: bool = False) -> tuple[Tick, ...]:
-    """Labelled places; labels at the ends of a horizontal axis are kept inside it."""
-    found = []
-    for value in values:
-        at = place(value)
-        anchor = "middle" if up or 6 < at < 94 else "start" if at <= 6 else "end"
-        found.append(Tick(round(100 - at, 2) if up else at, f"{value:g}".replace("-", "\N{MINUS SIGN}"), anchor))
-    return tuple(found)
+def upward(values: Sequence[float], scale: Scale) -> tuple[Tick, ...]:
+    """Labels of a vertical axis."""
+    return tuple(Tick(from_above(value, scale), tick_text(value)) for value in values)
 
 
-def strip(arm: Summary, tables: Tables, place: Placer) -> Strip:
-    """One arm's line."""
-    found, scale = arm.contrast, tables.unit.scale
+def tick_text(value: float) -> str:
+    """A round number with a true minus sign."""
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")
 
-    def at(value: float | None) -> float | None:
-        return None if value is None else place.inside(scale * value)
 
-    lost = f"{arm.diverged} of {arm.cells} diverged" if arm.diverged else DASH
-    return Strip(
-        arm=plain(arm.arm),
-        verdict=arm.verdict,
-        text=effect_text(arm, tables) if found and found.mean is not None else lost,
-        estimate=at(found.mean) if found else None,
-        low=at(found.low) if found else None,
-        high=at(found.high) if found else None,
-        dots=tuple(place.inside(scale * delta) for delta in arm.deltas.values()),
+def from_above(value: float, scale: Scale) -> float:
+    """Where a value lies on a vertical axis."""
+    return round(100 - scale.place(value), 2)
+
+
+def place_lines(lines: Lines) -> PlacedLines:
+    """Every curve of every panel that has any."""
+    return PlacedLines(
+        panels=tuple(place_panel(panel, lines) for panel in lines.panels if panel.series),
+        x_ticks=across(lines.x.ticks, lines.x),
+        y_ticks=upward(lines.y.ticks, lines.y),
+        axes=f"Up: {lines.y.label}; across: {lines.x.label}.",
     )
 
 
-def curve_plots(tables: Tables, curve: str) -> tuple[Plot, ...]:
-    """One plot per panel, all on the same axes; none where there are no curves yet."""
-    unit = tables.unit_of(curve)
-    bands = bands_of(tables, curve, unit.scale)
-    limits = window(bands.values())
-    if limits is None:
-        return ()
-    last = max(band.steps[-1] for band in bands.values() if band.steps)
-    across = Placer(0.0, last)
-    up, marks = vertical(*limits, percent=unit.percent)
-    return tuple(
-        Plot(
-            plain(panel.title),
-            panel_lines(panel, bands, tables.baseline.arm, across, up),
-            ticks(even_ticks(0, last, 4), across),
-            ticks(marks, up, up=True),
-        )
-        for panel in panels_of(tables)
-    )
+def place_panel(panel: Panel, lines: Lines) -> CurvePanel:
+    """The curves of one panel."""
+    return CurvePanel(panel.title, tuple(place_series(series, lines.x, lines.y) for series in panel.series))
 
 
-def vertical(low: float, high: float, *, percent: bool) -> tuple[Placer, list[float]]:
-    """The vertical scale of curves with its ticks: by error for percentages, logarithmic for positive losses."""
-    if percent:
-        low, high = max(low, 0.0), min(high, 100.0)
-        return Placer(low, high, by_error), ticks_between(PERCENT_TICKS, low, high)
-    if low > 0:
-        return Placer(low, high, by_logarithm), ticks_between(decade_ticks(low, high), low, high)
-    return Placer(low, high), even_ticks(low, high)
-
-
-def panel_lines(panel: Panel, bands: Mapping[str, Band], base: str, across: Placer, up: Placer) -> tuple[Line, ...]:
-    """The baseline and the arms of a panel that have a curve."""
-    looks = [(base, "base"), *((arm, f"c{i}") for i, arm in enumerate(panel.arms))]
-    drawn = [(arm, line(bands[arm], look, across, up)) for arm, look in looks if bands[arm].steps]
-    return tuple(one if arm == base else dataclasses.replace(one, label=arm_in(panel, arm)) for arm, one in drawn)
-
-
-def line(band: Band, look: str, across: Placer, up: Placer) -> Line:
-    """One band as points and an area."""
-    x = [across(step) for step in band.steps]
+def place_series(series: Series, x: Scale, y: Scale) -> Curve:
+    """One curve as points and an area."""
+    places = [x.place(value) for value in series.x]
 
     def trace(values: Sequence[float]) -> list[str]:
-        return [f"{a:g},{round(100 - up(value), 2):g}" for a, value in zip(x, values, strict=True)]
+        return [f"{a:g},{from_above(value, y):g}" for a, value in zip(places, values, strict=True)]
 
-    before = [[m for s, m in zip(band.steps, band.mean, strict=True) if s <= step] for step in band.diverged]
-    crosses = tuple(
-        (across(step), round(100 - up(means[-1]), 2))
-        for step, means in zip(band.diverged, before, strict=True)
-        if means
+    area = trace(series.low) + trace(series.high)[::-1] if series.low else []
+    return Curve(
+        label=series.label,
+        css_class="base" if series.colour is None else f"c{series.colour % COLOURS}",
+        points=" ".join(trace(series.y)),
+        area=" ".join(area),
+        crosses=tuple((x.place(a), from_above(b, y)) for a, b in series.crosses),
     )
-    area = " ".join(trace(band.low) + trace(band.high)[::-1]) if band.low != band.high else ""
-    return Line(plain(band.arm), look, " ".join(trace(band.mean)), area, crosses)
 
 
-def rate_plot(tables: Tables) -> Plot | None:
-    """Learning rates; arms whose rates coincide share a line."""
-    groups = shared_curve(recorded_rates(tables))
-    if not groups:
+def place_forest(forest: Forest) -> PlacedForest:
+    """Every line of the forest; what lies beyond the axis stands at its end."""
+    scale, margin = forest.x, forest.margin
+    left, right = (None, None) if margin is None else (scale.place(-margin), scale.place(margin))
+    return PlacedForest(
+        rows=tuple(place_estimate(row, scale) for row in forest.rows),
+        zero=scale.place(0.0),
+        stripe=None if left is None or right is None else (left, round(right - left, 2)),
+        x_ticks=across(scale.ticks, scale),
+        ends=forest.ends,
+        axes=scale.label,
+    )
+
+
+def place_estimate(row: Estimate, scale: Scale) -> Estimate:
+    """One line, its numbers as places."""
+
+    def at(value: float | None) -> float | None:
+        return None if value is None else scale.inside(value)
+
+    dots = tuple(scale.inside(dot) for dot in row.dots)
+    return dataclasses.replace(row, estimate=at(row.estimate), low=at(row.low), high=at(row.high), dots=dots)
+
+
+def place_scatter(scatter: Scatter) -> PlacedScatter:
+    """Every point with its label."""
+    names = [shortened(point.label, 24) for point in scatter.points]
+    places = [(scatter.x.place(point.x), scatter.y.place(point.y)) for point in scatter.points]
+    labels = zip(names, placed_labels(names, places, LETTER), strict=True)
+    points = (
+        PlacedPoint(
+            label=name,
+            verdict=point.verdict,
+            bold=point.bold,
+            x=scatter.x.place(point.x),
+            y=from_above(point.y, scatter.y),
+            low=None if point.low is None else from_above(point.low, scatter.y),
+            high=None if point.high is None else from_above(point.high, scatter.y),
+            label_x=round(x, 2),
+            label_y=round(100 - y, 2),
+            anchor="start" if rightward else "end",
+            title=point.title,
+        )
+        for point, (name, (x, y, rightward)) in zip(scatter.points, labels, strict=True)
+    )
+    return PlacedScatter(
+        points=tuple(points),
+        x_ticks=across(scatter.x.ticks, scatter.x),
+        y_ticks=upward(scatter.y.ticks, scatter.y),
+        axes=f"Up: {scatter.y.label}; across: {scatter.x.label}.",
+    )
+
+
+def place_matrix(matrix: Matrix) -> PlacedMatrix:
+    """Every entry with its bar; the largest fills half of its cell."""
+    rows = tuple(tuple(place_entry(entry, matrix.largest) for entry in row) for row in matrix.rows)
+    return PlacedMatrix(matrix.names, rows, f"In {matrix.label}; bars start in the middle.")
+
+
+def place_entry(entry: Entry | None, largest: float) -> Bar | None:
+    """One entry."""
+    if entry is None:
         return None
-    last = max(band.steps[-1] for _, band in groups)
-    top = max(max(band.mean) for _, band in groups) * 1.05 or 1.0
-    across, up = Placer(0.0, last), Placer(0.0, top)
-    lines = tuple(
-        dataclasses.replace(line(band, f"c{i % 6}", across, up), label=listed(arms, 6), area="", crosses=())
-        for i, (arms, band) in enumerate(groups)
-    )
-    return Plot("Learning rate", lines, ticks(even_ticks(0, last), across), ticks(even_ticks(0, top), up, up=True))
+    width = round(50 * abs(entry.value) / largest, 2)
+    x = 50.0 if entry.value > 0 else round(50 - width, 2)
+    return Bar(entry.text, entry.verdict, entry.bold, x, width)
+
+
+PLACERS: dict[type, Callable[[Any], Placed]] = {
+    Lines: place_lines,
+    Forest: place_forest,
+    Scatter: place_scatter,
+    Matrix: place_matrix,
+}

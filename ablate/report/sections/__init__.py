@@ -1,1 +1,1 @@
-"""What a report says, one file per section."""
+"""What the sections of a report say; `document.SECTIONS` lists them."""

@@ -3,9 +3,8 @@
 import dataclasses
 from collections.abc import Iterator
 
-from ablate.report.ranking import RANK, ranked
-from ablate.report.sections.factorial import Factorial, Term, analyse
-from ablate.report.tables import Summary, Tables
+from ablate.report.factorial import Factorial, Term
+from ablate.report.records import RANK, Summary, Tables, ranked
 from ablate.report.wording import DASH, TIMES, interval, listed, p_clause, plain, plural
 from ablate.stats.verdict import Contrast
 
@@ -50,8 +49,7 @@ def headline(tables: Tables) -> str:
 
 def headline_of_effects(tables: Tables) -> str:
     """In a factorial design, the tricks whose main effect shows, and those with which cells diverge; else empty."""
-    found = analyse(tables)
-    main = [term for term in found.terms if len(term.names) == 1] if found else []
+    main = [term for term in tables.factorial.terms if len(term.names) == 1] if tables.factorial else []
     tested = sum(term.effect.p is not None for term in main)
     readings = {word: [t.names[0] for t in main if reading_of(t, tables) == word] for word in ("help", "hurt")}
     parts = [f"{listed(names, 4)} {word}" for word, names in readings.items() if names]
@@ -77,79 +75,73 @@ def losses_of(term: Term) -> str:
 def answers(tables: Tables) -> tuple[Answer, ...]:
     """One sentence per trick: in a factorial design its main effect first, then every arm."""
     arms = tuple(Answer(plain(arm.arm), arm.verdict, answer(arm, tables)) for arm in ranked(tables))
-    found = analyse(tables)
-    return (*main_effects(found, tables), *arms) if found else arms
+    return (*main_effects(tables.factorial, tables), *arms) if tables.factorial else arms
 
 
-def main_effects(found: Factorial, tables: Tables) -> Iterator[Answer]:
+def main_effects(analysis: Factorial, tables: Tables) -> Iterator[Answer]:
     """What each trick adds on average over the others; never as if it were known apart from what it is aliased with."""
-    for term in found.terms:
+    for term in analysis.terms:
         if len(term.names) == 1 and (term.effect.estimate is not None or losses_of(term)):
-            yield Answer(term.names[0], "", main_effect(term, found, tables))
+            yield Answer(term.names[0], "", main_effect(term, analysis, tables))
 
 
-def main_effect(term: Term, found: Factorial, tables: Tables) -> str:
+def main_effect(term: Term, analysis: Factorial, tables: Tables) -> str:
     """Size, interval, test and seeds of a main effect, and how many cells diverged."""
     unit, effect = tables.unit, term.effect
-    others = found.aliases.get((term.names[0].split("=")[0],), {})
-    mixed = f"aliased with {listed([TIMES.join(other) for other in others], 4)}" if others else ""
+    others = analysis.aliases.get((term.names[0].split("=")[0],), {})
+    aliased = f"aliased with {listed([TIMES.join(other) for other in others], 4)}" if others else ""
     if effect.estimate is None:
-        notes = filter(None, ("no seed has the cells that it takes", losses_of(term), mixed))
+        notes = filter(None, ("no seed has the cells that it takes", losses_of(term), aliased))
         return f"main effect not known: {'; '.join(notes)}"
     around = bounds(unit.delta(effect.low), unit.delta(effect.high), tables)
     tested = f"{p_clause(effect.p_holm, 'corrected p')}, " if effect.p_holm is not None else ""
     seeds = plural(effect.n, "seed" if tables.study["paired"] else "cell")
-    size = f"main effect {unit.points(unit.delta(effect.estimate))} of {unit.metric}, averaged over the other tricks"
-    notes = filter(None, (f"{around}{tested}{seeds}", losses_of(term), mixed))
+    size = f"main effect {unit.of_metric(unit.delta(effect.estimate))}, averaged over the other tricks"
+    notes = filter(None, (f"{around}{tested}{seeds}", losses_of(term), aliased))
     return f"{size} ({'; '.join(notes)})"
 
 
 def answer(arm: Summary, tables: Tables) -> str:
     """What stands behind an arm's name and a colon."""
-    found, unit = arm.contrast, tables.unit
+    contrast, unit = arm.contrast, tables.unit
     if arm.identical:
         return f"{arm.verdict}, identical in every seed: no metric of its {plural(arm.cells, 'cell')} differs"
-    if found is None or found.fact or found.mean is None:
+    if contrast is None or contrast.fact or contrast.mean is None:
         return without_estimate(arm, tables)
-    if found.test in RANKED:
-        return by_rank(arm, found, tables)
+    if contrast.test in RANKED:
+        return by_rank(arm, contrast, tables)
     if arm.verdict in ("better", "worse"):
         sign = tables.better if arm.verdict == "better" else -tables.better
-        low, high = sorted((sign * (found.low or 0.0), sign * (found.high or 0.0)))
-        around = "" if found.low is None else bounds(unit.level(low), unit.level(high), tables)
-        size = f"{arm.verdict} by {unit.points(unit.level(sign * found.mean))} of {unit.metric}"
-        return f"{size} ({around}{evidence(found)})"
-    around = bounds(unit.delta(found.low), unit.delta(found.high), tables)
+        low, high = sorted((sign * (contrast.low or 0.0), sign * (contrast.high or 0.0)))
+        around = "" if contrast.low is None else bounds(unit.level(low), unit.level(high), tables)
+        size = f"{arm.verdict} by {unit.of_metric(unit.level(sign * contrast.mean))}"
+        return f"{size} ({around}{evidence(contrast)})"
+    around = bounds(unit.delta(contrast.low), unit.delta(contrast.high), tables)
     inside = f"; within ±{unit.size(tables.study['metric']['margin'])}" if arm.verdict == "equivalent" else ""
-    size = f"{arm.verdict}, {unit.points(unit.delta(found.mean))} of {unit.metric}"
-    return f"{size} ({around}{evidence(found)}{inside})"
+    size = f"{arm.verdict}, {unit.of_metric(unit.delta(contrast.mean))}"
+    return f"{size} ({around}{evidence(contrast)}{inside})"
 
 
-def by_rank(arm: Summary, found: Contrast, tables: Tables) -> str:
+def by_rank(arm: Summary, contrast: Contrast, tables: Tables) -> str:
     """An arm of which, or of whose baseline, some seeds diverged."""
     unit = tables.unit
     lost = f"{arm.diverged} of {plural(arm.cells, 'seed')} diverged"
-    if found.diverged_baseline:
-        lost += f", {found.diverged_baseline} of the baseline's"
-    left = f"{unit.points(unit.delta(found.mean))} of {unit.metric} over the {plural(found.n, 'seed')} that survived"
-    return f"{arm.verdict}, {lost}; {left} ({found.test} test, {p_clause(found.p_holm, 'corrected p')})"
+    if contrast.diverged_baseline:
+        lost += f", {contrast.diverged_baseline} of the baseline's"
+    left = f"{unit.of_metric(unit.delta(contrast.mean))} over the {plural(contrast.n, 'seed')} that survived"
+    return f"{arm.verdict}, {lost}; {left} ({contrast.test} test, {p_clause(contrast.p_holm, 'corrected p')})"
 
 
 def bounds(low: str, high: str, tables: Tables) -> str:
     """The interval of a sentence, with a comma behind it; empty where there is none."""
     text = interval(low, high)
-    return "" if text == DASH else f"{confidence(tables)} interval {text}, "
+    return "" if text == DASH else f"{tables.confidence} interval {text}, "
 
 
-def confidence(tables: Tables) -> str:
-    """The level of the intervals, "95 %"."""
-    return f"{100 * (1 - tables.study['alpha']):g} %"
-
-
-def evidence(found: Contrast) -> str:
+def evidence(contrast: Contrast) -> str:
     """Corrected p and number of seeds."""
-    tested = f"{p_clause(found.p_holm, 'corrected p')}, " if found.p_holm is not None else ""
-    return f"{tested}{plural(found.n, 'seed')}"
+    tested = f"{p_clause(contrast.p_holm, 'corrected p')}, " if contrast.p_holm is not None else ""
+    return f"{tested}{plural(contrast.n, 'seed')}"
 
 
 def without_estimate(arm: Summary, tables: Tables) -> str:

@@ -1,32 +1,38 @@
 """What a careful reader would object, found from the tables themselves. Pure; one small function per objection."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
-from ablate.report.plots.bands import rises, validation_curve
+from ablate.report.records import Summary, Tables
+from ablate.report.section import Section
 from ablate.report.sections.tuning import border_caveat, failure_caveat
-from ablate.report.tables import Summary, Tables
 from ablate.report.wording import listed, p_clause, plain, plural
+from ablate.results.schema import Environment
 from ablate.stats.paired import smallest_p_sentence
 
 CLAIMS = ("better", "worse")
+NOTICEABLE = 0.05  # Part of its best by which a curve that is no percentage must get worse to be worth a word.
 
 
-def find_caveats(tables: Tables, environment: Mapping[str, Any]) -> tuple[str, ...]:
+def caveats(tables: Tables) -> Section:
+    """Every objection that applies."""
+    return Section("caveats", "Caveats", bullets=find_caveats(tables, tables.environment))
+
+
+def find_caveats(tables: Tables, environment: Environment) -> tuple[str, ...]:
     """Every objection that applies, in the order of `OBJECTIONS`.
 
     Args:
         tables: the study.
         environment: the content of environment.json, for the state of the code.
     """
-    found = [sentence for objection in OBJECTIONS for sentence in objection(tables)]
+    sentences = [sentence for objection in OBJECTIONS for sentence in objection(tables)]
     if environment.get("git_dirty"):
-        found.append("The working tree had uncommitted changes: the commit named below is not the whole code.")
+        sentences.append("The working tree had uncommitted changes: the commit named below is not the whole code.")
     if environment.get("differs"):
-        changed = listed(environment["differs"], 12)
-        found.append(f"Cells of an earlier session were used again; since then the environment changed: {changed}.")
-    return tuple(plain(sentence) for sentence in found)
+        changed = listed(environment.get("differs", []), 12)
+        sentences.append(f"Cells of an earlier session were used again; since then the environment changed: {changed}.")
+    return tuple(plain(sentence) for sentence in sentences)
 
 
 def names(arms: list[Summary]) -> str:
@@ -122,14 +128,15 @@ def wide_baseline(tables: Tables) -> Iterator[str]:
 
 
 def coarse_test_set(tables: Tables) -> Iterator[str]:
-    """Effects of fewer than three test examples."""
-    examples = tables.study["data"].get("test")
-    if not examples or not tables.unit.percent:
+    """Effects of fewer than three test examples, where the metric is a percentage of them."""
+    examples, unit = tables.study["data"].get("test"), tables.unit
+    if not examples or not unit.percent:
         return
-    small = [arm for arm in claimed(tables) if size_of(arm) < 3 / examples]
+    worth = 100 / examples
+    small = [arm for arm in claimed(tables) if unit.scale * size_of(arm) < 3 * worth]
     if small:
         yield (
-            f"The test set has {examples} examples, so one of them weighs {100 / examples:.2g} points: the effect of "
+            f"The test set has {examples} examples, so one of them weighs {unit.points(f'{worth:.2g}')}: the effect of "
             f"{names(small)} is fewer than three examples per seed."
         )
 
@@ -148,9 +155,9 @@ def unequal_budgets(tables: Tables) -> Iterator[str]:
     """Arms that saw more examples or took more steps than others."""
     for name in ("steps", "examples"):
         seen = {arm.arm: {c.costs[name] for c in tables.cells_of(arm.arm) if c.costs.get(name)} for arm in tables.arms}
-        amounts = sorted({amount for found in seen.values() for amount in found})
+        amounts = sorted({amount for spent in seen.values() for amount in spent})
         if len(amounts) > 1:
-            less = [arm for arm, found in seen.items() if found and max(found) < amounts[-1]]
+            less = [arm for arm, spent in seen.items() if spent and max(spent) < amounts[-1]]
             some = f" Less than the most: {listed(less)}." if less else ""
             yield f"Unequal budgets: between {amounts[0]:,} and {amounts[-1]:,} {name} per cell.{some}"
 
@@ -196,20 +203,19 @@ def warned(tables: Tables) -> Iterator[str]:
 
 def declining_baseline(tables: Tables) -> Iterator[str]:
     """A baseline that trained past its best: an arm may look better only by getting there later."""
-    cells = [cell for cell in tables.cells if cell.arm == tables.baseline.arm and cell.status == "done"]
-    curve = validation_curve(tables)
-    curves = [cell.curves.get(curve) or [] for cell in cells]
+    name, cells = tables.validation_curve, [c for c in tables.cells_of(tables.baseline.arm) if c.status == "done"]
+    unit = tables.unit_of(name)
+    curves = [cell.curves.get(name) or [] for cell in cells]
     if not curves or not curves[0] or any(len(c) != len(curves[0]) or None in c for c in curves):
         return
     means = [sum(values) / len(values) for values in zip(*curves)]  # type: ignore[arg-type]  # no None is left
-    up = rises(tables, curve)
-    best = means.index(max(means) if up else min(means))
-    loss, unit = abs(means[best] - means[-1]), tables.unit
-    if loss >= 0.01 * (1.0 if unit.percent else abs(means[best])):
+    peak, verb = (max(means), "fell") if unit.higher_is_better else (min(means), "rose")
+    best, loss = means.index(peak), abs(peak - means[-1])
+    if loss and loss >= (1 / unit.scale if unit.percent else NOTICEABLE * abs(peak)):
+        size = unit.points(unit.showing([loss]).size(loss))
         yield (
-            f"The baseline's {tables.unit_of(curve).validation} {'fell' if up else 'rose'} by "
-            f"{unit.points(unit.size(loss))} from its best, at step {cells[0].curves['step'][best]}, to the end: an "
-            "arm may be better only by passing its own best later."
+            f"The baseline's {unit.validation} {verb} by {size} from its best, at step "
+            f"{cells[0].curves['step'][best]}, to the end: an arm may be better only by passing its own best later."
         )
 
 

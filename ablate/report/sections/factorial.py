@@ -1,254 +1,113 @@
-"""Factorial designs: from arms and cells to effects, interactions, shares and aliases. Pure."""
+"""The factorial analysis in words and tables."""
 
-import dataclasses
-import functools
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
-import numpy as np
-
-from ablate.report.tables import Tables
-from ablate.report.wording import plain
-from ablate.stats.attribution import Company, Shapley, company, shapley
-from ablate.stats.checks import rounding_of
-from ablate.stats.designs import alias_table
-from ablate.stats.factorial import Effect, effects, separable, shares
-
-DESIGNS = ("factorial", "fractional")
+from ablate.report.factorial import Factor, Factorial, Term
+from ablate.report.plots.table import plots_of
+from ablate.report.records import Tables
+from ablate.report.section import Column, Grid, Section, grid
+from ablate.report.wording import DASH, TIMES, interval, listed, number, plural, probability
+from ablate.stats.attribution import Company, Shapley
 
 
-@dataclasses.dataclass(frozen=True)
-class Factor:
-    """An axis that the design varies: the labels of its levels, the baseline's first."""
-
-    axis: str
-    levels: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Divergence:
-    """How many of the cells with a choice diverged, and of those with the baseline's choice on that axis."""
-
-    diverged: int
-    cells: int
-    diverged_without: int
-    cells_without: int
-
-    @property
-    def excess(self) -> float:
-        """The share that diverged with the choice, less the share without it."""
-        return self.diverged / max(1, self.cells) - self.diverged_without / max(1, self.cells_without)
-
-
-@dataclasses.dataclass(frozen=True)
-class Term:
-    """A main effect (one name) or an interaction (two, without `divergence`), in the metric's unit as stored."""
-
-    names: tuple[str, ...]
-    effect: Effect
-    divergence: Divergence | None
-
-    def reading(self, better: float, alpha: float) -> str:
-        """`help`, `hurt`, or empty where the corrected test or the diverged cells do not carry it.
-
-        Estimates are over cells that survived: a choice with which more cells diverge is not said to help, nor one
-        with which fewer do to hurt.
-        """
-        effect, excess = self.effect, self.divergence.excess if self.divergence else 0.0
-        if effect.estimate is None or effect.p_holm is None or effect.p_holm > alpha:
-            return ""
-        helps = effect.estimate * better > 0
-        return "" if (excess > 0 if helps else excess < 0) else "help" if helps else "hurt"
-
-
-@dataclasses.dataclass(frozen=True)
-class Factorial:
-    """What a factorial study says beyond its arms.
-
-    Attributes:
-        factors: the axes varied.
-        terms: main effects, then interactions.
-        shares: axes of a term to its partial eta squared.
-        shapley: axis to its part of the total gain; empty without the full grid of two-level axes.
-        company: axis to the trick alone against the trick among all others; empty where those arms are missing.
-        aliases: term to the terms it cannot be told from, with weights; empty for a full grid.
-        assumed: whether interactions had to be assumed away to estimate main effects.
-        alpha: the level at which an effect shows, for corrected p-values.
-    """
-
-    factors: tuple[Factor, ...]
-    terms: tuple[Term, ...]
-    shares: Mapping[tuple[str, ...], float | None]
-    shapley: Mapping[str, Shapley]
-    company: Mapping[str, Company]
-    aliases: Mapping[tuple[str, ...], Mapping[tuple[str, ...], float]]
-    assumed: bool
-    alpha: float
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The choices that have a main effect, in order."""
-        return tuple(term.names[0] for term in self.terms if len(term.names) == 1)
-
-    def effect(self, a: str, b: str) -> Effect | None:
-        """The interaction of two choices, the main effect where they are one, None where neither exists."""
-        wanted = {a, b}
-        return next((term.effect for term in self.terms if set(term.names) == wanted), None)
-
-
-@functools.lru_cache(maxsize=8)
-def analyse(tables: Tables) -> Factorial | None:
-    """The factorial analysis, or None for other designs and where there are no cells to analyse yet."""
-    if tables.study["design"] not in DESIGNS:
+def factorial(tables: Tables) -> Section | None:
+    """Effects, interactions, shares and aliases of a factorial design."""
+    analysis = tables.factorial
+    if analysis is None:
         return None
-    factors = factors_of(tables.study)
-    codes = codes_of(tables.study, factors)
-    levels, response, seeds = observed(tables, codes)
-    known = np.isfinite(response)
-    if len(factors) < 2 or len(np.unique(levels[known], axis=0)) < 2:
-        return None
-    # Whether interactions have to be assumed away is a matter of the design, not of the cells that are left of it.
-    assumed = not separable(np.array(list(codes.values())))
-    found = effects(
-        levels,
-        response,
-        seeds if tables.study["paired"] else None,
-        interactions=not assumed,
-        confidence=1 - tables.study["alpha"],
-    )
-    two_level = all(len(factor.levels) == 2 for factor in factors)
-    axes = [factor.axis for factor in factors]
-    return Factorial(
-        factors=factors,
-        terms=tuple(Term(names_of(e, factors), e, divergence_of(e, tables, codes)) for e in found),
-        shares=shares_of(axes, levels, response, seeds, interactions=not assumed),
-        shapley=shapley_of(axes, levels[known], response[known], seeds[known]) if two_level else {},
-        company=company_of(axes, tables, codes) if two_level else {},
-        aliases=aliases_of(axes, np.array(list(codes.values()))) if two_level else {},
-        assumed=assumed,
-        alpha=tables.study["alpha"],
+    shares = (shapley_grid(analysis, tables),) if analysis.shapley or analysis.company else ()
+    return Section(
+        anchor="factorial",
+        title="Main effects and interactions",
+        paragraphs=notes(analysis, tables),
+        plots=plots_of(tables, "factorial"),
+        grids=(effect_grid(analysis, tables), *shares),
+        bullets=alias_lines(analysis.aliases),
     )
 
 
-def factors_of(study: Mapping[str, Any]) -> tuple[Factor, ...]:
-    """The axes whose choice differs between arms."""
-    levels = levels_of(study)
-    return tuple(Factor(axis, tuple(labels(choices))) for axis, choices in levels.items() if len(choices) > 1)
+def effect_grid(analysis: Factorial, tables: Tables) -> Grid:
+    """Main effects and interactions with intervals, over the seeds that determine them."""
+    unit = tables.unit
+
+    def share(term: Term) -> float | None:
+        return analysis.shares.get(tuple(name.split("=")[0] for name in term.names))
+
+    columns = (
+        Column[Term]("term", lambda term: TIMES.join(term.names), numeric=False),
+        Column[Term]("n", lambda term: str(term.effect.n)),
+        Column[Term](unit.labelled("effect", difference=True), lambda term: unit.delta(term.effect.estimate)),
+        Column[Term](
+            f"{tables.confidence} interval",
+            lambda term: interval(unit.delta(term.effect.low), unit.delta(term.effect.high)),
+        ),
+        Column[Term]("p", lambda term: probability(term.effect.p)),
+        Column[Term]("p (Holm)", lambda term: probability(term.effect.p_holm)),
+        Column[Term]("share", lambda term: number(share(term), 2)),
+    )
+    return grid(columns, analysis.terms)
 
 
-def levels_of(study: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
-    """Axis to its different choices, the baseline's first."""
-    recipes = [bare_recipe(arm, study) for arm in study["arms"]]
-    base = next(bare_recipe(arm, study) for arm in study["arms"] if arm["name"] == study["baseline"])
-    return {axis: distinct([base[axis], *(recipe[axis] for recipe in recipes)]) for axis in base}
+def shapley_grid(analysis: Factorial, tables: Tables) -> Grid:
+    """Each axis's part of the total gain, alone and in company."""
+    unit = tables.unit
+
+    def part(text: Callable[[Shapley], str]) -> Callable[[Factor], str]:
+        return lambda factor: text(analysis.shapley[factor.axis]) if factor.axis in analysis.shapley else DASH
+
+    def both(text: Callable[[Company], str]) -> Callable[[Factor], str]:
+        return lambda factor: text(analysis.company[factor.axis]) if factor.axis in analysis.company else DASH
+
+    columns = (
+        Column[Factor]("axis", lambda factor: factor.axis, numeric=False),
+        Column("Shapley value", part(lambda shapley: unit.delta(shapley.value.mean))),
+        Column(
+            f"{tables.confidence} interval",
+            part(lambda shapley: interval(unit.delta(shapley.value.low), unit.delta(shapley.value.high))),
+        ),
+        Column(
+            "share of the gain",
+            part(lambda shapley: DASH if shapley.share is None else f"{number(shapley.share, 0, 100)} %"),
+        ),
+        Column("alone", both(lambda company: unit.delta(company.alone.mean))),
+        Column("with all others", both(lambda company: unit.delta(company.together.mean))),
+        Column("reading", both(lambda company: company.kind), numeric=False),
+    )
+    return grid(columns, analysis.factors)
 
 
-def bare_recipe(arm: Mapping[str, Any], study: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """An arm's recipe without the numbers that tuning set for it: these are no levels of a factor."""
-    points = (study.get("tuning") or {}).get("points") or [{}]
-    tuned = {axis: set(values) for axis, values in points[0].items()}
-    return {
-        axis: {key: value for key, value in choice.items() if key not in tuned.get(axis, ())}
-        for axis, choice in arm["recipe"].items()
-    }
+def alias_lines(aliases: Mapping[tuple[str, ...], Mapping[tuple[str, ...], float]]) -> tuple[str, ...]:
+    """One sentence per term that cannot be told from others."""
+    lines = []
+    for term, others in aliases.items():
+        parts = [f"{TIMES.join(other)} ({'+' if w > 0 else '−'}{abs(w):.2g})" for other, w in others.items()]
+        lines.append(f"{TIMES.join(term)} is aliased with {listed(parts, 6)}.")
+    return tuple(lines)
 
 
-def distinct(choices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Choices without repeats, in order."""
-    return [choice for i, choice in enumerate(choices) if choice not in choices[:i]]
-
-
-def labels(choices: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Names of choices; where one name stands for several, with the arguments that differ."""
-    names = [choice["name"] for choice in choices]
-    return [
-        plain(name if names.count(name) == 1 else f"{name}({arguments_text(choice)})")
-        for name, choice in zip(names, choices, strict=True)
+def notes(analysis: Factorial, tables: Tables) -> tuple[str, ...]:
+    """How to read the grids of a factorial study."""
+    lines = [
+        "An effect compares a choice with the baseline's choice on the same axis, averaged over all other axes; an "
+        "interaction is how much more the two tricks give together than the sum of each. "
+        + (
+            "Each is computed within every seed and tested over the n seeds whose cells determine it"
+            if tables.study["paired"]
+            else "Seeds are not shared: the error is that of all n cells"
+        )
+        + "; p (Holm) is corrected over all main effects, and apart from them over all interactions. Share is partial "
+        "eta squared, the part of the variation that the axis explains beyond the others.",
     ]
-
-
-def arguments_text(choice: Mapping[str, Any]) -> str:
-    """The arguments of a choice, `rate=0.2, scale=3`."""
-    return ", ".join(f"{key}={value}" for key, value in choice.items() if key != "name")
-
-
-def codes_of(study: Mapping[str, Any], factors: Sequence[Factor]) -> dict[str, tuple[int, ...]]:
-    """Arm to the level of each factor, 0 being the baseline's."""
-    levels = levels_of(study)
-    recipes = {arm["name"]: bare_recipe(arm, study) for arm in study["arms"]}
-    return {name: tuple(levels[f.axis].index(recipe[f.axis]) for f in factors) for name, recipe in recipes.items()}
-
-
-def observed(tables: Tables, codes: Mapping[str, tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Levels, metric (nan without a finite result) and seed of every cell; one block where seeds are not shared."""
-    values = [cell.value(tables.metric) for cell in tables.cells]
-    levels = np.array([codes[cell.arm] for cell in tables.cells], dtype=int)
-    response = np.array([math.nan if value is None else value for value in values], dtype=float)
-    seeds = np.array([cell.seed if tables.study["paired"] else 0 for cell in tables.cells], dtype=int)
-    return levels, response, seeds
-
-
-def divergence_of(effect: Effect, tables: Tables, codes: Mapping[str, tuple[int, ...]]) -> Divergence | None:
-    """Diverged cells with and without the choice of a main effect; None for an interaction."""
-    if len(effect.factors) != 1:
-        return None
-    factor, level = effect.factors[0], effect.levels[0]
-    groups = [[arm for arm in tables.arms if codes[arm.arm][factor] == at] for at in (level, 0)]
-    counts = [(sum(arm.diverged for arm in arms), sum(arm.n + arm.diverged for arm in arms)) for arms in groups]
-    return Divergence(*counts[0], *counts[1])
-
-
-def names_of(effect: Effect, factors: Sequence[Factor]) -> tuple[str, ...]:
-    """`axis=choice` of each factor of a term."""
-    return tuple(
-        f"{plain(factors[factor].axis)}={factors[factor].levels[level]}"
-        for factor, level in zip(effect.factors, effect.levels, strict=True)
-    )
-
-
-def shares_of(axes: Sequence[str], levels, response, seeds, *, interactions: bool) -> dict:
-    """Axes of a term to its partial eta squared."""
-    found = shares(levels, response, seeds, interactions=interactions)
-    return {tuple(plain(axes[i]) for i in share.factors): share.partial_eta_squared for share in found}
-
-
-def shapley_of(axes: Sequence[str], levels, response, seeds) -> dict[str, Shapley]:
-    """Axis to its Shapley value; empty where no seed has the full grid, or where seeds are not shared."""
-    keys = [(*row, seed) for row, seed in zip(levels.tolist(), seeds.tolist(), strict=True)]
-    found = shapley(levels, response, seeds) if len(set(keys)) == len(keys) else None
-    return dict(zip(map(plain, axes), found or (), strict=False))
-
-
-def company_of(axes: Sequence[str], tables: Tables, codes: Mapping[str, tuple[int, ...]]) -> dict[str, Company]:
-    """Axis to the trick alone against the trick among all others, over the seeds that the four arms share."""
-    values = {codes[arm.arm]: arm.values for arm in tables.arms}
-    k, found = len(axes), {}
-    for i, axis in enumerate(axes):
-        alone = tuple(int(j == i) for j in range(k))
-        corners = [alone, (0,) * k, (1,) * k, tuple(1 - x for x in alone)]
-        if k < 2 or not tables.study["paired"] or not all(corner in values for corner in corners):
-            continue
-        single, none, everything, rest = (values[corner] for corner in corners)
-        common = [seed for seed in single if seed in none and seed in everything and seed in rest]
-        if common:
-            one, base, whole, others = (
-                np.array([arm[seed] for seed in common]) for arm in (single, none, everything, rest)
-            )
-            found[plain(axis)] = company(
-                one - base,
-                whole - others,
-                higher_is_better=tables.better > 0,
-                alpha=tables.study["alpha"],
-                rounding=rounding_of(one, base, whole, others),
-            )
-    return found
-
-
-def aliases_of(axes: Sequence[str], matrix: np.ndarray) -> dict[tuple[str, ...], dict[tuple[str, ...], float]]:
-    """Term to the terms it cannot be told from; only terms that have any."""
-    return {
-        tuple(plain(axes[i]) for i in term): {tuple(plain(axes[j]) for j in other): w for other, w in others.items()}
-        for term, others in alias_table(matrix).items()
-        if others
-    }
+    if analysis.assumed:
+        lines.append("This fraction cannot tell main effects from interactions: they are assumed to be zero.")
+    if analysis.shapley:
+        lines.append(
+            "The Shapley value is what an axis adds on average over all orders of adding; the values sum to the gain "
+            "of all tricks together. Redundancy: it adds significantly less among the others than alone; synergy: "
+            "more."
+        )
+    lost = sum(arm.diverged + arm.failed + arm.pending for arm in tables.arms)
+    if lost:
+        cells = plural(lost, "cell")
+        lines.append(f"{cells} without a finite result left out; a choice with which more diverge is not said to help.")
+    return tuple(lines)

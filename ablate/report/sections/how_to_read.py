@@ -2,8 +2,8 @@
 
 import statistics
 
-from ablate.report.sections.answers import confidence
-from ablate.report.tables import Tables
+from ablate.report.records import Tables
+from ablate.report.section import Section
 from ablate.report.wording import listed, number, plain, plural
 
 DESIGN_NOTES = {
@@ -15,23 +15,37 @@ DESIGN_NOTES = {
 }
 
 
+def how_to_read(tables: Tables) -> Section:
+    """What the words and columns of the table per arm mean."""
+    return Section("reading", "How to read this", bullets=reading(tables))
+
+
+def what_could_not_be_seen(tables: Tables) -> Section | None:
+    """What the study was too small for."""
+    sentences = limits(tables)
+    return Section("limits", "What this study could not have seen", bullets=sentences) if sentences else None
+
+
 def reading(tables: Tables) -> tuple[str, ...]:
     """How to read the table."""
     study = tables.study
     varies = listed([plain(word) for word in study["seed_varies"]], 12)
-    design = DESIGN_NOTES.get(study["design"])
-    timed = any(arm.step_seconds for arm in tables.arms)
     return (
-        *((design,) if design else ()),
-        delta_note(tables),
+        *delta_notes(tables),
         verdict_note(tables),
         f"The exact p ({'sign flips' if study['paired'] else 'relabelling'}) needs no normality; it is not corrected, "
         "and stands beside the verdict.",
         "Where a seed diverged, the test is by rank with diverged as the worst outcome.",
         f"A seed varies {varies}." if varies else "What a seed varies is not recorded.",
         "Arithmetic counts the floating-point operations of one training step, as a multiple of the baseline's"
-        + ("; step time was measured in a program of the arm's own." if timed else "."),
+        + ("; step time was measured in a program of the arm's own." if tables.timed else "."),
     )
+
+
+def delta_notes(tables: Tables) -> tuple[str, ...]:
+    """What the design compares, where that needs a word, and what delta and its interval are."""
+    design = DESIGN_NOTES.get(tables.study["design"])
+    return (*((design,) if design else ()), delta_note(tables))
 
 
 def delta_note(tables: Tables) -> str:
@@ -39,7 +53,7 @@ def delta_note(tables: Tables) -> str:
     pairs = "seed by seed" if tables.study["paired"] else "seeds not paired"
     return (
         f"Delta is arm minus {plain(tables.baseline.arm)} in {tables.unit.metric}, {pairs}; its interval is a "
-        f"{confidence(tables)} t interval, one arm at a time. {'Higher' if tables.better > 0 else 'Lower'} is better."
+        f"{tables.confidence} t interval, one arm at a time. {'Higher' if tables.better > 0 else 'Lower'} is better."
     )
 
 
@@ -58,8 +72,8 @@ def limits(tables: Tables) -> tuple[str, ...]:
     """What the study could not have seen."""
     if not tables.tricks:
         return ()
-    found = [arm.contrast for arm in tables.tricks if arm.contrast]
-    detectable = [one.mde for one in found if one.mde is not None]
+    contrasts = [arm.contrast for arm in tables.tricks if arm.contrast]
+    detectable = [contrast.mde for contrast in contrasts if contrast.mde is not None]
     if not detectable:
         return ("Too few results to say which differences the study could have seen.",)
     return (detectable_note(detectable, tables), *seeds_note(tables), *pairing_note(tables))
@@ -81,10 +95,10 @@ def seeds_note(tables: Tables) -> tuple[str, ...]:
     """How many seeds a difference of the margin would take."""
     margin = tables.study["metric"]["margin"]
     needed = [arm.contrast.seeds_for_margin for arm in tables.tricks if arm.contrast]
-    known = [n for n in needed if n is not None]
-    if not margin or not known:
+    counts = [n for n in needed if n is not None]
+    if not margin or not counts:
         return ()
-    span = f"{min(known)}" if min(known) == max(known) else f"{min(known)} to {max(known)}"
+    span = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
     size = tables.unit.points(tables.unit.size(margin))
     return (f"To find a true difference of the margin, {size}, takes {span} seeds, depending on the arm.",)
 
@@ -92,8 +106,8 @@ def seeds_note(tables: Tables) -> tuple[str, ...]:
 def pairing_note(tables: Tables) -> tuple[str, ...]:
     """What sharing seeds was worth."""
     gains = [arm.contrast.pairing_gain for arm in tables.tricks if arm.contrast]
-    known = [gain for gain in gains if gain is not None]
-    if not tables.study["paired"] or not known:
+    factors = [gain for gain in gains if gain is not None]
+    if not tables.study["paired"] or not factors:
         return ()
-    middle = number(statistics.median(known), 1)
+    middle = number(statistics.median(factors), 1)
     return (f"Pairing by seed was worth a factor of {middle} in seeds (median over arms; a rough estimate).",)

@@ -3,11 +3,25 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ablate.report.grids import Grid
+from ablate.report.records import Tables
+from ablate.report.section import Column, Grid, Section, grid
 from ablate.report.wording import DASH, count, listed, plain, plural, short
+from ablate.results.schema import Environment, ProgramRecord, Progress, Study
 
 
-def programs_note(study: Mapping[str, Any], progress: Mapping[str, Any] | None) -> str:
+def programs(tables: Tables) -> Section:
+    """What was compiled, and which arms share it."""
+    note = programs_note(tables.study, tables.progress)
+    return Section("programs", "Programs", paragraphs=(note,), grids=(program_grid(tables.study),))
+
+
+def origin(tables: Tables) -> Section:
+    """What it takes to repeat the study."""
+    facts = provenance(tables.study, tables.environment, tables.progress)
+    return Section("provenance", "Provenance", facts=facts)
+
+
+def programs_note(study: Study, progress: Progress | None) -> str:
     """How many programs there were and how many compiles they took."""
     programs = study["programs"]
     shared = f"{plural(len(study['arms']), 'arm')} in {plural(len(programs), 'program')}"
@@ -16,28 +30,25 @@ def programs_note(study: Mapping[str, Any], progress: Mapping[str, Any] | None) 
         return f"{shared}. {why}"
     seconds = progress.get("compile_seconds")
     took = f" in {short(seconds)} s" if seconds else ""
-    return f"{shared}; {plural(progress['compiles'], 'compile')}{took}. {why}"
+    return f"{shared}; {plural(progress.get('compiles', 0), 'compile')}{took}. {why}"
 
 
-def program_grid(study: Mapping[str, Any]) -> Grid:
+def program_grid(study: Study) -> Grid:
     """One line per program: who shares it, what is compiled in, how and why it runs so."""
-    programs = study["programs"]
-    differing = differing_axes([program.get("structure") or {} for program in programs])
-    header = ("program", "arms", "cells", "compiled in", "lanes", "devices", "strategy", "why")
-    rows = tuple(
-        (
-            plain(program["id"]),
-            listed([plain(arm) for arm in program["arms"]], 99),
-            str(len(program["cells"])),
-            structure_text(program.get("structure") or {}, differing),
-            plain(program["lanes"]),
-            plain(program["devices"]),
-            plain(program["strategy"]),
-            plain(program["why"]),
-        )
-        for program in programs
+    differing = differing_axes([program.get("structure") or {} for program in study["programs"]])
+    columns = (
+        Column[ProgramRecord]("program", lambda program: plain(program["id"]), numeric=False),
+        Column[ProgramRecord]("arms", lambda program: listed(list(map(plain, program["arms"])), 99), numeric=False),
+        Column[ProgramRecord]("cells", lambda program: str(len(program["cells"]))),
+        Column[ProgramRecord](
+            "compiled in", lambda program: structure_text(program.get("structure") or {}, differing), numeric=False
+        ),
+        Column[ProgramRecord]("lanes", lambda program: plain(program["lanes"])),
+        Column[ProgramRecord]("devices", lambda program: plain(program["devices"])),
+        Column[ProgramRecord]("strategy", lambda program: plain(program["strategy"]), numeric=False),
+        Column[ProgramRecord]("why", lambda program: plain(program["why"]), numeric=False),
     )
-    return Grid(header, rows, tuple(name in ("cells", "lanes", "devices") for name in header))
+    return grid(columns, study["programs"])
 
 
 def differing_axes(structures: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -64,22 +75,17 @@ def choice_text(choice: Mapping[str, Any]) -> str:
     return f"{choice.get('name')}({', '.join(arguments)})" if arguments else str(choice.get("name") or "")
 
 
-def shown(axis: str, choice: Mapping[str, Any]) -> bool:
-    """Whether a choice of the baseline is worth a word: absence is not."""
-    return axis not in ("model", "data", "train") and choice.get("name") not in ("none", "never", "mean", "zeros")
+def worth_a_word(axis: str, choice: Mapping[str, Any]) -> bool:
+    """Whether a choice of the baseline is worth a word: absence is not, nor what has an entry of its own."""
+    return axis not in ("model", "train", "data") and choice.get("name") not in ("none", "never", "mean", "zeros")
 
 
-def provenance(
-    study: Mapping[str, Any], environment: Mapping[str, Any], progress: Mapping[str, Any] | None
-) -> tuple[tuple[str, str], ...]:
+def provenance(study: Study, environment: Environment, progress: Progress | None) -> tuple[tuple[str, str], ...]:
     """Label and value: what it takes to repeat the study."""
-    data, train, progress = study["data"], study["train"], progress or {}
+    data, progress = study["data"], progress or {}
     sizes = ", ".join(f"{count(data.get(part))} {part}" for part in ("train", "validation", "test"))
-    training = [
-        f"{name.replace('_', ' ')} {train[name]}"
-        for name in ("steps", "batch_size", "eval_every", "lanes")
-        if train.get(name)
-    ]
+    train = {name: study["train"].get(name) for name in ("steps", "batch_size", "eval_every", "lanes")}
+    training = [f"{name.replace('_', ' ')} {value}" for name, value in train.items() if value]
     base = next(arm["recipe"] for arm in study["arms"] if arm["name"] == study["baseline"])
     versions = [f"{name} {version}" for name, version in sorted((environment.get("versions") or {}).items())]
     commit = environment.get("git_commit")
@@ -87,9 +93,10 @@ def provenance(
     entries = {
         "command": study.get("command"),
         "design": f"{study['design'].replace('_', ' ')}, seeds {', '.join(str(seed) for seed in study['seeds'])}",
+        "task": study["task"],
         "model": choice_text(base.get("model") or {}),
         f"recipe of {study['baseline']}": ", ".join(
-            f"{axis}={choice_text(c)}" for axis, c in base.items() if shown(axis, c)
+            f"{axis}={choice_text(c)}" for axis, c in base.items() if worth_a_word(axis, c)
         ),
         "data": f"{data['name']}: {sizes} examples. {data.get('description') or ''}",
         "data arguments": ", ".join(f"{key}={value}" for key, value in (data.get("arguments") or {}).items()),

@@ -2,16 +2,24 @@
 
 import math
 import statistics
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from ablate.report.grids import Grid, grid
-from ablate.report.plots.bands import band_of, rises
-from ablate.report.tables import Cell, Summary, Tables, finite
+from ablate.report.plots.curves import band_of
+from ablate.report.records import Cell, Summary, Tables
+from ablate.report.section import Column, Grid, Section, grid
+from ablate.report.tables import finite
 from ablate.report.wording import DASH, Unit, count, plain, short
 from ablate.stats.times import TimeToTarget, first_reached, time_to_target
+
+
+def speed(tables: Tables) -> Section | None:
+    """Time to target, where there are curves."""
+    target_and_times = speed_grid(tables, tables.validation_curve)
+    if target_and_times is None:
+        return None
+    target, times = target_and_times
+    return Section("speed", "Time to target", paragraphs=(target,), grids=(times,))
 
 
 def target_of(tables: Tables, curve: str) -> float | None:
@@ -20,16 +28,17 @@ def target_of(tables: Tables, curve: str) -> float | None:
     band = band_of(tables.baseline.arm, cells, curve)
     if not band.steps:
         return None
-    better = 1.0 if rises(tables, curve) else -1.0
+    better = 1.0 if tables.unit_of(curve).higher_is_better else -1.0
     best, step = max((better * mean, -step) for mean, step in zip(band.mean, band.steps, strict=True))
-    there = [finite(value) for cell in cells for at, value in points(cell, curve) if at == -step]
-    known = [value for value in there if value is not None]
-    return better * (best - (statistics.stdev(known) if len(known) > 1 else 0.0))
+    values = [value_at(cell, curve, -step) for cell in cells]
+    finite_values = [value for value in values if value is not None]
+    return better * (best - (statistics.stdev(finite_values) if len(finite_values) > 1 else 0.0))
 
 
-def points(cell: Cell, curve: str) -> Iterator[tuple[float, Any]]:
-    """Steps and values of one cell's curve."""
-    return zip(cell.curves.get("step", ()), cell.curves.get(curve, ()), strict=False)
+def value_at(cell: Cell, curve: str, step: float) -> float | None:
+    """A cell's curve at a step; None where it has no finite value there."""
+    values = dict(zip(cell.curves.get("step", ()), cell.curves.get(curve, ()), strict=False))
+    return finite(values.get(step))
 
 
 def reached(tables: Tables, arm: Summary, curve: str, target: float) -> TimeToTarget:
@@ -41,7 +50,7 @@ def reached(tables: Tables, arm: Summary, curve: str, target: float) -> TimeToTa
                 np.array(cell.curves["step"], dtype=float),
                 np.array([math.nan if finite(v) is None else v for v in cell.curves[curve]], dtype=float),
                 target,
-                higher_is_better=rises(tables, curve),
+                higher_is_better=tables.unit_of(curve).higher_is_better,
             )
             for cell in ended
         ]
@@ -53,11 +62,20 @@ def speed_grid(tables: Tables, curve: str) -> tuple[str, Grid] | None:
     target = target_of(tables, curve)
     if target is None:
         return None
-    unit = tables.unit_of(curve, [abs(target) / 100])
-    timed = any(arm.step_seconds for arm in tables.arms)
-    rows = [speed_row(arm, reached(tables, arm, curve, target), timed=timed) for arm in tables.arms]
-    header = ("arm", "reached", "steps (median)", *(("seconds (median)",) if timed else ()))
-    return sentence(unit, target, timed=timed), grid(header, rows, text=("arm",))
+    unit = tables.unit_of(curve).showing_levels([target])
+    times = {arm.arm: reached(tables, arm, curve, target) for arm in tables.arms}
+
+    def seconds(arm: Summary) -> str:
+        median = times[arm.arm].median
+        return DASH if median is None or arm.step_seconds is None else short(median * arm.step_seconds)
+
+    columns = (
+        Column[Summary]("arm", lambda arm: plain(arm.arm), numeric=False),
+        Column[Summary]("reached", lambda arm: f"{times[arm.arm].reached}/{times[arm.arm].runs}"),
+        Column[Summary]("steps (median)", lambda arm: count(times[arm.arm].median)),
+        *((Column[Summary]("seconds (median)", seconds),) if tables.timed else ()),
+    )
+    return sentence(unit, target, timed=tables.timed), grid(columns, tables.arms)
 
 
 def sentence(unit: Unit, target: float, *, timed: bool) -> str:
@@ -68,10 +86,3 @@ def sentence(unit: Unit, target: float, *, timed: bool) -> str:
         "baseline's mean curve reaches, less one standard deviation between its seeds. Evaluated only every few steps, "
         f"so times are rounded up; a seed that never got there counts as later than all others.{seconds}"
     )
-
-
-def speed_row(arm: Summary, found: TimeToTarget, *, timed: bool) -> tuple[str, ...]:
-    """One arm."""
-    known = found.median is not None and arm.step_seconds is not None
-    spent = short((found.median or 0.0) * (arm.step_seconds or 0.0)) if known else DASH
-    return (plain(arm.arm), f"{found.reached}/{found.runs}", count(found.median), *((spent,) if timed else ()))

@@ -1,23 +1,54 @@
 """What tuning found before the study: the same budget for every arm, the baseline included."""
 
-import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
-from ablate.report.grids import Grid, grid
-from ablate.report.wording import DASH, Unit, listed, plain, plural, unit_of
-from ablate.results.schema import MetricRecord
+from ablate.report.records import Tables
+from ablate.report.section import Column, Grid, Section, grid
+from ablate.report.wording import DASH, Unit, listed, plain, plural
+from ablate.results.schema import TunedArm, TuningRecord
 
 
-def tuning_grid(tuning: Mapping[str, Any], metrics: Sequence[MetricRecord]) -> Grid:
+def tuning(tables: Tables) -> Section | None:
+    """What tuning found, where there was one."""
+    record = tables.study.get("tuning")
+    if not record:
+        return None
+    return Section("tuning", "Tuning", paragraphs=tuning_notes(record), grids=(tuning_grid(record, tables),))
+
+
+def tuning_grid(tuning: TuningRecord, tables: Tables) -> Grid:
     """One line per arm: what it chose, how that did on validation, and what smaller budgets would have found."""
-    values = [v for arm in tuning["arms"].values() for v in arm["validation"] if v is not None]
-    unit = unit_of(tuning["metric"], metrics, [statistics.stdev(values) / 10] if len(values) > 1 else [])
-    budgets = budgets_of(len(tuning["points"]))
-    names = [f"best of {n}" for n in budgets]
-    header = ("arm", "chosen", unit.title, *names, "at the border")
-    rows = [tuning_row(arm, found, tuning["points"], unit, budgets) for arm, found in tuning["arms"].items()]
-    return grid(header, rows, text=("arm", "chosen", "at the border"))
+    levels = [level for record in tuning["arms"].values() for level in record["expected_best"]]
+    unit = tables.unit_of(tuning["metric"]).showing_levels(levels)
+
+    def of_record(text: Callable[[TunedArm], str]) -> Callable[[str], str]:
+        return lambda arm: text(tuning["arms"][arm])
+
+    def best_of(points: int) -> Callable[[TunedArm], str]:
+        return lambda record: unit.level(dict(enumerate(record["expected_best"], start=1)).get(points))
+
+    columns = (
+        Column[str]("arm", plain, numeric=False),
+        Column("chosen", of_record(lambda record: chosen_text(record, tuning)), numeric=False),
+        Column(unit.title, of_record(lambda record: chosen_level(record, unit))),
+        *(Column(f"best of {n}", of_record(best_of(n))) for n in budgets_of(len(tuning["points"]))),
+        Column(
+            "at the border",
+            of_record(lambda record: listed(list(map(plain, record["at_border"]))) or DASH),
+            numeric=False,
+        ),
+    )
+    return grid(columns, tuning["arms"])
+
+
+def chosen_text(record: TunedArm, tuning: TuningRecord) -> str:
+    """The point that an arm chose."""
+    return "none: its own numbers" if record["chosen"] is None else point_text(tuning["points"][record["chosen"]])
+
+
+def chosen_level(record: TunedArm, unit: Unit) -> str:
+    """What that point gave on validation."""
+    return DASH if record["chosen"] is None else unit.level(record["validation"][record["chosen"]])
 
 
 def budgets_of(points: int) -> list[int]:
@@ -29,35 +60,23 @@ def budgets_of(points: int) -> list[int]:
     return sorted({1, max(1, points // 2), points})
 
 
-def tuning_row(arm: str, found: Mapping[str, Any], points: list, unit: Unit, budgets: list[int]) -> tuple[str, ...]:
-    """One arm."""
-    best = found["expected_best"]
-    return (
-        plain(arm),
-        "none: its own numbers" if found["chosen"] is None else point_text(points[found["chosen"]]),
-        DASH if found["chosen"] is None else unit.level(found["validation"][found["chosen"]]),
-        *(unit.level(best[n - 1]) if n <= len(best) else DASH for n in budgets),
-        listed([plain(text) for text in found["at_border"]]) or DASH,
-    )
-
-
-def point_text(point: Mapping[str, Mapping[str, float]]) -> str:
+def point_text(point: Mapping[str, Mapping[str, float | str]]) -> str:
     """A point of the grid, `optimizer.learning_rate=0.1`."""
     return plain(
         ", ".join(f"{axis}.{name}={number(x)}" for axis, values in point.items() for name, x in values.items())
     )
 
 
-def tuned_lines(tuning: Mapping[str, Any] | None) -> list[str]:
+def tuned_lines(tuning: TuningRecord | None) -> list[str]:
     """What every arm chose, one line each, for the console."""
     if not tuning:
         return []
     lines = []
-    for arm, found in tuning["arms"].items():
+    for arm, record in tuning["arms"].items():
         chosen = "nothing, no point trained well"
-        if found["chosen"] is not None:
-            chosen = point_text(tuning["points"][found["chosen"]])
-        border = ", at the border of its grid" if found["at_border"] else ""
+        if record["chosen"] is not None:
+            chosen = point_text(tuning["points"][record["chosen"]])
+        border = ", at the border of its grid" if record["at_border"] else ""
         lines.append(f"tuning of {plain(arm)} chose {chosen}{border}")
     return lines
 
@@ -67,7 +86,7 @@ def number(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def tuning_notes(tuning: Mapping[str, Any]) -> tuple[str, ...]:
+def tuning_notes(tuning: TuningRecord) -> tuple[str, ...]:
     """How to read the grid."""
     times = "Values multiply the arm's own number. " if tuning["relative"] else ""
     return (
@@ -78,9 +97,9 @@ def tuning_notes(tuning: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def failure_caveat(tuning: Mapping[str, Any] | None) -> str | None:
+def failure_caveat(tuning: TuningRecord | None) -> str | None:
     """Tuning cells without a result: budgets were not equal after all."""
-    failed = (tuning or {}).get("failed", 0)
+    failed = tuning.get("failed", 0) if tuning else 0
     if not failed:
         return None
     return (
@@ -88,11 +107,10 @@ def failure_caveat(tuning: Mapping[str, Any] | None) -> str | None:
     )
 
 
-def border_caveat(tuning: Mapping[str, Any] | None) -> str | None:
+def border_caveat(tuning: TuningRecord | None) -> str | None:
     """Arms whose best point lies at the end of the grid."""
-    found = [
-        f"{arm} ({listed(one['at_border'])})" for arm, one in (tuning or {}).get("arms", {}).items() if one["at_border"]
-    ]
-    if not found:
+    records = tuning["arms"] if tuning else {}
+    arms = [f"{arm} ({listed(record['at_border'])})" for arm, record in records.items() if record["at_border"]]
+    if not arms:
         return None
-    return f"Tuned to the border of the grid, so that the best may lie outside it: {listed(found, 12)}."
+    return f"Tuned to the border of the grid, so that the best may lie outside it: {listed(arms, 12)}."

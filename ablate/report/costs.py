@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ablate.report.tables import Summary, Tables
+from ablate.report.records import Summary, Tables
 from ablate.stats.times import pareto_front
 
 
@@ -26,13 +26,13 @@ MEASURES = (STEP_TIME, ARITHMETIC)
 def measure_of(tables: Tables) -> Measure | None:
     """The fairest measure that every arm with a result has; None where nothing was counted."""
     arms = [arm for arm in tables.arms if arm.mean is not None]
-    return next((one for one in MEASURES if arms and all(one.of(arm) for arm in arms)), None)
+    return next((measure for measure in MEASURES if arms and all(measure.of(arm) for arm in arms)), None)
 
 
 def multiple(arm: Summary, tables: Tables, measure: Measure) -> float | None:
     """An arm's cost as a multiple of the baseline's; None where either is not known."""
-    mine, base = measure.of(arm), measure.of(tables.baseline)
-    return mine / base if mine and base else None
+    own, reference = measure.of(arm), measure.of(tables.baseline)
+    return own / reference if own and reference else None
 
 
 def cost_points(tables: Tables) -> list[tuple[Summary, float, float]]:

@@ -1,0 +1,141 @@
+"""Plots as records, described once: `figure` draws them for print, `svg` for the page.
+
+There are four kinds of drawing. A new plot is a function that gives one of them and a line in `table.PLOTS`.
+"""
+
+import dataclasses
+
+from ablate.report.plots.scales import Scale
+
+
+@dataclasses.dataclass(frozen=True)
+class Series:
+    """A curve with its band.
+
+    Attributes:
+        label: what the key says.
+        colour: its place in the palette, which stands for colour and dashes; None for the baseline, in grey.
+        x: positions.
+        y: the curve there.
+        low: lower end of the band there; empty without a band.
+        high: upper end of the band there; empty without a band.
+        crosses: where a seed diverged.
+    """
+
+    label: str
+    colour: int | None
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    crosses: tuple[tuple[float, float], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """Curves that are drawn together."""
+
+    title: str
+    series: tuple[Series, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Lines:
+    """Curves in one or several panels over the same two axes; `note` says what grey means, where it is not in a key."""
+
+    panels: tuple[Panel, ...]
+    x: Scale
+    y: Scale
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """One line of a forest: an estimate with its interval, a dot per seed, and the same in words."""
+
+    label: str
+    verdict: str
+    text: str
+    estimate: float | None
+    low: float | None
+    high: float | None
+    dots: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Forest:
+    """Estimates over one axis, the best first; `margin` is a stripe around zero, `ends` name the axis's two sides."""
+
+    rows: tuple[Estimate, ...]
+    x: Scale
+    margin: float | None
+    ends: tuple[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """A named point with the interval of its height."""
+
+    label: str
+    verdict: str
+    bold: bool
+    x: float
+    y: float
+    low: float | None
+    high: float | None
+    title: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Scatter:
+    """Named points."""
+
+    points: tuple[Point, ...]
+    x: Scale
+    y: Scale
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A number of a matrix; `verdict` is the side on which it counts."""
+
+    value: float
+    text: str
+    verdict: str
+    bold: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Matrix:
+    """Numbers by pairs of names, up to the diagonal; None where a number is not known."""
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[Entry | None, ...], ...]
+    label: str
+
+    @property
+    def largest(self) -> float:
+        """The largest size of an entry; 1 where all are zero."""
+        return max((abs(entry.value) for row in self.rows for entry in row if entry), default=0.0) or 1.0
+
+
+Drawing = Lines | Forest | Scatter | Matrix
+
+
+@dataclasses.dataclass(frozen=True)
+class Plot:
+    """A drawing with its place in the report.
+
+    Attributes:
+        name: of its files below figures/.
+        title: its heading on the page.
+        caption: what it shows, and how to read it.
+        drawing: what is drawn.
+        folded: whether the page shows it at a click only.
+    """
+
+    name: str
+    title: str
+    caption: str
+    drawing: Drawing
+    folded: bool = False

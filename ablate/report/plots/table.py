@@ -1,0 +1,75 @@
+"""Which plots a report has: `PLOTS` names each once, with the section that shows it and its caption.
+
+A new plot is a function that describes it and a line here; figures and page follow.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+
+from ablate.report.plots.cost import cost
+from ablate.report.plots.curves import rate_curves, training_curves, validation_curve
+from ablate.report.plots.forest import forest
+from ablate.report.plots.interactions import interactions
+from ablate.report.plots.plot import Drawing, Plot
+from ablate.report.records import Tables
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A plot, or several of a kind, before there is a study.
+
+    Attributes:
+        section: the anchor of the section that shows it.
+        describe: gives file name -> drawing; empty where a study has nothing to show.
+        caption: what it shows; `{title}` stands for the curve's name.
+        folded: whether the page shows it at a click only.
+    """
+
+    section: str
+    describe: Callable[[Tables], Mapping[str, Drawing]]
+    caption: str
+    folded: bool = False
+
+
+PLOTS = (
+    Kind(
+        "differences",
+        forest,
+        "Differences from the baseline with their intervals; a dot is a seed, the pale stripe the declared margin.",
+    ),
+    Kind(
+        "factorial",
+        interactions,
+        "Main effects (diagonal) and interactions: how much more two tricks give together than the sum of each; bold "
+        "where the corrected test shows it.",
+    ),
+    Kind(
+        "curves",
+        validation_curve,
+        "Learning curves by axis: each arm over the baseline (grey), mean and 95 % interval over seeds; a cross marks "
+        "where a seed diverged.",
+    ),
+    Kind(
+        "curves",
+        training_curves,
+        "{title} by axis: each arm over the baseline (grey), mean and 95 % interval over seeds.",
+        folded=True,
+    ),
+    Kind("curves", rate_curves, "{title} over training."),
+    Kind("cost", cost, "Quality against cost; nothing measured is both better and cheaper than the arms in bold."),
+)
+
+
+def plots_of(tables: Tables, section: str) -> tuple[Plot, ...]:
+    """The plots of a section that a study has."""
+    kinds = [kind for kind in PLOTS if kind.section == section]
+    return tuple(
+        plot_of(kind, name, drawing, tables) for kind in kinds for name, drawing in kind.describe(tables).items()
+    )
+
+
+def plot_of(kind: Kind, name: str, drawing: Drawing, tables: Tables) -> Plot:
+    """A drawing with its caption; a curve's name, which a task chose, becomes a file name that is safe anywhere."""
+    title = tables.unit_of(name).training
+    return Plot(re.sub(r"\W", "_", name), title, kind.caption.replace("{title}", title), drawing, kind.folded)

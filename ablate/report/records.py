@@ -1,0 +1,178 @@
+"""Cells, arms and the study as frozen records: what every section, plot and format reads.
+
+A missing number is None from here on.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ablate.report.wording import Unit, unit_of
+from ablate.results.schema import Environment, Number, Progress, Study
+from ablate.stats.verdict import Contrast
+
+if TYPE_CHECKING:
+    from ablate.report.factorial import Factorial
+
+RANK = {"better": 0, "worse": 1, "equivalent": 2, "inconclusive": 3}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One cell of the study, with or without a row."""
+
+    cell: str
+    arm: str
+    seed: int
+    program: str
+    status: str
+    metrics: Mapping[str, float | None]
+    costs: Mapping[str, Any]
+    curves: Mapping[str, Sequence[Number]]
+    diverged_step: int | None
+    stopped_step: int | None
+    best_step: int | None
+    members: Sequence[Mapping[str, Number]]
+    error: str | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the cell has a result: a number, or the knowledge that it diverged."""
+        return self.status in ("done", "diverged")
+
+    def value(self, metric: str) -> float | None:
+        """A metric, None where the cell diverged or has no result."""
+        return self.metrics.get(metric) if self.status == "done" else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """One arm: what its seeds gave, what it cost, and how it compares with the baseline (None for the baseline).
+
+    `values` and `deltas` go by seed and hold finite numbers only; `mean` to `high` and `deltas` are in the metric's
+    unit as stored; `contrast.mean` is the delta. `identical`: no metric of any cell differs from the baseline's.
+    """
+
+    arm: str
+    changes: Mapping[str, Mapping[str, Any]]
+    baseline: bool
+    n: int
+    cells: int
+    diverged: int
+    failed: int
+    pending: int
+    values: Mapping[int, float]
+    diverged_seeds: tuple[int, ...]
+    mean: float | None
+    sd: float | None
+    low: float | None
+    high: float | None
+    contrast: Contrast | None
+    deltas: Mapping[int, float]
+    identical: bool
+    parameters: int | None
+    steps: int | None
+    program: str
+    lanes: int | None
+    flops: float | None
+    train_seconds: float | None
+    step_seconds: float | None
+
+    @property
+    def verdict(self) -> str:
+        """One of the four verdicts; empty for the baseline and where there is nothing to judge yet."""
+        contrast = self.contrast
+        if contrast is None or (contrast.mean is None and contrast.test is None and not contrast.fact):
+            return ""
+        return contrast.verdict
+
+
+@dataclasses.dataclass(frozen=True)
+class Tables:
+    """Everything the writers need.
+
+    Attributes:
+        study: the content of study.json.
+        cells: every cell of the study, in its order.
+        arms: every arm, in the order of the study.
+        unit: how the deciding metric is shown.
+        metric: its name.
+        better: 1 where more of it is better, -1 where less is.
+        environment: the content of environment.json.
+        progress: the content of progress.json, None where there is none.
+        factorial: the analysis of a factorial design; None for others and where there is nothing to analyse yet.
+    """
+
+    study: Study
+    cells: tuple[Cell, ...]
+    arms: tuple[Summary, ...]
+    unit: Unit
+    metric: str
+    better: float
+    environment: Environment
+    progress: Progress | None
+    factorial: "Factorial | None" = None
+
+    @property
+    def baseline(self) -> Summary:
+        """The arm the others are compared with."""
+        return next(arm for arm in self.arms if arm.baseline)
+
+    @property
+    def tricks(self) -> tuple[Summary, ...]:
+        """Every arm but the baseline."""
+        return tuple(arm for arm in self.arms if not arm.baseline)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics of a row: those of the task on the test and validation splits, its curves, then all others."""
+        names = [metric["name"] for metric in self.study["metrics"]]
+        declared = [f"{split}_{name}" for split in ("test", "val") for name in names] + list(self.study["curves"])
+        others = {name for cell in self.cells for name in cell.metrics} - set(declared)
+        return (*dict.fromkeys(declared), *sorted(others))
+
+    @property
+    def validation_curve(self) -> str:
+        """The validation curve of the study's metric, or of the watched one where rows hold none."""
+        wanted = on_validation(self.metric)
+        held = any(cell.curves.get(wanted) for cell in self.cells)
+        return wanted if held else f"val_{self.study['watch']}"
+
+    def unit_of(self, name: str) -> Unit:
+        """How a number of the rows is shown; the study's own metric has the study's direction on every split."""
+        unit = unit_of(name, self.study["metrics"])
+        own = name in (self.metric, on_validation(self.metric))
+        return dataclasses.replace(unit, higher_is_better=self.better > 0) if own else unit
+
+    def cells_of(self, arm: str) -> tuple[Cell, ...]:
+        """The cells of one arm, in the order of the study."""
+        return tuple(cell for cell in self.cells if cell.arm == arm)
+
+    @property
+    def confidence(self) -> str:
+        """The level of the intervals, "95 %"."""
+        return f"{100 * (1 - self.study['alpha']):g} %"
+
+    @property
+    def timed(self) -> bool:
+        """Whether any arm's step was measured in a program of its own."""
+        return any(arm.step_seconds for arm in self.arms)
+
+
+def ranked(tables: Tables) -> list[Summary]:
+    """The tricks in the order of the answers: by verdict, the largest gain first."""
+
+    def place(arm: Summary) -> tuple[int, float]:
+        delta = arm.contrast.mean if arm.contrast else None
+        return RANK.get(arm.verdict, len(RANK)), -tables.better * delta if delta is not None else 0.0
+
+    return sorted(tables.tricks, key=place)
+
+
+def on_validation(metric: str) -> str:
+    """The name of a test metric on the validation split.
+
+    >>> on_validation("test_error")
+    'val_error'
+    """
+    return f"val_{metric.removeprefix('test_')}"
