@@ -109,7 +109,9 @@ class Trainer:
         optimizer = parts.optimizer(self.choices, self.hp, clock)
         updates, opt_state = optimizer.update(grads, learner.opt_state, learner.params)
         params = optax.apply_updates(learner.params, updates)
-        model_state = parts.keep_frozen(self.choices, self.hp, clock, model_state, learner.model_state)
+        # Paths begin below the collection, so that one pattern names a layer's parameters and its statistics.
+        keep = functools.partial(parts.keep_frozen, self.choices, self.hp, clock)
+        model_state = {name: keep(new, learner.model_state[name]) for name, new in model_state.items()}
         return Learner(params, model_state, opt_state), data_loss
 
     def objective(

@@ -14,7 +14,7 @@ Images = Num[Array, "batch height width channels"]
 Targets = Float[Array, "batch classes"]
 
 
-def no_augment(key: Key[Array, ""], images: Images, targets: Targets) -> tuple[Images, Targets]:
+def no_augment(key: Key[Array, ""], images: Array, targets: Array) -> tuple[Array, Array]:
     """The batch as it is."""
     return images, targets
 
