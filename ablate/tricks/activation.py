@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ablate.tricks.axis import Axis, Choice, NonNegative
+from ablate.tricks.axis import Axis, Choice, Share
 
 __all__ = ["Gelu", "LeakyRelu", "Relu", "Silu", "Tanh"]
 
@@ -73,7 +73,7 @@ class LeakyRelu(nn.Module):
         https://ai.stanford.edu/~amaas/papers/relu_hybrid_icml2013_final.pdf
     """
 
-    slope: NonNegative = 0.01
+    slope: Share = 0.01
 
     def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         """Applies the formula."""

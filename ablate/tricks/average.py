@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from ablate.tricks.axis import Axis, Choice, Count, Positive, Share
+from ablate.tricks.axis import Axis, Choice, Count, OneOrMore, Share
 from ablate.tricks.clock import Clock
 
 __all__ = ["Average", "ema", "last_checkpoints", "no_average", "snapshots", "swa"]
@@ -68,7 +68,7 @@ def ema(decay: Share = 0.999) -> Average:
     return Average(lambda variables: variables, update, _alone)
 
 
-def swa(start: Share = 0.75, every: Positive = 1.0) -> Average:
+def swa(start: Share = 0.75, every: OneOrMore = 1.0) -> Average:
     """The plain mean of the variables along the last part of training, into which a constant or cyclic rate wanders.
 
         a <- a + (w - a) / k    at the k-th of the steps start*T, start*T + every, ...
@@ -110,7 +110,7 @@ def swa(start: Share = 0.75, every: Positive = 1.0) -> Average:
     )
 
 
-def last_checkpoints(count: Count = 5, every: Positive = 10.0) -> Average:
+def last_checkpoints(count: Count = 5, every: OneOrMore = 10.0) -> Average:
     """Evaluation averages the predictions of the last variables and of earlier ones, some steps apart.
 
         p = 1/k * sum_k p(w_(T - k * every))
@@ -142,7 +142,7 @@ def last_checkpoints(count: Count = 5, every: Positive = 10.0) -> Average:
     return _ring(count, due)
 
 
-def snapshots(cycle: Positive = 100.0, count: Count = 5) -> Average:
+def snapshots(cycle: OneOrMore = 100.0, count: Count = 5) -> Average:
     """Evaluation averages the predictions of the variables at the ends of the last restart cycles.
 
         p = 1/k * sum_k p(w at the end of cycle k)

@@ -19,10 +19,12 @@ from jaxtyping import Float, Int
 __all__ = [
     "Argument",
     "Axis",
+    "BelowOne",
     "Choice",
     "Count",
     "Counts",
     "NonNegative",
+    "OneOrMore",
     "Positive",
     "Range",
     "Scalar",
@@ -68,6 +70,8 @@ class Range(NamedTuple):
 Share = Annotated[Scalar, Range(0, 1)]
 Positive = Annotated[Scalar, Range(0, above=True)]
 NonNegative = Annotated[Scalar, Range(0)]
+BelowOne = Annotated[Scalar, Range(0, 1, below=True)]
+OneOrMore = Annotated[Scalar, Range(1)]
 Count = Annotated[int, Range(1)]
 Counts = Annotated[tuple[int, ...], Range(1)]
 

@@ -3,14 +3,12 @@
 Flax's own layer branches in Python on the rate, so it cannot take one as an input of the program.
 """
 
-from typing import Annotated
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ablate.tricks.axis import Axis, Choice, Range, Scalar
+from ablate.tricks.axis import Axis, BelowOne, Choice
 
 __all__ = ["Dropout", "NoDropout", "SpatialDropout"]
 
@@ -33,7 +31,7 @@ class Dropout(nn.Module):
     Draws from the stream "dropout".
 
     Args:
-        rate: probability of silence, 0 to 1; off at 0, and at 1 all is 0.
+        rate: probability of silence, at least 0 and below 1; off at 0 (at 1 all would be 0).
 
     Returns:
         From `module(x, train=...)`: an array of the shape of x.
@@ -50,7 +48,7 @@ class Dropout(nn.Module):
         from Overfitting. 2014. https://jmlr.org/papers/v15/srivastava14a.html
     """
 
-    rate: Annotated[Scalar, Range(0, 1, below=True)] = 0.5
+    rate: BelowOne = 0.5
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool) -> Features:
@@ -68,7 +66,7 @@ class SpatialDropout(nn.Module):
     Draws from the stream "dropout". Without positions, [batch, channels], it is `Dropout`.
 
     Args:
-        rate: probability of silence, 0 to 1; off at 0, and at 1 all is 0.
+        rate: probability of silence, at least 0 and below 1; off at 0 (at 1 all would be 0).
 
     Returns:
         From `module(x, train=...)`: an array of the shape of x.
@@ -84,7 +82,7 @@ class SpatialDropout(nn.Module):
         https://arxiv.org/abs/1411.4280
     """
 
-    rate: Annotated[Scalar, Range(0, 1, below=True)] = 0.5
+    rate: BelowOne = 0.5
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool) -> Features:
@@ -95,9 +93,7 @@ class SpatialDropout(nn.Module):
         return drop(x, jax.random.bernoulli(self.make_rng("dropout"), 1.0 - self.rate, shape), self.rate)
 
 
-def drop(
-    x: Features, kept: Bool[Array, "batch *sites channels"], rate: Annotated[Scalar, Range(0, 1, below=True)]
-) -> Features:
+def drop(x: Features, kept: Bool[Array, "batch *sites channels"], rate: BelowOne) -> Features:
     """Scales what is kept; at rate 1 the divisor must not be 0, or the gradient would be nan."""
     keep = jnp.where(jnp.asarray(rate) < 1.0, 1.0 - rate, 1.0)
     return jnp.where(kept, x / keep.astype(x.dtype), jnp.zeros_like(x))

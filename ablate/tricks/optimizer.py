@@ -7,7 +7,7 @@ step, and in a plain optax loop it may be a number or an optax schedule. All oth
 import jax
 import optax
 
-from ablate.tricks.axis import SUPERVISED, Axis, Choice, NonNegative, Positive, Share
+from ablate.tricks.axis import SUPERVISED, Axis, BelowOne, Choice, NonNegative, Positive, Share
 from ablate.tricks.decay import Rate, decoupled
 
 __all__ = ["adagrad", "adam", "adamw", "lion", "momentum", "nesterov", "rmsprop", "sgd"]
@@ -148,7 +148,7 @@ def rmsprop(learning_rate: Rate, beta: Share = 0.9, epsilon: Positive = 1e-8) ->
 
 
 def adam(
-    learning_rate: Rate, beta1: Share = 0.9, beta2: Share = 0.999, epsilon: Positive = 1e-8
+    learning_rate: Rate, beta1: BelowOne = 0.9, beta2: BelowOne = 0.999, epsilon: Positive = 1e-8
 ) -> optax.GradientTransformation:
     """Running mean of the gradient over the root of the running mean of its square, both freed of their start at 0.
 
@@ -157,8 +157,8 @@ def adam(
 
     Args:
         learning_rate: lr, above 0, or an optax schedule.
-        beta1: share of the old mean that is kept, 0 to 1, below 1.
-        beta2: share of the old mean square that is kept, 0 to 1, below 1.
+        beta1: share of the old mean that is kept, at least 0 and below 1.
+        beta2: share of the old mean square that is kept, at least 0 and below 1.
         epsilon: keeps the divisor from 0, above 0, in units of the gradient.
 
     Returns:
@@ -178,8 +178,8 @@ def adam(
 
 def adamw(
     learning_rate: Rate,
-    beta1: Share = 0.9,
-    beta2: Share = 0.999,
+    beta1: BelowOne = 0.9,
+    beta2: BelowOne = 0.999,
     epsilon: Positive = 1e-8,
     weight_decay: NonNegative = 1e-4,
     *,
@@ -191,8 +191,8 @@ def adamw(
 
     Args:
         learning_rate: lr, above 0, or an optax schedule.
-        beta1: share of the old mean that is kept, 0 to 1, below 1.
-        beta2: share of the old mean square that is kept, 0 to 1, below 1.
+        beta1: share of the old mean that is kept, at least 0 and below 1.
+        beta2: share of the old mean square that is kept, at least 0 and below 1.
         epsilon: keeps the divisor from 0, above 0, in units of the gradient.
         weight_decay: share of the weights per unit of lr, at least 0; at 0 it equals adam.
         mask: "kernels" leaves biases and norms out, "all" takes every parameter.

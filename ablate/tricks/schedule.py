@@ -13,7 +13,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from ablate.tricks.axis import SUPERVISED, Axis, Choice, Count, Counts, NonNegative, Positive, Share
+from ablate.tricks.axis import SUPERVISED, Axis, Choice, Count, Counts, NonNegative, OneOrMore, Positive, Share
 from ablate.tricks.clock import Clock
 
 __all__ = ["constant", "cosine", "exponential", "multistep", "plateau", "sgdr", "warmup"]
@@ -77,7 +77,7 @@ def exponential(
 
     Args:
         clock: the step t, from 0, and the number of steps of the run.
-        factor: the multiplier, 0 to 1 (.98 per epoch is usual); off at 1.
+        factor: the multiplier, at least 0; below one the rate falls (.98 per epoch is usual); off at 1.
         every: steps between two multiplications, above 0.
         staircase: stay constant between multiplications, or sink a little every step.
         warmup: steps W of linear warm-up, factor (t+1)/W, then the formula at t - W; off at 0.
@@ -102,14 +102,14 @@ def exponential(
     return after_warmup(decayed, clock, warmup)
 
 
-def multistep(clock: Clock, boundaries: Counts, gamma: NonNegative = 0.1, *, warmup: NonNegative = 0.0) -> Factor:
+def multistep(clock: Clock, boundaries: Counts, gamma: Share = 0.1, *, warmup: NonNegative = 0.0) -> Factor:
     """Multiplies the rate by the same number at chosen steps.
 
         f(t) = gamma ^ #{b in boundaries: b <= t}
 
     Args:
         clock: the step t, from 0, and the number of steps of the run.
-        boundaries: steps at which the rate falls, increasing.
+        boundaries: steps at which the rate falls, at least 1, increasing.
         gamma: the multiplier, 0 to 1; off at 1.
         warmup: steps W of linear warm-up, factor (t+1)/W, then the formula at t - W; off at 0.
 
@@ -163,7 +163,7 @@ def cosine(clock: Clock, min_factor: Share = 0.0, *, warmup: NonNegative = 0.0) 
 
 def sgdr(
     clock: Clock,
-    cycle: Positive,
+    cycle: OneOrMore,
     min_factor: Share = 0.0,
     *,
     mult: Count = 1,
@@ -208,8 +208,8 @@ def sgdr(
 
 def plateau(
     clock: Clock,
-    factor: NonNegative = 0.1,
-    patience: Positive = 3.0,
+    factor: Share = 0.1,
+    patience: OneOrMore = 3.0,
     min_delta: NonNegative = 0.0,
     warmup: NonNegative = 0.0,
 ) -> Factor:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from ablate.tricks.axis import Axis, Choice, NonNegative, Positive
+from ablate.tricks.axis import Axis, Choice, NonNegative, OneOrMore
 from ablate.tricks.clock import Clock
 
 __all__ = ["Decision", "early_stopping", "never"]
@@ -29,7 +29,7 @@ def never(clock: Clock) -> Decision:
     return Decision(jnp.ones((), jnp.bool_))
 
 
-def early_stopping(clock: Clock, patience: Positive = 5.0, min_delta: NonNegative = 0.0) -> Decision:
+def early_stopping(clock: Clock, patience: OneOrMore = 5.0, min_delta: NonNegative = 0.0) -> Decision:
     """Stops when validation has not improved for some evaluations, and goes back to the best variables.
 
         stop where  k - argmin_j v_j >= patience,    an improvement being v_k < min(v) - min_delta

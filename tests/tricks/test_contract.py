@@ -229,6 +229,23 @@ def test_docstring_is_complete(axis, choice):
             assert "off at" in described[1], f"{name} does not say where it is off"
 
 
+@pytest.mark.parametrize(("axis", "choice"), TABLE)
+def test_the_signature_allows_what_the_docstring_says(axis, choice):
+    entry = AXES[axis].choices[choice]
+    doc = inspect.getdoc(entry.make) or ""
+    for name, argument in AXES[axis].arguments(entry).items():
+        described = re.search(rf"^ {{4}}{name}: (.+(?:\n {{8}}.+)*)", doc, re.MULTILINE)
+        text, allowed = described[1] if described else "", argument.range
+        if least := re.search(r"at least (\d+)", text):
+            assert (allowed.low, allowed.above) == (int(least[1]), False), name
+        if floor := re.search(r"above (\d+)", text):
+            assert (allowed.low, allowed.above) == (int(floor[1]), True), name
+        if "0 to 1" in text:
+            assert allowed[:2] == (0, 1), name
+        if "0 to 1" in text or "below 1" in text:
+            assert allowed.below == ("below 1" in text), name
+
+
 @pytest.mark.parametrize("name", ["axis", "masks", *AXES])
 def test_doctests(name):
     module = importlib.import_module(f"ablate.tricks.{name}")
