@@ -138,8 +138,7 @@ def cosine(clock: Clock, min_factor: Share = 0.0, *, warmup: NonNegative = 0.0) 
         f(t) = (1 - m) / 2 * (cos(pi * t / total) + 1) + m
 
     Args:
-        step: t, from 0; behind the end it stays at m.
-        total: number of steps of the run.
+        clock: the step t, from 0, and the number of steps of the run, total; behind the end it stays at m.
         min_factor: the last factor m, 0 to 1; off at 1.
         warmup: steps W of linear warm-up, factor (t+1)/W, then the formula at t - W of total - W; off at 0.
 
