@@ -30,7 +30,7 @@ PARAMS = {
 HISTORY = jnp.array([1.0, 0.5, 0.6, jnp.nan])
 GRADS = jax.tree.map(lambda w: jnp.sin(3.0 * w) * 2.0, PARAMS)
 
-DIFFERENTIATED = ("norm", "activation", "dropout", "head", "target", "loss", "penalty", "objective")
+DIFFERENTIATED = ("norm", "activation", "dropout", "head", "target", "loss", "regression_loss", "penalty", "objective")
 
 TABLE = [(axis, choice) for axis in AXES for choice in AXES[axis].choices]
 NUMERIC = [
@@ -83,6 +83,7 @@ SEAMS = {
     "head": (lambda f, x: f(outputs=3).init_with_output(KEY, x)[0], LOGITS),
     "target": (lambda f, x: f(x), PROBS),
     "loss": (lambda f, x: f(x, PROBS), LOGITS),
+    "regression_loss": (lambda f, x: f(x, PROBS), LOGITS),
     "penalty": (lambda f, x: f({"kernel": x, "bias": x[0]}, {}, jnp.array([0, 4, 2, 2])), LOGITS),
     "objective": (lambda f, x: f(jnp.mean(jnp.square(x))), LOGITS),
     "gradient": (run_gradient, LOGITS),
@@ -134,11 +135,11 @@ def assert_trees_close(one, two):
 
 def test_the_table_has_the_axes_in_the_order_of_the_code():
     expected = (
-        "scale augment init bias norm activation dropout head target loss penalty objective gradient clip decay "
+        "scale augment init bias norm activation dropout head target loss regression_loss penalty objective gradient clip decay "
         "optimizer schedule layerwise average stop"
     )
     assert list(AXES) == expected.split()
-    assert all(name == axis.name for name, axis in AXES.items())
+    assert all(name == axis.name or name.endswith(f"_{axis.name}") for name, axis in AXES.items())
     assert all(axis.identity is None or axis.identity in axis.choices for axis in AXES.values())
 
 
