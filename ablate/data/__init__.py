@@ -5,14 +5,15 @@ from collections.abc import Callable
 from ablate.data.dataset import DataError, DataInfo, DataSet, Stats, held_out
 from ablate.data.diabetes import diabetes
 from ablate.data.digits import digits
+from ablate.data.gaussians import gaussians
 from ablate.data.sampling import NOISE_KINDS, PLANTED, Draws, Sampling, Split, label_shifts, positions, split
 from ablate.data.table import table
 from ablate.data.tfds_source import cache_root, tfds_dataset
 
-DATASETS: dict[str, Callable[..., DataSet]] = {"digits": digits, "diabetes": diabetes, "table": table}
+DATASETS: dict[str, Callable[..., DataSet]] = {"digits": digits, "diabetes": diabetes, "gaussians": gaussians, "table": table}
 
 __all__ = [
     "DATASETS", "NOISE_KINDS", "PLANTED", "DataError", "DataInfo", "DataSet", "Draws", "Sampling", "Split",
-    "Stats", "cache_root", "diabetes", "digits", "held_out", "label_shifts",
+    "Stats", "cache_root", "diabetes", "digits", "gaussians", "held_out", "label_shifts",
     "positions", "split", "table", "tfds_dataset",
 ]  # fmt: skip

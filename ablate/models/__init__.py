@@ -6,6 +6,7 @@ fields are what a config may set.
 
 import flax.linen as nn
 
+from ablate.models.generator import GENERATORS, MlpGenerator
 from ablate.models.layers import Layers, Network, NoBranch, layers_of
 from ablate.models.mlp import Mlp
 from ablate.models.resnet import ResNet
@@ -15,4 +16,4 @@ MODELS: dict[str, type[nn.Module]] = {
     "resnet": ResNet,
 }
 
-__all__ = ["MODELS", "Layers", "Mlp", "Network", "NoBranch", "ResNet", "layers_of"]
+__all__ = ["GENERATORS", "MODELS", "Layers", "Mlp", "MlpGenerator", "Network", "NoBranch", "ResNet", "layers_of"]

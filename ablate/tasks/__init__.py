@@ -7,6 +7,7 @@ names, as names of shared ones or as tables of its own.
 from typing import Any
 
 from ablate.models import MODELS
+from ablate.tasks.adversarial import Adversarial
 from ablate.tasks.classification import Classification
 from ablate.tasks.regression import Regression
 from ablate.tasks.task import Batch, Mean, Metric, Sanity, Task, mean_of
@@ -16,6 +17,7 @@ from ablate.tricks.axis import Axis, Choice
 TASKS: dict[str, type[Any]] = {
     "classification": Classification,
     "regression": Regression,
+    "adversarial": Adversarial,
 }
 MODEL = Axis(
     name="model",

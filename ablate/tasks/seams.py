@@ -20,6 +20,7 @@ from flax import linen as nn
 from ablate.tricks.average import Average
 from ablate.tricks.axis import Choice
 from ablate.tricks.clock import Clock
+from ablate.tricks.game import Game
 from ablate.tricks.init import DataInit
 from ablate.tricks.stop import Decision
 
@@ -225,6 +226,14 @@ def _layer(owner: Owner, bound: Bound) -> Bound:
     return made
 
 
+def _game(owner: Owner, bound: Bound) -> Bound:
+    def made() -> Game:
+        rules = bound()
+        return rules if isinstance(rules, Game) else owner.fail(described(rules), "a Game(critic_loss, generator_loss)")
+
+    return made
+
+
 def _initializer(owner: Owner, bound: Bound) -> Bound:
     def made() -> Any:
         init = bound()
@@ -254,6 +263,8 @@ GUARDS: Mapping[str, Callable[[Owner, Bound], Bound]] = {
     "init": _initializer,
     "bias": _initializer,
     "model": _layer,
+    "generator": _layer,
+    "critic": _layer,
     "norm": _layer,
     "activation": _layer,
     "dropout": _layer,
@@ -266,6 +277,8 @@ GUARDS: Mapping[str, Callable[[Owner, Bound], Bound]] = {
     "clip": _transform,
     "decay": _transform,
     "optimizer": _transform,
+    "critic_optimizer": _transform,
+    "game": _game,
     "schedule": _SCALAR,
     "layerwise": _SCALAR,
     "average": _average,

@@ -17,6 +17,7 @@ from ablate.tricks import (
     clock,
     decay,
     dropout,
+    game,
     gradient,
     head,
     init,
@@ -41,6 +42,7 @@ from ablate.tricks.clip import *
 from ablate.tricks.clock import *
 from ablate.tricks.decay import *
 from ablate.tricks.dropout import *
+from ablate.tricks.game import *
 from ablate.tricks.gradient import *
 from ablate.tricks.head import *
 from ablate.tricks.init import *
@@ -91,6 +93,7 @@ __all__ += clip.__all__
 __all__ += clock.__all__
 __all__ += decay.__all__
 __all__ += dropout.__all__
+__all__ += game.__all__
 __all__ += gradient.__all__
 __all__ += head.__all__
 __all__ += init.__all__

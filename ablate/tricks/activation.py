@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ablate.tricks.axis import Axis, Choice, Share
+from ablate.tricks.axis import SUPERVISED, Axis, Choice, Share
 
 __all__ = ["Gelu", "LeakyRelu", "Relu", "Silu", "Tanh"]
 
@@ -125,6 +125,7 @@ class Silu(nn.Module):
 
 AXIS = Axis(
     name="activation",
+    tasks=(*SUPERVISED, "adversarial"),
     default="relu",
     seam="() -> module called as module(x)",
     choices={

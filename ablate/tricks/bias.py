@@ -2,7 +2,7 @@
 
 import jax
 
-from ablate.tricks.axis import Axis, Choice, Scalar
+from ablate.tricks.axis import SUPERVISED, Axis, Choice, Scalar
 from ablate.tricks.init import Initializer, zeros
 
 __all__ = ["constant_bias"]
@@ -32,6 +32,7 @@ def constant_bias(value: Scalar = 0.0) -> Initializer:
 
 AXIS = Axis(
     name="bias",
+    tasks=(*SUPERVISED, "adversarial"),
     seam="() -> initializer (key, shape, dtype)",
     identity="zeros",
     in_step=False,

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from ablate.tricks.axis import Axis, Choice, NonNegative
+from ablate.tricks.axis import SUPERVISED, Axis, Choice, NonNegative
 
 __all__ = [
     "DataInit",
@@ -252,6 +252,7 @@ def scaled_by_fan(gain: float, mode: Literal["fan_in", "fan_avg"], distribution:
 
 AXIS = Axis(
     name="init",
+    tasks=(*SUPERVISED, "adversarial"),
     default="lecun",
     seam="() -> initializer (key, shape, dtype), or DataInit(kernel, adjust)",
     in_step=False,
