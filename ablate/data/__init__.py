@@ -10,7 +10,12 @@ from ablate.data.sampling import NOISE_KINDS, PLANTED, Draws, Sampling, Split, l
 from ablate.data.table import table
 from ablate.data.tfds_source import cache_root, tfds_dataset
 
-DATASETS: dict[str, Callable[..., DataSet]] = {"digits": digits, "diabetes": diabetes, "gaussians": gaussians, "table": table}
+DATASETS: dict[str, Callable[..., DataSet]] = {
+    "digits": digits,
+    "diabetes": diabetes,
+    "gaussians": gaussians,
+    "table": table,
+}
 
 __all__ = [
     "DATASETS", "NOISE_KINDS", "PLANTED", "DataError", "DataInfo", "DataSet", "Draws", "Sampling", "Split",
