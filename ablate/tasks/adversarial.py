@@ -94,7 +94,7 @@ class Adversarial:
             the plane.
         sliced_distance: Wasserstein-1 distance of samples and held-out examples, mean over `slices` directions, of each
             evaluation batch, weighted by its examples; above 0 for a perfect generator, the more so the smaller
-            `train.eval_batch_size` is.
+            `train.eval_batch_size` is, and misleading where a split is sorted, so that no batch resembles the whole.
 
     Args:
         choices: axis -> (choice, static arguments), in order.
