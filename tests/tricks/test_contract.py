@@ -135,8 +135,8 @@ def assert_trees_close(one, two):
 
 def test_the_table_has_the_axes_in_the_order_of_the_code():
     expected = (
-        "scale augment init bias norm activation dropout head target loss regression_loss penalty objective gradient clip decay "
-        "optimizer schedule layerwise average stop"
+        "scale augment init bias norm activation dropout head target loss regression_loss penalty "
+        "objective gradient clip decay optimizer schedule layerwise average stop"
     )
     assert list(AXES) == expected.split()
     assert all(name == axis.name or name.endswith(f"_{axis.name}") for name, axis in AXES.items())
