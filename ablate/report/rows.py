@@ -9,6 +9,7 @@ from typing import Any, cast
 from ablate.results.files import read_json
 from ablate.results.schema import Environment, Progress, RowRecord, Study, read_record, study_problem
 from ablate.results.store import Store
+from ablate.results.weights import read_weights, weights_path
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -57,6 +58,26 @@ class Rows:
         from ablate.report.formats.notebook import fragment
 
         return fragment(self.study, self.rows)
+
+    def variables(self, arm: str, seed: int, member: int = 0) -> dict[str, Any]:
+        """The variables of a cell, as its task applies them: nested dictionaries of arrays, `params` among them.
+
+        Args:
+            arm: the arm's name.
+            seed: the seed.
+            member: which of several sets of variables, where predictions are averaged.
+
+        Raises:
+            KeyError: the study has no such cell.
+            FileNotFoundError: they were not kept; `cfg.train.keep_weights` keeps them.
+        """
+        cells = {(cell["arm"], cell["seed"]): cell["cell"] for cell in self.study["cells"]}
+        if (arm, seed) not in cells:
+            raise KeyError(f"{self.directory} has no cell of arm {arm!r} and seed {seed}")
+        path = weights_path(self.directory, cells[arm, seed])
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is not there; run the study with cfg.train.keep_weights = True")
+        return read_weights(path)[member]
 
     def to_pandas(self) -> Any:
         """One line per cell: arm, seed, status, metrics and costs, as a pandas DataFrame.

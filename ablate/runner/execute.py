@@ -13,6 +13,7 @@ from ablate.report.rows import Rows
 from ablate.results.files import StorageError, write_json
 from ablate.results.schema import Environment, Study, read_record
 from ablate.results.store import FINAL, Store, locked
+from ablate.results.weights import weights_path
 from ablate.runner.costs import with_costs
 from ablate.runner.environment import differences, environment
 from ablate.runner.interrupts import Interrupted, Stop, listening
@@ -165,6 +166,8 @@ def _train_all(plan: Plan, session: Session) -> None:
     names = [cell.name for cell in plan.cells]
     rows = session.store.read(names, set_aside=True)
     kept = {name for name, row in rows.items() if row["status"] in FINAL or not session.retry_failed}
+    if plan.spec.train.keep_weights:  # rows of an earlier run may have none
+        kept = {name for name in kept if rows[name]["status"] not in FINAL or _has_weights(session, name)}
     session.display.begin(plan, len(kept))
     for item in plan.programs:
         session.stop.check()
@@ -194,6 +197,10 @@ def _train_program(item: ProgramPlan, missing: list[Lane], session: Session) -> 
     except (Exception, SystemExit) as error:  # a program may fail in any way; the study goes on without it
         for lane in left.values():
             session.store.write(failed_row(item, lane.cell, error))
+
+
+def _has_weights(session: Session, cell: str) -> bool:
+    return weights_path(session.store.directory, cell).exists()
 
 
 def lanes_of(item: ProgramPlan) -> Lanes:

@@ -10,6 +10,7 @@ from typing import Any
 from ablate.results.files import write_json
 from ablate.results.schema import WaveRecord, read_record
 from ablate.results.store import Row
+from ablate.results.weights import weights_path, write_weights
 from ablate.runner.interrupts import Interrupted
 from ablate.runner.plan import ProgramPlan
 from ablate.runner.session import Session
@@ -90,6 +91,9 @@ class WaveRun:
                 raise Interrupted
         results = loop.results(state)
         session.log.beat(self._progress(state), self._lanes.take_compile_seconds(), 0.0)
+        if self._item.training.keep_weights:
+            for lane, weights in zip(self._members, loop.weights(state), strict=True):
+                write_weights(weights_path(session.store.directory, lane.cell.name), weights)
         costs = self._costs(loop)
         return [_row(lane.cell, result, costs) for lane, result in zip(self._members, results)]
 

@@ -91,6 +91,11 @@ def predict(task: Task, averaged: Tree, batch: Batch, seed: Int[Array, ""], hp: 
     return predictions[0] if len(predictions) == 1 else task.combine(predictions, shares)
 
 
+def members(task: Task, averaged: Tree, hp: Numbers) -> list[Tree]:
+    """The sets of variables that evaluation predicts with."""
+    return list(_average(task, hp).members(averaged)[0])
+
+
 def finish_evaluation(
     task: Task, lane: LaneState, sums: Tree, hp: Numbers, total: Array, k: Array, validated: Array
 ) -> tuple[LaneState, dict[str, Array]]:

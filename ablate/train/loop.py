@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ablate.data import DataSet, Split
 from ablate.tasks.task import Numbers, ProgramChoices, Task
 from ablate.train.batches import BatchOrder, DataKey
-from ablate.train.lane import LaneState
+from ablate.train.lane import LaneState, members
 from ablate.train.lanes import LANES, Lanes
 
 EvalBatch = tuple[np.ndarray, np.ndarray]  # positions, weights: [lanes, batch]
@@ -174,6 +175,18 @@ class Loop:
         whole = {name: np.concatenate([table[name] for table in tables], 1)[:, : len(positions)] for name in names}
         return [_at(whole, lane) for lane in range(len(self._wave.inputs))]
 
+    def weights(self, end: LoopState) -> list[list[dict[str, np.ndarray]]]:
+        """Cell by cell, the variables that its test metrics were read with: arrays by path, one dictionary a member."""
+        state = end.state.best if _keeps_best(end.state) else end.state.averaged
+        host = jax.device_get(state)
+        return [
+            [
+                _by_path(member)
+                for member in members(self._lanes.task, _lane(host, k), jax.tree.map(jnp.float32, cell.hp))
+            ]
+            for k, cell in enumerate(self._wave.inputs)
+        ]
+
     def first(self, lane: CellInputs) -> dict[str, np.ndarray]:
         """The lane's first batch, in the order of the data."""
         rows = np.sort(self._orders[lane.data_key].at(0))
@@ -232,6 +245,15 @@ class Loop:
 
 def _keeps_best(state: LaneState) -> bool:
     return bool(jax.tree.leaves(state.best))
+
+
+def _lane(tree: Any, k: int) -> Any:
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[k], tree)
+
+
+def _by_path(tree: Any) -> dict[str, np.ndarray]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in leaves}
 
 
 def _at(tree: Mapping[str, np.ndarray], lane: int) -> dict[str, Any]:

@@ -1,0 +1,54 @@
+"""Variables of a cell on disk: `DIR/weights/<cell>.npz`, arrays by path and nothing that could run code."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablate.results.files import StorageError, write_atomically
+
+
+def weights_path(directory: Path, cell: str) -> Path:
+    """Where the variables of a cell are kept."""
+    return directory / "weights" / f"{cell}.npz"
+
+
+def write_weights(path: Path, members: Sequence[Mapping[str, Any]]) -> None:
+    """Stores the arrays of every member, by path: `0/params/head/kernel` for the first.
+
+    Raises:
+        StorageError: the file could not be written.
+    """
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.savez(buffer, **{f"{k}/{name}": array for k, member in enumerate(members) for name, array in member.items()})
+    write_atomically(path, buffer.getvalue())
+
+
+def read_weights(path: Path) -> list[dict[str, Any]]:
+    """The variables of every member as nested dictionaries of arrays.
+
+    Raises:
+        FileNotFoundError: they were not kept.
+        StorageError: the file is damaged.
+    """
+    import zipfile
+
+    import numpy as np
+
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise StorageError(5, f"cannot read the weights: {error}", str(path)) from error
+    members: dict[str, Any] = {}
+    for name, array in arrays.items():
+        *parents, leaf = name.split("/")
+        here = members
+        for parent in parents:
+            here = here.setdefault(parent, {})
+        here[leaf] = array
+    return [members[str(k)] for k in range(len(members))]
