@@ -28,6 +28,12 @@ def all_axes() -> str:
     return _text(table) + "\nablate tricks AXIS.NAME shows formula, arguments, off value and reference."
 
 
+def named(text: str) -> tuple[str, str]:
+    """The axis and the choice that somebody names; keys of axes that belong to a task hold a dot themselves."""
+    key = next((key for key in TABLES if text == key or text.startswith(f"{key}.")), "")
+    return (key, text.removeprefix(key).removeprefix(".")) if key else (text.partition(".")[0], text.partition(".")[2])
+
+
 def one_axis(name: str) -> str:
     """The choices of one axis with their arguments and off values.
 
@@ -51,7 +57,7 @@ def one_choice(axis_name: str, name: str) -> str:
     if name not in axis.choices:
         raise ConfigError([unknown(f"{axis_name}.{name}", "choice", name, axis.choices)])
     choice = axis.choices[name]
-    head = [f"{axis.name}.{name}({_arguments(axis, choice)})", f"off at: {_off(axis, name)}"]
+    head = [f"{axis_name}.{name}({_arguments(axis, choice)})", f"off at: {_off(axis, name)}"]
     return "\n".join([*head, "", inspect.cleandoc(choice.make.__doc__ or "")])
 
 

@@ -127,9 +127,9 @@ def report(options: argparse.Namespace, stop: Stop) -> int:
 def tricks(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate tricks`: the catalogue, generated from the tables."""
     del stop  # it ends sooner than it could be asked
-    from ablate.cli.catalogue import all_axes, one_axis, one_choice
+    from ablate.cli.catalogue import all_axes, named, one_axis, one_choice
 
-    axis, _, name = (options.name or "").partition(".")
+    axis, name = named(options.name or "")
     print(all_axes() if not axis else one_choice(axis, name) if name else one_axis(axis))
     return 0
 

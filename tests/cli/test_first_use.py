@@ -13,7 +13,8 @@ from ablate.report.sections.caveats import find_caveats
 from ablate.report.sections.tuning import tuned_lines
 from ablate.report.tables import tabulate
 from ablate.runner.check import Check
-from ablate.runner.plan import make_plan, study_json
+from ablate.runner.plan import make_plan
+from ablate.runner.study_file import study_json
 from ablate.study.resolving import resolve
 
 from ..report import synthetic

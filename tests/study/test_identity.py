@@ -95,7 +95,7 @@ def test_a_new_model_trains_nothing_anew(changed):
 
 
 def test_a_new_data_set_trains_nothing_anew(changed):
-    line = replace('{"digits": digits}', '{"digits": digits, "moons": moons}')
+    line = replace('    "digits": digits,\n', '    "digits": digits,\n    "moons": moons,\n')
     imported = replace("from ablate.data.digits", "from ablate.data.moons import moons\nfrom ablate.data.digits")
     data = "def moons(size: int = 3):\n    return size\n"
     assert changed(ablate__data=lambda text: imported(line(text)), ablate__data__moons=data) == set()
