@@ -17,7 +17,7 @@ LAYERS = {
     "tricks": {"jax", "flax", "optax", "numpy", "jaxtyping"},
     "models": {"jax", "flax", "jaxtyping", "ablate.tricks"},
     "data": {"tensorflow_datasets", "numpy", "sklearn", "PIL", "jaxtyping", "absl", "ablate.tricks.axis"},
-    "results": set(),
+    "results": {"numpy"},
     "stats": {"numpy", "scipy", "jaxtyping"},
     "train": {
         "jax", "flax", "optax", "numpy", "jaxtyping", "clu", "orbax",
@@ -138,7 +138,7 @@ def test_console_output_stands_in_the_commands():
 
 
 # Where a label, its classes and what is right or wrong about them are spoken of.
-LABELS = ("tasks/classification.py", "tasks/multi_task.py", "data/", "tricks/")
+LABELS = ("tasks/classification.py", "tasks/adversarial.py", "tasks/samples.py", "data/", "tricks/")
 
 
 @pytest.mark.parametrize("word", ["accuracy", "log C", "log_classes", "classes", "nats", "softmax"])
