@@ -92,7 +92,7 @@ class DataSet:
             raise DataError(f"data: {'; '.join(problems)}")
 
     @classmethod
-    def from_arrays(cls, test: float | Arrays = 0.25, *, name: str = "arrays", classes: int = 0, **arrays: Any):
+    def from_arrays(cls, test: float | int | Arrays = 0.25, *, name: str = "arrays", classes: int = 0, **arrays: Any):
         """A data set of your own numpy arrays.
 
         Args:

@@ -10,13 +10,13 @@ import zlib
 from collections.abc import Callable
 
 import jax
-from jaxtyping import Array, Int, Key
+from jaxtyping import Array, Integer, Key
 
 PURPOSES = ("init", "order", "augment", "dropout", "split", "noise", "gradient")
 Keys = Callable[[str], Key[Array, ""]]  # from a purpose to its key
 
 
-def stream(seed: int | Int[Array, ""], purpose: str) -> Key[Array, ""]:
+def stream(seed: int | Integer[Array, ""], purpose: str) -> Key[Array, ""]:
     """The key of one purpose for a seed; `seed` may be traced. A task may name purposes of its own.
 
     >>> bool((stream(0, "order") == stream(0, "init")).all())
@@ -28,11 +28,11 @@ def stream(seed: int | Int[Array, ""], purpose: str) -> Key[Array, ""]:
     return jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), index)
 
 
-def keys_of(seed: int | Int[Array, ""]) -> Keys:
+def keys_of(seed: int | Integer[Array, ""]) -> Keys:
     """The streams of a seed, for what happens once: initial values, samples at an evaluation."""
     return functools.partial(stream, seed)
 
 
-def keys_at(seed: int | Int[Array, ""], step: Int[Array, ""]) -> Keys:
+def keys_at(seed: int | Integer[Array, ""], step: Integer[Array, ""]) -> Keys:
     """The streams of a seed at one step."""
     return lambda purpose: jax.random.fold_in(stream(seed, purpose), step)

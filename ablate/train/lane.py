@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Integer
 
 from ablate.tasks.keys import keys_at, keys_of
 from ablate.tasks.parts import bind
@@ -36,7 +36,9 @@ class LaneState(NamedTuple):
     count: Float[Array, ""]
 
 
-def begin(task: Task, evaluations: int, seed: Int[Array, ""], init_hp: Numbers, hp: Numbers, batch: Batch) -> LaneState:
+def begin(
+    task: Task, evaluations: int, seed: Integer[Array, ""], init_hp: Numbers, hp: Numbers, batch: Batch
+) -> LaneState:
     """The lane before its first step; `task` holds the choices that make initial values too."""
     state = task.init(keys_of(seed), batch, init_hp, hp)
     averaged = _average(task, hp).init(task.variables(state))
@@ -58,7 +60,7 @@ def begin(task: Task, evaluations: int, seed: Int[Array, ""], init_hp: Numbers, 
     )
 
 
-def step(task: Task, lane: LaneState, batch: Batch, seed: Int[Array, ""], hp: Numbers, total: Array) -> LaneState:
+def step(task: Task, lane: LaneState, batch: Batch, seed: Integer[Array, ""], hp: Numbers, total: Array) -> LaneState:
     """One update. A lane whose curves or variables become non-finite keeps its last finite state for good."""
     clock = Clock(lane.step, total, lane.history)
     state, scalars = task.step(lane.task, batch, keys_at(seed, lane.step), clock, hp)
@@ -73,7 +75,7 @@ def step(task: Task, lane: LaneState, batch: Batch, seed: Int[Array, ""], hp: Nu
     return _keep_finite(lane, candidate, _all_finite((scalars, variables)))
 
 
-def evaluate(task: Task, averaged: Tree, batch: Batch, seed: Int[Array, ""], hp: Numbers, weights: Array) -> Tree:
+def evaluate(task: Task, averaged: Tree, batch: Batch, seed: Integer[Array, ""], hp: Numbers, weights: Array) -> Tree:
     """Sums of one batch: first those of the prediction, then, where several members make it, those of each of them."""
     keys = _keys_of_batch(seed, batch)
     members, shares = _average(task, hp).members(averaged)
@@ -83,7 +85,7 @@ def evaluate(task: Task, averaged: Tree, batch: Batch, seed: Int[Array, ""], hp:
     return [task.measure(p, batch, weights) for p in (task.combine(predictions, shares), *predictions)]
 
 
-def predict(task: Task, averaged: Tree, batch: Batch, seed: Int[Array, ""], hp: Numbers) -> Tree:
+def predict(task: Task, averaged: Tree, batch: Batch, seed: Integer[Array, ""], hp: Numbers) -> Tree:
     """The prediction of one batch."""
     keys = _keys_of_batch(seed, batch)
     members, shares = _average(task, hp).members(averaged)
