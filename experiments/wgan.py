@@ -55,11 +55,11 @@ def samples_of(study, count=500):
     from ablate.tasks.keys import keys_of
 
     rows = ablate.load(study)
-    finished = {row["cell"] for row in rows if row["status"] == "done"}
+    finished = {(row["arm"], row["seed"]) for row in rows if row["status"] == "done"}
     for item in make_plan(resolve(get_config()), name="wgan").programs:
         for lane in item.program.lanes:
-            if lane.cell.name in finished:
-                arm, seed = lane.cell.arm.name, lane.cell.seed
+            arm, seed = lane.cell.arm.name, lane.cell.seed
+            if (arm, seed) in finished:
                 drawn = item.task.predict(
                     rows.variables(arm, seed), item.task.data.zeros(count), keys_of(seed), lane.hp
                 )
