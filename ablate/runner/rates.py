@@ -38,16 +38,17 @@ def rates_of(plan: Plan, between: Between = go_on) -> dict[str, dict[str, dict[s
         steps = np.unique(np.linspace(0, total - 1, min(total, EVALUATED)).round().astype(np.int32))
         hps = [jax.tree.map(np.float32, item.inputs[lane.cell.name].hp) for lane in item.firsts.values()]
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *hps)
-        falling, level = (learning_rates(item.task, stacked, total, steps, h) for h in _histories(item.evaluations))
+        rates = learning_rates(item.task, stacked, total, steps, _histories(item.evaluations))
         for k, arm in enumerate(item.firsts):
-            known = {name for name in falling if np.array_equal(falling[name][k], level[name][k], equal_nan=True)}
-            recorded[arm] = {name: _record(steps, falling[name][k]) for name in sorted(known)}
+            pairs = {name: both[:, k] for name, both in sorted(rates.items())}
+            known = {name: both[0] for name, both in pairs.items() if np.array_equal(*both, equal_nan=True)}
+            recorded[arm] = {name: _record(steps, rate) for name, rate in known.items()}
     return recorded
 
 
-def _histories(evaluations: int) -> tuple[np.ndarray, np.ndarray]:
+def _histories(evaluations: int) -> Float[np.ndarray, "2 evaluations"]:
     """A validation loss that always falls and one that never does: what reads the history tells them apart."""
-    return -np.arange(evaluations, dtype=np.float32), np.zeros(evaluations, np.float32)
+    return np.stack([-np.arange(evaluations, dtype=np.float32), np.zeros(evaluations, np.float32)])
 
 
 def with_rates(study: Mapping[str, Any], plan: Plan, between: Between = go_on) -> dict[str, Any]:

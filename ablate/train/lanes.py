@@ -274,15 +274,19 @@ def first_values(
 
 
 def learning_rates(
-    task: Task, hp: Any, total: int, steps: Int[np.ndarray, " steps"], history: Float[np.ndarray, " evaluations"]
-) -> dict[str, Float[np.ndarray, "lanes steps"]]:
-    """The learning rates of every lane at every given step; `hp` has a leading axis of lanes."""
+    task: Task, hp: Any, total: int, steps: Int[np.ndarray, " steps"], histories: Float[np.ndarray, "cases evaluations"]
+) -> dict[str, Float[np.ndarray, "cases lanes steps"]]:
+    """The learning rates of every lane at every given step, for several validation histories.
 
-    def rates(step: Array, numbers: Any) -> dict[str, Array]:
-        return task.rates(Clock(step, jnp.float32(total), jnp.asarray(history)), numbers)
+    `hp` has a leading axis of lanes.
+    """
 
-    lanes = jax.vmap(rates, (None, 0))
-    return jax.device_get(jax.jit(jax.vmap(lanes, (0, None), out_axes=1))(steps, hp))
+    def rates(history: Array, numbers: Any, step: Array) -> dict[str, Array]:
+        return task.rates(Clock(step, jnp.float32(total), history), numbers)
+
+    over_steps = jax.vmap(rates, (None, None, 0))
+    over_lanes = jax.vmap(over_steps, (None, 0, None))
+    return jax.device_get(jax.jit(jax.vmap(over_lanes, (0, None, None)))(histories, hp, steps))
 
 
 def operations(task: Task, choices: ProgramChoices, init_hp: Any, hp: Any, batch_size: int) -> float:
