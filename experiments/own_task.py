@@ -1,8 +1,8 @@
-"""A task of your own, in one file: a character model of the text that `import this` prints.
+"""Does clipping the gradient, or a rate that decays, help a tiny character model? A task of your own, in one file.
 
-What a task needs is `ablate.tasks.Task`; everything around it (seeds, pairing, lanes, checkpoints, statistics, reports)
-comes with `cfg.task = "own_task:CharacterModel"`, the import path of the class below. The question here: does clipping
-the gradient, or a rate that decays, help a tiny recurrent network? Expected time: about 20 s on 2 CPU cores.
+The text is what `import this` prints. What a task needs is `ablate.tasks.Task`; everything around it (seeds, pairing,
+lanes, checkpoints, statistics, reports) comes with `cfg.task = "own_task:CharacterModel"`, the import path of the class
+below. Expected time: about 20 s on 2 CPU cores.
 """
 
 import codecs

@@ -25,10 +25,18 @@ SHRUNK = [
     "--config.train.steps=20",
     "--config.train.eval_every=10",
     "--config.seeds=2",
-    "--config.data.name=digits",
 ]
-SMALL = {"wgan.py": ["--config.recipe.generator.widths=(8,)", "--config.recipe.critic.widths=(8,)"]}
-ONE_NETWORK = ["--config.model.name=mlp", "--config.model.widths=(8,)"]
+NETWORK = ["--config.model.name=mlp", "--config.model.widths=(8,)"]
+SMALL = {
+    "own_task.py": ["--config.task.width=8"],
+    "regression.py": NETWORK,
+    "wgan.py": [
+        "--config.data.name=digits",
+        "--config.recipe.generator.widths=(8,)",
+        "--config.recipe.critic.widths=(8,)",
+    ],
+}
+PICTURES = ["--config.data.name=digits", *NETWORK]
 TABLES = ("cells.csv", "summary.csv", "report.md", "report.html", "report.tex")
 
 
@@ -39,7 +47,7 @@ def _jax_as_it_was():
 
 
 def shrunk(experiment: str, directory: Path) -> list[str]:
-    small = SMALL.get(experiment, ONE_NETWORK)
+    small = SMALL.get(experiment, PICTURES)
     return ["run", f"--config={ROOT / 'experiments' / experiment}", f"--workdir={directory}", *SHRUNK, *small]
 
 

@@ -16,6 +16,7 @@ from ablate.runner.check import Check
 from ablate.runner.plan import make_plan
 from ablate.runner.study_file import study_json
 from ablate.study.resolving import resolve
+from ablate.tasks import Sanity
 
 from ..report import synthetic
 
@@ -106,7 +107,11 @@ def config_with(axis, name):
 
 @pytest.mark.parametrize(("baseline", "passes"), [(True, False), (False, True)])
 def test_only_the_baseline_has_to_learn_by_heart(baseline, passes):
-    assert Check("arm", baseline, 2.3, 0.1, 2.3, 2.3, 0.5, True, 1).passes is passes
+    sanity = Sanity(first=2.3, words="log C", metric="accuracy", at_least=0.95)
+    check = Check(
+        "arm", baseline, "train loss", 2.3, 0.1, untrained=2.3, reached=0.5, sanity=sanity, finite=True, compiles=1
+    )
+    assert check.passes is passes
 
 
 def test_another_study_in_the_directory_is_told(tmp_path, capsys, monkeypatch):

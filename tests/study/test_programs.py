@@ -27,11 +27,8 @@ NUMBERS = {
 
 
 def required(axis, name):
-    """A choice with some value for every argument without a default."""
-    arguments = axis.arguments(axis.choices[name])
-    values = {str: "head", tuple[int, ...]: (1, 2)}
-    given = {key: 0.5 if a.traced else values[a.annotation] for key, a in arguments.items() if a.required}
-    return choice(name, **given)
+    """A choice with its required arguments filled in."""
+    return choice(name, **{**axis.choices[name].example, **axis.begin})
 
 
 def numbers(lane, axis):
