@@ -26,7 +26,7 @@ from ablate.study.tuning import tuning_arms
 from ablate.tasks.seams import SeamError
 from ablate.tasks.task import ProgramChoices, Task
 from ablate.train.batches import DataKey, split_of
-from ablate.train.lanes import Device, advance_one, finish_one, measure_one, predict_one, step_arguments
+from ablate.train.lanes import Device, advance_one, finish_one, measure_one, step_arguments
 from ablate.train.loop import CellInputs, WaveInputs
 from ablate.train.strategy import STRATEGIES, Strategy, Wave, choose, waves
 
@@ -311,7 +311,6 @@ def _trace(task: Task, cell: CellInputs, batch_size: int) -> tuple[Any, str]:
     weights = np.zeros(batch_size, np.float32)
     sums = jax.eval_shape(measure_one(task), state.averaged, arrays, seed, hp, index[0], weights)
     jax.eval_shape(finish_one(task), state, sums, hp, total, np.int32(0), np.bool_(True))
-    jax.eval_shape(predict_one(task), state.averaged, arrays, seed, hp, index[0])
     return state, str(step)
 
 

@@ -94,12 +94,6 @@ class Classification:
         """1 where the largest logit is that of the label."""
         return (jnp.argmax(prediction, -1) == batch["label"]).astype(jnp.float32)
 
-    def columns(self, prediction: Float[Array, "batch classes"], batch: Batch) -> dict[str, Array]:
-        """What a table of predictions says of an example."""
-        probs = jax.nn.softmax(prediction)
-        each = {f"p_{k}": probs[:, k] for k in range(self.classes)}
-        return {"label": batch["label"], "predicted": jnp.argmax(prediction, -1), "confidence": probs.max(-1), **each}
-
     def rates(self, clock: Clock, hp: Numbers) -> dict[str, Float[Array, ""]]:
         """The learning rate."""
         return {"learning_rate": parts.rate(self.choices, hp, clock)}

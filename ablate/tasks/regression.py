@@ -92,15 +92,6 @@ class Regression:
         variance = sums.spread.value - jnp.square(sums.offset.value)
         return {"mse": sums.squared.value, "mae": sums.absolute.value, "r2": 1.0 - sums.squared.value / variance}
 
-    def score(self, prediction: Values, batch: Batch) -> Float[Array, " batch"]:
-        """The squared error of every example."""
-        return jnp.mean(jnp.square(prediction - batch["target"]), -1)
-
-    def columns(self, prediction: Values, batch: Batch) -> dict[str, Array]:
-        """What a table of predictions says of an example."""
-        pairs = [(f"target_{k}", batch["target"][:, k]) for k in range(prediction.shape[-1])]
-        return dict(pairs) | {f"predicted_{k}": prediction[:, k] for k in range(prediction.shape[-1])}
-
     def rates(self, clock: Clock, hp: Numbers) -> dict[str, Float[Array, ""]]:
         """The learning rate."""
         return {"learning_rate": parts.rate(self.choices, hp, clock)}

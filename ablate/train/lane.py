@@ -85,14 +85,6 @@ def evaluate(task: Task, averaged: Tree, batch: Batch, seed: Integer[Array, ""],
     return [task.measure(p, batch, weights) for p in (task.combine(predictions, shares), *predictions)]
 
 
-def predict(task: Task, averaged: Tree, batch: Batch, seed: Integer[Array, ""], hp: Numbers) -> Tree:
-    """The prediction of one batch."""
-    keys = _keys_of_batch(seed, batch)
-    members, shares = _average(task, hp).members(averaged)
-    predictions = [task.predict(variables, batch, keys, hp) for variables in members]
-    return predictions[0] if len(predictions) == 1 else task.combine(predictions, shares)
-
-
 def members(task: Task, averaged: Tree, hp: Numbers) -> list[Tree]:
     """The sets of variables that evaluation predicts with."""
     return list(_average(task, hp).members(averaged)[0])

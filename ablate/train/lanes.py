@@ -80,12 +80,11 @@ class Lanes:
         finish = (LANES, LANES, LANES, LANES, EVERYWHERE, EVERYWHERE)
         self._finish = Executable(self._spread(finish_one(task), finish), donate=(0,))
         self._summarise = Executable(self._spread(summarise_one(task), (LANES,)))
-        self._predict = Executable(self._spread(predict_one(task), (LANES, EVERYWHERE, LANES, LANES, EXAMPLES)))
 
     @property
     def executables(self) -> list[Executable]:
         """Everything compiled so far."""
-        steps = (self._advance, self._evaluate, self._finish, self._summarise, self._predict)
+        steps = (self._advance, self._evaluate, self._finish, self._summarise)
         return [executable for executable in (*self._inits.values(), *steps) if executable.seconds]
 
     @property
@@ -145,10 +144,6 @@ class Lanes:
     def summarise(self, sums: Tree) -> list[dict[str, Array]]:
         """Metrics of every lane, and of every member where there are several."""
         return self._summarise(sums)
-
-    def predict(self, averaged: Tree, seed: Any, hp: Any, index: Any) -> Tree:
-        """What the task says of one batch [lanes, batch] of examples: columns of a table by name."""
-        return self._predict(averaged, self._arrays, seed, hp, self.place(index, EXAMPLES))
 
     def place(self, tree: Any, kind: str) -> Any:
         """Host arrays on the devices: the same everywhere, split by lanes, or split by lanes or examples."""
@@ -242,18 +237,6 @@ def finish_one(task: Task) -> Callable[..., tuple[LaneState, dict[str, Array]]]:
 def summarise_one(task: Task) -> Callable[[Tree], list[dict[str, Array]]]:
     """The metrics of one cell, and those of its members where there are several."""
     return lambda sums: [task.summarise(each) for each in sums]
-
-
-def predict_one(task: Task) -> Callable[..., Tree]:
-    """The table of predictions of one batch of one cell."""
-
-    def predict(averaged, arrays, seed, hp, index):
-        batch = batch_of(arrays, index, {})
-        prediction = one.predict(task, averaged, batch, seed, hp)
-        columns = getattr(task, "columns", None)
-        return columns(prediction, batch) if columns else {"prediction": prediction}
-
-    return predict
 
 
 def first_values(

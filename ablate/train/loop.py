@@ -162,19 +162,6 @@ class Loop:
             for lane in range(len(self._wave.inputs))
         ]
 
-    def predictions(self, end: LoopState, positions: np.ndarray) -> list[dict[str, np.ndarray]]:
-        """What the task says of examples at positions in the data, cell by cell: columns by name."""
-        state = self._lanes.place(end.state, LANES)
-        averaged = state.best if _keeps_best(state) else state.averaged
-        size = self._wave.eval_batch_size
-        tables = [
-            jax.device_get(self._lanes.predict(averaged, self._seed, self._hp, index))
-            for index, _ in _batches([positions] * self._wave.width, size)
-        ]
-        names = list(tables[0])
-        whole = {name: np.concatenate([table[name] for table in tables], 1)[:, : len(positions)] for name in names}
-        return [_at(whole, lane) for lane in range(len(self._wave.inputs))]
-
     def weights(self, end: LoopState) -> list[list[dict[str, np.ndarray]]]:
         """Cell by cell, the variables that its test metrics were read with: arrays by path, one dictionary a member."""
         state = end.state.best if _keeps_best(end.state) else end.state.averaged
