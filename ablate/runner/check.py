@@ -8,7 +8,6 @@ The checks train on the first 64 examples of the pool, unspoilt, one lane per ar
 
 import dataclasses
 import math
-from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -160,14 +159,10 @@ def _check(item: ProgramPlan, lane: Lane, value: dict[str, float], result: Resul
         baseline=not lane.cell.arm.changes,
         curve=curve.replace("_", " "),
         first=value[curve] if math.isfinite(value[curve]) else None,
-        mean=_last(result.curves[curve]),
+        mean=result.curves[curve][-1],
         untrained=result.curves[f"val_{task.watch}"][0],
         reached=result.metrics[f"test_{sanity.metric}"] if sanity else None,
         sanity=sanity,
         finite=result.diverged_step is None,
         compiles=compiles,
     )
-
-
-def _last(curve: Sequence[float | None]) -> float | None:
-    return curve[-1]

@@ -27,7 +27,7 @@ from ablate.tasks.seams import SeamError
 from ablate.tasks.task import ProgramChoices, Task
 from ablate.train.batches import DataKey, split_of
 from ablate.train.lanes import Device, advance_one, finish_one, measure_one, step_arguments
-from ablate.train.loop import CellInputs, WaveInputs
+from ablate.train.loop import CellInputs, WaveInputs, evaluated_after
 from ablate.train.strategy import STRATEGIES, Strategy, Wave, choose, waves
 
 
@@ -67,8 +67,8 @@ class ProgramPlan:
 
     @property
     def evaluations(self) -> int:
-        """How often a run is evaluated: before the first step, every `eval_every` steps, after the last."""
-        return len(range(0, self.training.steps, self.training.eval_every)) + 1
+        """How often a run is evaluated."""
+        return len(evaluated_after(self.training.steps, self.training.eval_every))
 
     def wave(self, lanes: Sequence[Lane], width: int, **changes: Any) -> WaveInputs:
         """Some of its cells as a wave; `changes` stand in for fields of `WaveInputs`."""

@@ -85,7 +85,7 @@ def evaluate(task: Task, averaged: Tree, batch: Batch, seed: Integer[Array, ""],
     return [task.measure(p, batch, weights) for p in (task.combine(predictions, shares), *predictions)]
 
 
-def members(task: Task, averaged: Tree, hp: Numbers) -> list[Tree]:
+def members_of(task: Task, averaged: Tree, hp: Numbers) -> list[Tree]:
     """The sets of variables that evaluation predicts with."""
     return list(_average(task, hp).members(averaged)[0])
 

@@ -163,6 +163,11 @@ class Lanes:
         return jax.shard_map(local, mesh=self._mesh, in_specs=specs, out_specs=P(LANES), check_vma=False)
 
 
+def lane_of(tree: Tree, k: int) -> Tree:
+    """One lane of host arrays with a leading axis of lanes."""
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[k], tree)
+
+
 def _single(function: Callable[..., Any], axes: tuple[int | None, ...]) -> Callable[..., Any]:
     """One lane without `vmap`, which would turn its convolutions into grouped ones."""
 
@@ -251,8 +256,8 @@ def first_values(
     compiled = jax.jit(scalars)
     values = []
     for k, (seed, hp, batch) in enumerate(zip(seeds, hps, batches, strict=True)):
-        lane = jax.tree.map(lambda leaf, k=k: np.asarray(leaf)[k], state)
-        values.append({name: float(value) for name, value in compiled(lane, batch, np.uint32(seed), hp).items()})
+        scalars_of_lane = compiled(lane_of(state, k), batch, np.uint32(seed), hp)
+        values.append({name: float(value) for name, value in scalars_of_lane.items()})
     return values
 
 

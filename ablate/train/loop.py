@@ -16,12 +16,21 @@ import numpy as np
 from ablate.data import DataSet, Split
 from ablate.tasks.task import Numbers, ProgramChoices, Task
 from ablate.train.batches import BatchOrder, DataKey
-from ablate.train.lane import LaneState, members
-from ablate.train.lanes import LANES, Lanes
+from ablate.train.lane import LaneState, members_of
+from ablate.train.lanes import LANES, Lanes, lane_of
 
 EvalBatch = tuple[np.ndarray, np.ndarray]  # positions, weights: [lanes, batch]
 Curves = dict[str, np.ndarray]  # [evaluations, lanes] by name; nan where not yet, and from a divergence on
 SYNCHRONISE_EVERY = 8  # dispatched steps: often enough to answer Ctrl-C, rarely enough to cost nothing
+
+
+def evaluated_after(steps: int, eval_every: int) -> list[int]:
+    """Steps after which a training is evaluated: 0, every `eval_every`, and the last.
+
+    >>> evaluated_after(10, 4)
+    [0, 4, 8, 10]
+    """
+    return [*range(0, steps, eval_every), steps]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,8 +75,8 @@ class WaveInputs:
 
     @property
     def evaluations(self) -> list[int]:
-        """Steps after which the lanes are evaluated: 0, every `eval_every`, and the last."""
-        return [*range(0, self.steps, self.eval_every), self.steps]
+        """Steps after which the lanes are evaluated."""
+        return evaluated_after(self.steps, self.eval_every)
 
 
 class LoopState(NamedTuple):
@@ -146,7 +155,7 @@ class Loop:
     def results(self, end: LoopState) -> list[Result]:
         """Reads the test split, once, with the best variables where they were kept; tells what became of every cell."""
         state = self._lanes.place(end.state, LANES)
-        test = self._measure(state, self._test(), state.best if _keeps_best(state) else state.averaged)
+        test = self._measure(state, self._test(), _tested(state))
         whole, *members = jax.device_get(self._lanes.summarise(test))
         watched = whole[self._lanes.task.watch]
         diverged, stopped, best = (np.asarray(x) for x in (state.diverged_step, state.stopped_step, state.best_step))
@@ -154,8 +163,8 @@ class Loop:
         return [
             _result(
                 self._lanes.task,
-                _at(whole, lane),
-                [_at(member, lane) for member in members],
+                lane_of(whole, lane),
+                [lane_of(member, lane) for member in members],
                 {"step": self._wave.evaluations} | {name: curve[:, lane] for name, curve in end.curves.items()},
                 tuple(_or_none(at[lane]) for at in (diverged, stopped, best)),
             )
@@ -164,21 +173,18 @@ class Loop:
 
     def weights(self, end: LoopState) -> list[list[dict[str, np.ndarray]]]:
         """Cell by cell, the variables that its test metrics were read with: arrays by path, one dictionary a member."""
-        state = end.state.best if _keeps_best(end.state) else end.state.averaged
-        host = jax.device_get(state)
-        return [
-            [
-                _by_path(member)
-                for member in members(self._lanes.task, _lane(host, k), jax.tree.map(jnp.float32, cell.hp))
-            ]
-            for k, cell in enumerate(self._wave.inputs)
-        ]
+        host, task = jax.device_get(_tested(end.state)), self._lanes.task
+        kept = []
+        for k, cell in enumerate(self._wave.inputs):
+            hp = jax.tree.map(jnp.float32, cell.hp)
+            kept.append([_by_path(member) for member in members_of(task, lane_of(host, k), hp)])
+        return kept
 
     def first(self, lane: CellInputs) -> dict[str, np.ndarray]:
         """The lane's first batch, in the order of the data."""
-        rows = np.sort(self._orders[lane.data_key].at(0))
+        rows = self._orders[lane.data_key].at(0)
+        rows = rows[np.argsort(lane.split.train[rows])]
         index = lane.split.train[rows]
-        index, rows = index[np.argsort(index)], rows[np.argsort(index)]
         batch = {name: array[index] for name, array in self._wave.dataset.pool.items()}
         return {**batch, **{name: array[rows] for name, array in lane.split.planted.items()}, "index": index}
 
@@ -230,21 +236,14 @@ class Loop:
         return _batches([positions] * self._wave.width, self._wave.eval_batch_size)
 
 
-def _keeps_best(state: LaneState) -> bool:
-    return bool(jax.tree.leaves(state.best))
-
-
-def _lane(tree: Any, k: int) -> Any:
-    return jax.tree.map(lambda leaf: np.asarray(leaf)[k], tree)
+def _tested(state: LaneState) -> Any:
+    """What the test split is read with: the best evaluation where it was kept, else the last."""
+    return state.best if jax.tree.leaves(state.best) else state.averaged
 
 
 def _by_path(tree: Any) -> dict[str, np.ndarray]:
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in leaves}
-
-
-def _at(tree: Mapping[str, np.ndarray], lane: int) -> dict[str, Any]:
-    return {name: values[lane] for name, values in tree.items()}
 
 
 def _or_none(step: int) -> int | None:
