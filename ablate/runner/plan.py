@@ -13,15 +13,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from ablate.data import DataError, DataSet, Sampling, Split, tfds_dataset
+from ablate.data import DataError, DataSet, Split, tfds_dataset
 from ablate.runner.backend import wrong_numbers
 from ablate.runner.interrupts import Between, go_on
 from ablate.study.cells import Cell, cells_of
-from ablate.study.choices import Chosen
+from ablate.study.choices import SAMPLING_NAMES, Chosen, Training, sampling_of, training_of
 from ablate.study.design import Arm, arms_of
 from ablate.study.problems import ConfigError, unknown
 from ablate.study.programs import Lane, Program, Slot, programs_of
-from ablate.study.resolving import Spec, Training, sampling_of, training_of
+from ablate.study.resolving import Spec
 from ablate.study.tuning import tuning_arms
 from ablate.tasks.seams import SeamError
 from ablate.tasks.task import ProgramChoices, Task
@@ -190,11 +190,11 @@ def _devices() -> tuple[Device, ...]:
 
 def data_id(data: Chosen) -> str:
     """Tells data sets apart, whatever a study does to their pools."""
-    own = {name: value for name, value in data.arguments.items() if name not in SAMPLING_NAMES}
-    return repr((data.name, own))
+    return repr((data.name, _own_arguments(data)))
 
 
-SAMPLING_NAMES = frozenset(field.name for field in dataclasses.fields(Sampling))
+def _own_arguments(data: Chosen) -> dict[str, Any]:
+    return {name: value for name, value in data.arguments.items() if name not in SAMPLING_NAMES}
 
 
 def _datasets(spec: Spec, arms: tuple[Arm, ...]) -> dict[str, DataSet]:
@@ -214,7 +214,7 @@ def _datasets(spec: Spec, arms: tuple[Arm, ...]) -> dict[str, DataSet]:
 
 
 def _load(data: Chosen) -> DataSet:
-    arguments = {name: value for name, value in data.arguments.items() if name not in SAMPLING_NAMES}
+    arguments = _own_arguments(data)
     try:
         make = data.choice.make
         dataset = make(data.name, **arguments) if make is tfds_dataset else make(**arguments)

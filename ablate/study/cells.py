@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ablate.study.choices import TRAIN, Chosen
+from ablate.study.choices import RECORDING, TRAIN, Chosen
 from ablate.study.design import Arm
 from ablate.study.identity import coder
 from ablate.study.resolving import Spec
@@ -50,7 +50,7 @@ def _identity(
 ) -> dict[str, Any]:
     """Everything that a result follows from: choices, content of the data, seed, and the code that is reached."""
     recipe = {axis: chosen.plain() for axis, chosen in arm.recipe.items()}
-    for name in NO_MATTER:
+    for name in RECORDING:
         recipe["train"].pop(name)
     identity = {
         "task": spec.task.plain(),
@@ -73,7 +73,6 @@ TRAINING = (
     "ablate.train.batches:split_of",
     "ablate.study.programs:programs_of",
 )
-NO_MATTER = ("checkpoint_seconds", "keep_weights")  # what is written down of a result never changes it
 
 
 def jsonable(value: Any) -> Any:

@@ -219,6 +219,12 @@ def training_of(train: Chosen) -> Training:
     return Training(**train.arguments)
 
 
+# Arguments of every data set beside its own: what a study does to the pool.
+SAMPLING_NAMES = tuple(field.name for field in dataclasses.fields(Sampling))
+# What is written down of a training: no result depends on it.
+RECORDING = ("checkpoint_seconds", "keep_weights")
+
+
 def sampling_of(data: Chosen) -> Sampling:
     """What a recipe does to the pool of its data."""
-    return Sampling(**{field.name: data.arguments[field.name] for field in dataclasses.fields(Sampling)})
+    return Sampling(**{name: data.arguments[name] for name in SAMPLING_NAMES})

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablate.study.cells import Cell, digest, jsonable
-from ablate.study.choices import DATA, TRAIN, Chosen
+from ablate.study.choices import DATA, RECORDING, SAMPLING_NAMES, TRAIN, Chosen
 from ablate.tricks.axis import Axis, Choice
 
 
@@ -84,10 +84,11 @@ def _own_slots(cell: Cell) -> dict[str, tuple[Slot, ...]]:
     return {axis: (_slot(chosen),) for axis, chosen in cell.arm.recipe.items() if chosen.table.in_step}
 
 
-# What a program never sees: when checkpoints are written, and what is done to the training examples before it.
+# What a program never sees: what is written down of it, and what is done to the training examples before it. Of how the
+# pool is treated it sees the size of the validation split, which all of its lanes share.
 UNSEEN = {
-    TRAIN.name: ("checkpoint_seconds", "keep_weights"),
-    DATA.name: ("label_noise", "noise_kind", "per_class", "examples", "outliers", "outlier_size"),
+    TRAIN.name: RECORDING,
+    DATA.name: tuple(name for name in SAMPLING_NAMES if name != "validation"),
 }
 
 

@@ -11,6 +11,7 @@ from ablate.data import NOISE_KINDS
 from ablate.stats.checks import POWER
 from ablate.study.choices import (
     DATA,
+    RECORDING,
     TASK,
     TRAIN,
     Chosen,
@@ -84,10 +85,11 @@ def resolve(cfg: ConfigDict) -> Spec:
         ConfigError: with one line for every problem found.
     """
     problems: list[str] = []
-    content = _known_keys(_plain(cfg), _plain(base_config()), "", problems)
+    fresh = _plain(base_config())
+    content = _known_keys(_plain(cfg), fresh, "", problems)
     task = _task(content["task"], problems)
     axes = {**axes_of(_class_of(task)), "data": DATA, "train": TRAIN}
-    recipe = _recipe(content, axes, problems)
+    recipe = _recipe(content, fresh, axes, problems)
     report = _reporting(content["report"], task, problems)
     spec = Spec(
         task=task,  # type: ignore[arg-type]  # None only with a problem
@@ -141,23 +143,25 @@ def _known_keys(cfg: Mapping[str, Any], default: Mapping[str, Any], key: str, pr
     return known
 
 
-def _recipe(cfg: Mapping[str, Any], axes: Axes, problems: list[str]) -> dict[str, Chosen | None]:
+def _recipe(
+    cfg: Mapping[str, Any], fresh: Mapping[str, Any], axes: Axes, problems: list[str]
+) -> dict[str, Chosen | None]:
     """The baseline's choice on every axis of the task; an axis that is not written down stands at its default.
 
-    Defaults of another task's axes may stand in a config, whose task was named after it was made.
+    Defaults of another task's axes, as a `fresh` config has them, may stand in a config whose task was named later.
     """
-    written = {**cfg["recipe"], "model": cfg["model"]}
-    fresh = base_config()
-    others = {**_plain(fresh.recipe), "model": _plain(fresh.model)}
+    written, others = ({**content["recipe"], "model": content["model"]} for content in (cfg, fresh))
     for axis in written:
         if axis not in axes and written[axis] != others.get(axis):
             problems.append(unknown(f"recipe.{axis}" if axis != "model" else axis, "axis of this task", axis, axes))
     recipe: dict[str, Chosen | None] = {}
     for name, axis in axes.items():
+        if name in (DATA.name, TRAIN.name):  # top-level keys of the config, below
+            continue
         own = name in written and written[name] != _foreign(axis, others.get(name))
         value = written[name] if own else _plain(absent(axis))
         key = name if name == "model" else f"recipe.{name}"
-        recipe[name] = check_choice(axis, value, key, problems) if name not in ("data", "train") else None
+        recipe[name] = check_choice(axis, value, key, problems)
     recipe["data"] = check_choice(DATA, cfg["data"], "data", problems)
     recipe["train"] = _training(cfg["train"], "train", None, problems)
     if recipe["data"] is not None:
@@ -304,7 +308,7 @@ def _training(value: Any, key: str, base: Chosen | None, problems: list[str]) ->
     if not isinstance(value, Mapping):
         problems.append(f"{key}: expected keys of train with their values, got {value!r}")
         return None
-    fixed = [name for name in ("lanes", "checkpoint_seconds", "keep_weights") if base is not None and name in value]
+    fixed = [name for name in ("lanes", *RECORDING) if base is not None and name in value]
     problems += [f"{key}.{name}: the same for all arms; set train.{name}" for name in fixed]
     return check_choice(TRAIN, {"name": "train", **value}, key, problems, base)
 

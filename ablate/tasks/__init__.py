@@ -26,7 +26,6 @@ MODEL = Axis(
     default="mlp",
     choices={name: Choice(module) for name, module in MODELS.items()},
 )
-EVERY_TASK = ("average", "stop")  # axes that training itself reads, whatever the task
 
 __all__ = ["MODEL", "TASKS", "Batch", "Mean", "Metric", "Sanity", "Task", "axes_of", "lacks", "mean_of"]
 
@@ -40,11 +39,11 @@ def axes_of(task: type[Any]) -> dict[str, Axis]:
     named = [name for name, kind in TASKS.items() if kind is task]
     shared = (MODEL, *AXES.values())
     if named:
-        axes = [axis for axis in shared if named[0] in axis.tasks or axis.name in EVERY_TASK]
+        axes = [axis for axis in shared if named[0] in axis.tasks or not axis.tasks]
         axes += [axis for axis in getattr(task, "axes", ()) if isinstance(axis, Axis)]
     else:
         by_name = {axis.name: axis for axis in reversed(shared)}
-        listed = (*getattr(task, "axes", ()), *EVERY_TASK)
+        listed = (*getattr(task, "axes", ()), *(axis for axis in shared if not axis.tasks))
         axes = [axis if isinstance(axis, Axis) else by_name[axis] for axis in listed]
     return {axis.name: axis for axis in axes}
 

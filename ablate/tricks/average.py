@@ -212,6 +212,7 @@ def _ring(count: Count, due: Callable[[Clock], Array]) -> Average:
 
 AXIS = Axis(
     name="average",
+    tasks=(),  # training itself reads it, whatever the task
     seam="() -> Average(init, update, members)",
     identity="none",
     choices={

@@ -77,6 +77,7 @@ def improvements(values: Array, min_delta: NonNegative) -> tuple[Array, Array]:
 
 AXIS = Axis(
     name="stop",
+    tasks=(),  # training itself reads it, whatever the task
     seam="(clock) -> Decision(go_on, best)",
     data=("clock",),
     identity="never",
