@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ablate.data.dataset import DataError, DataInfo, DataSet, Stats, held_out
+from ablate.data.dataset import DataError, DataInfo, DataSet, Stats
 from ablate.data.diabetes import diabetes
 from ablate.data.digits import digits
 from ablate.data.gaussians import gaussians
@@ -19,6 +19,6 @@ DATASETS: dict[str, Callable[..., DataSet]] = {
 
 __all__ = [
     "DATASETS", "NOISE_KINDS", "PLANTED", "DataError", "DataInfo", "DataSet", "Draws", "Sampling", "Split",
-    "Stats", "cache_root", "diabetes", "digits", "gaussians", "held_out", "label_shifts",
+    "Stats", "cache_root", "diabetes", "digits", "gaussians", "label_shifts",
     "positions", "split", "table", "tfds_dataset",
 ]  # fmt: skip

@@ -92,14 +92,20 @@ class DataSet:
             raise DataError(f"data: {'; '.join(problems)}")
 
     @classmethod
-    def from_arrays(cls, test: float | int | Arrays = 0.25, *, name: str = "arrays", classes: int = 0, **arrays: Any):
-        """A data set of your own numpy arrays.
+    def from_arrays(
+        cls, test: float | int | Arrays = 0.25, *, name: str = "arrays", description: str = "", classes: int = 0,
+        unit: str = "", facts: Mapping[str, Any] | None = None, **arrays: Any,
+    ) -> "DataSet":  # fmt: skip
+        """A data set of numpy arrays.
 
         Args:
             test: the test arrays by name, or the share of the examples to hold out for the test (of each class,
                 where there is a `label`), above 0 and below 1; always the same ones.
             name: how reports call it.
+            description: one line for the report; the names of the arrays if not given.
             classes: number of classes; 0 takes the largest label plus 1.
+            unit: of the target, for the report.
+            facts: what else a task may want to know.
             arrays: `image=` or `vector=`, `label=` or `target=`, and whatever else goes with an example.
 
         Example:
@@ -108,17 +114,17 @@ class DataSet:
             (6, 2)
         """
         pool = {key: np.asarray(value) for key, value in arrays.items()}
-        description = f"{name}: arrays {', '.join(pool)}"
+        words = (description or f"{name}: arrays {', '.join(pool)}", classes, unit, facts or {})
         if isinstance(test, Mapping):
-            return cls(name, pool, test, description, classes)
+            return cls(name, pool, test, *words)
         if not 0 < test < 1:
             raise DataError(f"data: test={test} must lie between 0 and 1, or be arrays by name")
         sizes = {len(value) if value.ndim else 0 for value in pool.values()}
         if len(sizes) != 1:
             raise DataError("data: every array needs as many examples as the others")
-        held = held_out(pool.get("label", np.zeros(sizes.pop(), np.int32)), test)
+        held = _held_out(pool.get("label", np.zeros(sizes.pop(), np.int32)), test)
         kept, tested = ({key: value[mask] for key, value in pool.items()} for mask in (~held, held))
-        return cls(name, kept, tested, description, classes)
+        return cls(name, kept, tested, *words)
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -152,7 +158,7 @@ class DataSet:
         return total.hexdigest()[:16]
 
 
-def held_out(labels: np.ndarray, share: float) -> np.ndarray:
+def _held_out(labels: np.ndarray, share: float) -> np.ndarray:
     """A mask of the test examples: a share of each class, drawn by a generator that always starts alike."""
     rng = np.random.default_rng(0)
     held = np.zeros(len(labels), bool)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ablate.data.dataset import DataSet, held_out
+from ablate.data.dataset import DataSet
 from ablate.tricks.axis import Range
 
 
@@ -34,11 +34,7 @@ def diabetes(test: Annotated[float, Range(0, 1, above=True, below=True)] = 0.25)
     bunch: Any = load_diabetes()
     vectors = (bunch.data / bunch.data.std(0)).astype(np.float32)
     targets = bunch.target.astype(np.float32)[:, None]
-    held = held_out(np.zeros(len(vectors), np.int32), test)
-    return DataSet(
-        name="diabetes",
-        pool={"vector": vectors[~held], "target": targets[~held]},
-        test={"vector": vectors[held], "target": targets[held]},
-        description="442 real patients with diabetes, ten measurements each (scikit-learn)",
-        unit="points",
+    description = "442 real patients with diabetes, ten measurements each (scikit-learn)"
+    return DataSet.from_arrays(
+        test, name="diabetes", description=description, unit="points", vector=vectors, target=targets
     )

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ablate.data.dataset import DataSet, held_out
+from ablate.data.dataset import DataSet
 from ablate.tricks.axis import Range
 
 
@@ -33,11 +33,5 @@ def digits(test: Annotated[float, Range(0, 1, above=True, below=True)] = 0.25) -
     bunch: Any = load_digits()
     images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
     labels = bunch.target.astype(np.int32)
-    held = held_out(labels, test)
-    return DataSet(
-        name="digits",
-        pool={"image": images[~held], "label": labels[~held]},
-        test={"image": images[held], "label": labels[held]},
-        classes=10,
-        description="1,797 real 8x8 images of handwritten digits (scikit-learn)",
-    )
+    description = "1,797 real 8x8 images of handwritten digits (scikit-learn)"
+    return DataSet.from_arrays(test, name="digits", description=description, classes=10, image=images, label=labels)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ablate.data.dataset import DataSet, held_out
+from ablate.data.dataset import DataSet
 from ablate.tricks.axis import Count, Range
 
 RADIUS = 2.0  # of the ring, and the distance between neighbours on the grid
@@ -48,14 +48,14 @@ def gaussians(
     # In no order: a batch of an evaluation that held a few modes alone would be far from any sample of all of them.
     labels = rng.permutation(np.repeat(np.arange(modes, dtype=np.int32), per_mode))
     vectors = (centers[labels] + sd * rng.normal(size=(len(labels), 2))).astype(np.float32)
-    held = held_out(labels, test)
-    return DataSet(
+    return DataSet.from_arrays(
+        test,
         name="gaussians",
-        pool={"vector": vectors[~held], "label": labels[~held]},
-        test={"vector": vectors[held], "label": labels[held]},
-        classes=modes,
         description=f"{len(labels):,} points of a mixture of {modes} Gaussians in the plane, sd {sd:g}",
+        classes=modes,
         facts={"centers": centers.astype(np.float32), "sd": sd},
+        vector=vectors,
+        label=labels,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ablate.data.dataset import DataError, DataSet, held_out
+from ablate.data.dataset import DataError, DataSet
 from ablate.tricks.axis import Range
 
 
@@ -50,10 +50,10 @@ def table(
     targets = [name for name in wanted if name != label]
     if targets:
         arrays["target"] = np.stack([_numbers(path, name, columns[name]) for name in targets], 1)
-    held = held_out(arrays.get("label", np.zeros(len(rows), np.int32)), test)
-    pool, tested = ({name: array[mask] for name, array in arrays.items()} for mask in (~held, held))
     description = f"{len(rows)} rows of {Path(path).name}, {inputs.shape[1]} columns to predict from"
-    return DataSet(Path(path).stem, pool, tested, description, len(classes), unit)
+    return DataSet.from_arrays(
+        test, name=Path(path).stem, description=description, classes=len(classes), unit=unit, **arrays
+    )
 
 
 def _read(path: str) -> tuple[list[str], list[list[str]]]:
