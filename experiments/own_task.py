@@ -19,7 +19,6 @@ import optax
 from ablate import base_config, choice
 from ablate.data import DataInfo, DataSet
 from ablate.tasks import Mean, Metric, mean_of, parts
-from ablate.tricks import Clock
 
 WINDOW = 24
 
@@ -58,15 +57,12 @@ class CharacterModel:
         shapes = {"embed": (letters, width), "recur": (width, width), "out": (width, letters)}
         pairs = zip(jax.random.split(keys("init"), len(shapes)), shapes.items(), strict=True)
         params = {name: jax.random.normal(key, shape) / shape[0] ** 0.5 for key, (name, shape) in pairs}
-        optimizer = parts.optimizer(self.choices, hp, Clock(jnp.int32(0), jnp.float32(1)))
-        return params, optimizer.init(params)
+        return params, parts.begin(self.choices, hp, params)
 
     def step(self, state, batch, keys, clock, hp):
         params, opt_state = state
-        optimizer = parts.optimizer(self.choices, hp, clock)
         loss, grads = jax.value_and_grad(lambda params: jnp.mean(self.losses(params, batch)))(params)
-        updates, opt_state = optimizer.update(grads, opt_state, params)
-        return (optax.apply_updates(params, updates), opt_state), {"train_bits": loss}
+        return parts.descend(self.choices, hp, clock, grads, params, opt_state), {"train_bits": loss}
 
     def losses(self, params, batch):
         """Nats per character of every window; the unit of the metric turns them into bits."""

@@ -19,6 +19,7 @@ from ablate.runner.plan import Plan, ProgramPlan
 from ablate.study.problems import ConfigError
 from ablate.study.programs import Lane
 from ablate.tasks.keys import keys_at
+from ablate.tasks.parts import name_of
 from ablate.train.batches import BatchOrder
 from ablate.train.lanes import batch_of, begin_one
 
@@ -75,7 +76,7 @@ def _layer(arm: str, name: str, activation: np.ndarray, gradient: np.ndarray) ->
 
 def _flat(tree: Mapping[str, Any]) -> dict[str, np.ndarray]:
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {"/".join(str(k.key) for k in path if hasattr(k, "key")): np.asarray(leaf) for path, leaf in leaves}
+    return {name_of(path): np.asarray(leaf) for path, leaf in leaves}
 
 
 def _natural(name: str) -> list[tuple[int, int | str]]:

@@ -17,7 +17,6 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import linen as nn
 from jaxtyping import Array, Float
 
@@ -216,16 +215,13 @@ class Adversarial:
 
         variables = network.init(key, inputs, train=False)
         params = adjust(jax.random.fold_in(key, 1), variables, apply, inputs)["params"]
-        clock = Clock(jnp.int32(0), jnp.float32(1))
-        return Player(params, parts.optimizer(self.choices, hp, clock, axis).init(params))
+        return Player(params, parts.begin(self.choices, hp, params, axis))
 
     def _update(
         self, axis: str, hp: Numbers, clock: Clock, player: Player, objective: Callable[[Tree], tuple[Array, Array]]
     ) -> tuple[Player, Array]:
         grads, loss = jax.grad(objective, has_aux=True)(player.params)
-        transform = parts.optimizer(self.choices, hp, clock, axis)
-        updates, opt_state = transform.update(grads, player.opt_state, player.params)
-        return Player(optax.apply_updates(player.params, updates), opt_state), loss
+        return Player(*parts.descend(self.choices, hp, clock, grads, player.params, player.opt_state, axis)), loss
 
     def _game(self, hp: Numbers) -> game.Game:
         return parts.bind(self.choices, hp, "game")[0]()

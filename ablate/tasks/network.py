@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from flax import linen as nn
 from jaxtyping import Array
 
@@ -82,8 +81,7 @@ class Trainer:
 
         variables = dict(adjust(jax.random.fold_in(key, 1), variables, apply, inputs))
         params = variables.pop("params")
-        optimizer = parts.optimizer(self.choices, self.hp, Clock(jnp.int32(0), jnp.float32(1)))
-        return Learner(params, variables, optimizer.init(params))
+        return Learner(params, variables, parts.begin(self.choices, self.hp, params))
 
     def outputs_of(self, variables: Tree, inputs: Array) -> Outputs:
         """What every head gives at evaluation."""
@@ -106,9 +104,7 @@ class Trainer:
         objective = functools.partial(self.objective, learner.model_state, loss, keys("dropout"))
         value_and_grad = gradient(_with_key(jax.value_and_grad(objective, has_aux=True)))
         (_, (data_loss, model_state)), grads = value_and_grad(learner.params, example, keys("gradient"))
-        optimizer = parts.optimizer(self.choices, self.hp, clock)
-        updates, opt_state = optimizer.update(grads, learner.opt_state, learner.params)
-        params = optax.apply_updates(learner.params, updates)
+        params, opt_state = parts.descend(self.choices, self.hp, clock, grads, learner.params, learner.opt_state)
         # Paths begin below the collection, so that one pattern names a layer's parameters and its statistics.
         keep = functools.partial(parts.keep_frozen, self.choices, self.hp, clock)
         model_state = {name: keep(new, learner.model_state[name]) for name, new in model_state.items()}

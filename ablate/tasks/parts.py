@@ -92,6 +92,19 @@ def optimizer(
     return chain if factors is None else _by_path(chain, functools.partial(_product_of_path, factors, clock))
 
 
+def begin(choices: ProgramChoices, hp: Numbers, params: Any, axis: str = "optimizer") -> Any:
+    """The optimizer's state before the first step."""
+    return optimizer(choices, hp, Clock(jnp.int32(0), jnp.float32(1)), axis).init(params)
+
+
+def descend(
+    choices: ProgramChoices, hp: Numbers, clock: Clock, grads: Any, params: Any, opt_state: Any, axis: str = "optimizer"
+) -> tuple[Any, Any]:
+    """Parameters and the optimizer's state behind one step along a gradient."""
+    updates, opt_state = optimizer(choices, hp, clock, axis).update(grads, opt_state, params)
+    return optax.apply_updates(params, updates), opt_state
+
+
 def keep_frozen(choices: ProgramChoices, hp: Numbers, clock: Clock, new: Any, old: Any) -> Any:
     """A tree in which what lies below a frozen path stays as it was: running statistics of frozen layers."""
     factors = _layer_factors(choices, hp)
