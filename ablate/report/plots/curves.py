@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from ablate.report.plots.plot import Lines, Panel, Series
-from ablate.report.plots.scales import even_scale, level_scale
+from ablate.report.plots.scales import Scale, even_scale, level_scale
 from ablate.report.records import Cell, Summary, Tables
 from ablate.report.tables import finite
 from ablate.report.wording import Unit, listed, plain
@@ -194,10 +194,15 @@ def curve_lines(tables: Tables, curve: str) -> Lines | None:
     last = max(band.steps[-1] for band in bands.values() if band.steps)
     return Lines(
         panels=tuple(panel_of(group, bands, tables.baseline.arm) for group in groups_of(tables)),
-        x=even_scale(0.0, last, "training step", 4),
+        x=step_scale(last, 4),
         y=level_scale(*limits, unit),
         note=f"grey: {plain(tables.baseline.arm)}; bands: 95 % interval over seeds",
     )
+
+
+def step_scale(last: float, wanted: int = 5) -> Scale:
+    """The axis of training steps; one step wide where there is a single evaluation."""
+    return even_scale(0.0, last or 1.0, "training step", wanted)
 
 
 def panel_of(group: ArmGroup, bands: Mapping[str, Band], base: str) -> Panel:
@@ -222,6 +227,6 @@ def rate_lines(name: str, shared: Sequence[tuple[list[str], Band]]) -> Lines:
     series = (Series(listed(arms, 4), i, band.steps, band.mean) for i, (arms, band) in enumerate(shared))
     return Lines(
         panels=(Panel("", tuple(series)),),
-        x=even_scale(0.0, last, "training step"),
+        x=step_scale(last),
         y=even_scale(0.0, top, plain(Unit(name.replace("_", " ")).metric)),
     )

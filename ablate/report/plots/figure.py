@@ -117,8 +117,7 @@ def set_scale(axis: Axes, side: Axis, scale: Scale) -> None:
     side.set_major_locator(FixedLocator(scale.ticks))
     side.set_minor_locator(NullLocator())
     side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}")))
-    high = scale.high if scale.high > scale.low else scale.low + 1.0  # a single evaluation
-    (axis.set_xlim if across else axis.set_ylim)(scale.low, high)
+    (axis.set_xlim if across else axis.set_ylim)(scale.low, scale.high)
 
 
 def stretch(percent: np.ndarray) -> np.ndarray:
