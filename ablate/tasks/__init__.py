@@ -6,26 +6,19 @@ names, as names of shared ones or as tables of its own.
 
 from typing import Any
 
-from ablate.models import MODELS
 from ablate.tasks.adversarial import Adversarial
 from ablate.tasks.classification import Classification
+from ablate.tasks.network import MODEL
 from ablate.tasks.regression import Regression
 from ablate.tasks.task import Batch, Mean, Metric, Sanity, Task, mean_of
 from ablate.tricks import AXES
-from ablate.tricks.axis import Axis, Choice
+from ablate.tricks.axis import Axis
 
 TASKS: dict[str, type[Any]] = {
     "classification": Classification,
     "regression": Regression,
     "adversarial": Adversarial,
 }
-MODEL = Axis(
-    name="model",
-    seam="(layers) -> module called as module(x, train=...), which gives features",
-    data=("layers",),
-    default="mlp",
-    choices={name: Choice(module) for name, module in MODELS.items()},
-)
 
 __all__ = ["MODEL", "TASKS", "Batch", "Mean", "Metric", "Sanity", "Task", "axes_of", "lacks", "mean_of"]
 

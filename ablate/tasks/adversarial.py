@@ -21,11 +21,11 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from ablate.data import DataInfo
-from ablate.models import MODELS
 from ablate.models.generator import GENERATORS
 from ablate.models.layers import Layers, Network, layers_of
 from ablate.tasks import parts, samples
 from ablate.tasks.keys import Keys
+from ablate.tasks.network import MODEL
 from ablate.tasks.task import Batch, Mean, Metric, Numbers, ProgramChoices, Tree
 from ablate.tricks import game, optimizer
 from ablate.tricks.axis import Axis, Choice, Count, Range
@@ -42,14 +42,7 @@ GENERATOR = Axis(
     default="mlp",
     choices={name: Choice(module) for name, module in GENERATORS.items()},
 )
-CRITIC = Axis(
-    name="critic",
-    seam="(layers) -> module called as module(x, train=...), which gives features",
-    data=("layers",),
-    tasks=("adversarial",),
-    default="mlp",
-    choices={name: Choice(module) for name, module in MODELS.items()},
-)
+CRITIC = dataclasses.replace(MODEL, name="critic", tasks=("adversarial",))
 CRITIC_OPTIMIZER = dataclasses.replace(optimizer.AXIS, name="critic_optimizer", tasks=("adversarial",))
 
 

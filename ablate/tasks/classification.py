@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from ablate.data import DataInfo
 from ablate.tasks import parts
 from ablate.tasks.keys import Keys
-from ablate.tasks.network import Example, Learner, Outputs, Trainer
+from ablate.tasks.network import Learner, Outputs, Trainer
 from ablate.tasks.task import Batch, Mean, Metric, Numbers, ProgramChoices, Sanity, Tree, mean_of
 from ablate.tricks.clock import Clock
 
@@ -64,8 +64,9 @@ class Classification:
         self, state: Learner, batch: Batch, keys: Keys, clock: Clock, hp: Numbers
     ) -> tuple[Learner, dict[str, Array]]:
         """One update of the network."""
-        example, loss = self._example(batch, keys, hp), functools.partial(self._loss, hp)
-        state, data_loss = self._trainer(hp).update(state, example, loss, keys, clock)
+        trainer = self._trainer(hp)
+        example = trainer.example(batch, self._targets(batch), keys)
+        state, data_loss = trainer.update(state, example, functools.partial(self._loss, hp), keys, clock)
         return state, {"train_loss": data_loss}
 
     def variables(self, state: Learner) -> Tree:
@@ -101,17 +102,14 @@ class Classification:
     def signals(self, state: Learner, batch: Batch, keys: Keys, hp: Numbers) -> tuple[dict[str, Array], ...]:
         """Activations and their gradients by layer, on a batch as it is."""
         trainer = self._trainer(hp)
-        example = Example(trainer.scaled(batch), jax.nn.one_hot(batch["label"], self.classes), batch)
+        example = trainer.example(batch, self._targets(batch))
         return trainer.signals(state, example, functools.partial(self._loss, hp), keys)
 
     def _trainer(self, hp: Numbers) -> Trainer:
         return Trainer(self.choices, hp, self.data, {"head": self.classes})
 
-    def _example(self, batch: Batch, keys: Keys, hp: Numbers) -> Example:
-        inputs, probs = self._trainer(hp).scaled(batch), jax.nn.one_hot(batch["label"], self.classes)
-        augment = parts.assemble(self.choices, hp).augment
-        inputs, probs = augment(keys("augment"), inputs, probs)
-        return Example(inputs, probs, batch)
+    def _targets(self, batch: Batch) -> Float[Array, "batch classes"]:
+        return jax.nn.one_hot(batch["label"], self.classes)
 
     def _loss(self, hp: Numbers, outputs: Outputs, probs: Float[Array, "batch classes"]) -> Float[Array, ""]:
         (loss,) = parts.bind(self.choices, hp, "loss")

@@ -14,15 +14,24 @@ from flax import linen as nn
 from jaxtyping import Array
 
 from ablate.data import DataInfo
+from ablate.models import MODELS
 from ablate.models.layers import Network
 from ablate.tasks import parts
 from ablate.tasks.keys import Keys
 from ablate.tasks.task import Batch, Numbers, ProgramChoices, Tree
+from ablate.tricks.axis import Axis, Choice
 from ablate.tricks.clock import Clock
 from ablate.tricks.init import split_init
 from ablate.tricks.scale import ImageStats
 
 Outputs = Mapping[str, Array]
+MODEL = Axis(
+    name="model",
+    seam="(layers) -> module called as module(x, train=...), which gives features",
+    data=("layers",),
+    default="mlp",
+    choices={name: Choice(module) for name, module in MODELS.items()},
+)
 
 
 class Learner(NamedTuple):
@@ -67,6 +76,14 @@ class Trainer:
         name = self.data.input
         stats = ImageStats(*(jnp.asarray(number) for number in self.data.stats[name]))
         return parts.assemble(self.choices, self.hp).scale(batch[name], stats)
+
+    def example(self, batch: Batch, targets: Array, keys: Keys | None = None) -> Example:
+        """A batch as a step takes it; augmented where `keys` are given."""
+        inputs = self.scaled(batch)
+        if keys is not None:
+            augment = parts.assemble(self.choices, self.hp).augment
+            inputs, targets = augment(keys("augment"), inputs, targets)
+        return Example(inputs, targets, batch)
 
     def init(self, keys: Keys, batch: Batch, init_hp: Numbers) -> Learner:
         """The learner before the first step; `choices` must hold those of `init` and `bias` too."""

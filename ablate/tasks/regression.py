@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from ablate.data import DataInfo
 from ablate.tasks import parts
 from ablate.tasks.keys import Keys
-from ablate.tasks.network import Example, Learner, Outputs, Trainer
+from ablate.tasks.network import Learner, Outputs, Trainer
 from ablate.tasks.task import Batch, Mean, Metric, Numbers, ProgramChoices, Tree, mean_of
 from ablate.tricks.clock import Clock
 
@@ -59,10 +59,9 @@ class Regression:
         self, state: Learner, batch: Batch, keys: Keys, clock: Clock, hp: Numbers
     ) -> tuple[Learner, dict[str, Array]]:
         """One update of the network."""
-        trainer, loss = self._trainer(hp), functools.partial(self._loss, hp)
-        augment = parts.assemble(self.choices, hp).augment
-        inputs, targets = augment(keys("augment"), trainer.scaled(batch), self._standardized(batch["target"]))
-        state, data_loss = trainer.update(state, Example(inputs, targets, batch), loss, keys, clock)
+        trainer = self._trainer(hp)
+        example = trainer.example(batch, self._standardized(batch["target"]), keys)
+        state, data_loss = trainer.update(state, example, functools.partial(self._loss, hp), keys, clock)
         return state, {"train_loss": data_loss}
 
     def variables(self, state: Learner) -> Tree:
@@ -99,7 +98,7 @@ class Regression:
     def signals(self, state: Learner, batch: Batch, keys: Keys, hp: Numbers) -> tuple[dict[str, Array], ...]:
         """Activations and their gradients by layer, on a batch as it is."""
         trainer = self._trainer(hp)
-        example = Example(trainer.scaled(batch), self._standardized(batch["target"]), batch)
+        example = trainer.example(batch, self._standardized(batch["target"]))
         return trainer.signals(state, example, functools.partial(self._loss, hp), keys)
 
     def _trainer(self, hp: Numbers) -> Trainer:
