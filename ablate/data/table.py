@@ -7,11 +7,11 @@ from typing import Annotated
 import numpy as np
 
 from ablate.data.dataset import DataError, DataSet
-from ablate.tricks.axis import Range
+from ablate.tricks.axis import FilePath, Range
 
 
 def table(
-    path: str,
+    path: FilePath,
     target: tuple[str, ...] = (),
     label: str = "",
     unit: str = "",

@@ -9,7 +9,7 @@ from typing import Any, cast
 from ablate.results.files import read_json
 from ablate.results.schema import Environment, Progress, RowRecord, Study, read_record, study_problem
 from ablate.results.store import Store
-from ablate.results.weights import read_weights, weights_path
+from ablate.results.weights import Weights, read_weights, weights_path
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -71,13 +71,25 @@ class Rows:
             KeyError: the study has no such cell.
             FileNotFoundError: they were not kept; `cfg.train.keep_weights` keeps them.
         """
+        return self.weights(arm, seed).members[member]
+
+    def weights(self, arm: str, seed: int) -> Weights:
+        """All sets of variables of a cell and their shares of its predictions; errors as in `variables`."""
+        path = self.weights_path(arm, seed)
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is not there; run the study with cfg.train.keep_weights = True")
+        return read_weights(path)
+
+    def weights_path(self, arm: str, seed: int) -> Path:
+        """The file with the variables of a cell, where they were kept; `init=pretrained(path)` starts from it.
+
+        Raises:
+            KeyError: the study has no such cell.
+        """
         cells = {(cell["arm"], cell["seed"]): cell["cell"] for cell in self.study["cells"]}
         if (arm, seed) not in cells:
             raise KeyError(f"{self.directory} has no cell of arm {arm!r} and seed {seed}")
-        path = weights_path(self.directory, cells[arm, seed])
-        if not path.exists():
-            raise FileNotFoundError(f"{path} is not there; run the study with cfg.train.keep_weights = True")
-        return read_weights(path)[member]
+        return weights_path(self.directory, cells[arm, seed])
 
     def to_pandas(self) -> Any:
         """One line per cell: arm, seed, status, metrics and costs, as a pandas DataFrame.

@@ -3,9 +3,18 @@
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ablate.results.files import StorageError, write_atomically
+
+SHARES = "shares"  # the array beside those of the members
+
+
+class Weights(NamedTuple):
+    """The variables of every member as nested dictionaries of arrays, and the members' shares of the prediction."""
+
+    members: list[dict[str, Any]]
+    shares: list[float]
 
 
 def weights_path(directory: Path, cell: str) -> Path:
@@ -13,21 +22,22 @@ def weights_path(directory: Path, cell: str) -> Path:
     return directory / "weights" / f"{cell}.npz"
 
 
-def write_weights(path: Path, members: Sequence[Mapping[str, Any]]) -> None:
-    """Stores the arrays of every member, by path: `0/params/head/kernel` for the first.
+def write_weights(path: Path, members: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> None:
+    """Stores the arrays of every member, by path: `0/params/head/kernel` for the first; and their `shares`.
 
     Raises:
         StorageError: the file could not be written.
     """
     import numpy as np
 
-    buffer = io.BytesIO()
-    np.savez(buffer, **{f"{k}/{name}": array for k, member in enumerate(members) for name, array in member.items()})
+    buffer, arrays = io.BytesIO(), {SHARES: np.asarray(shares, np.float32)}
+    arrays |= {f"{k}/{name}": array for k, member in enumerate(members) for name, array in member.items()}
+    np.savez(buffer, allow_pickle=False, **arrays)
     write_atomically(path, buffer.getvalue())
 
 
-def read_weights(path: Path) -> list[dict[str, Any]]:
-    """The variables of every member as nested dictionaries of arrays.
+def read_weights(path: Path) -> Weights:
+    """What `write_weights` stored.
 
     Raises:
         FileNotFoundError: they were not kept.
@@ -40,6 +50,7 @@ def read_weights(path: Path) -> list[dict[str, Any]]:
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
+            shares = arrays.pop(SHARES)
     except FileNotFoundError:
         raise
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
@@ -51,4 +62,4 @@ def read_weights(path: Path) -> list[dict[str, Any]]:
         for parent in parents:
             here = here.setdefault(parent, {})
         here[leaf] = array
-    return [members[str(k)] for k in range(len(members))]
+    return Weights([members[str(k)] for k in range(len(members))], shares.tolist())

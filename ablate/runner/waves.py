@@ -92,8 +92,8 @@ class WaveRun:
         results = loop.results(state)
         session.log.beat(self._progress(state), self._lanes.take_compile_seconds(), 0.0)
         if self._item.training.keep_weights:
-            for lane, weights in zip(self._members, loop.weights(state), strict=True):
-                write_weights(weights_path(session.store.directory, lane.cell.name), weights)
+            for lane, members in zip(self._members, loop.members(state), strict=True):
+                write_weights(weights_path(session.store.directory, lane.cell.name), *members)
         costs = self._costs(loop)
         return [_row(lane.cell, result, costs) for lane, result in zip(self._members, results)]
 

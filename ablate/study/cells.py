@@ -1,6 +1,7 @@
 """Cells: arm x seed, with the identity that decides whether a stored result can be used again."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -36,20 +37,25 @@ def cells_of(spec: Spec, arms: tuple[Arm, ...], content_of: Callable[[Chosen], s
 
     Where seeds are not paired, an arm draws its streams from seeds of its own: a hash of the seed and its name.
     """
-    cells, code_of = [], coder()
+    cells, code_of, content_of_file = [], coder(), functools.cache(_sha256_of)
     for arm in arms:
         for seed in spec.seeds:
             draw = seed if spec.paired else int(digest([seed, arm.name])[:8], 16)
-            identity = _identity(spec, arm, draw, content_of, code_of)
+            identity = _identity(spec, arm, draw, content_of, code_of, content_of_file)
             cells.append(Cell(arm, seed, draw, identity, digest(identity)))
     return tuple(cells)
 
 
 def _identity(
-    spec: Spec, arm: Arm, draw: int, content_of: Callable[[Chosen], str], code_of: Callable[[Any], str]
+    spec: Spec,
+    arm: Arm,
+    draw: int,
+    content_of: Callable[[Chosen], str],
+    code_of: Callable[[Any], str],
+    content_of_file: Callable[[str], str],
 ) -> dict[str, Any]:
-    """Everything that a result follows from: choices, content of the data, seed, and the code that is reached."""
-    recipe = {axis: chosen.plain() for axis, chosen in arm.recipe.items()}
+    """Everything that a result follows from: choices, content of data and files, seed, and the code that is reached."""
+    recipe = {axis: _with_content(chosen, content_of_file) for axis, chosen in arm.recipe.items()}
     for name in RECORDING:
         recipe["train"].pop(name)
     identity = {
@@ -64,6 +70,18 @@ def _identity(
         },
     }
     return jsonable(identity)
+
+
+def _with_content(chosen: Chosen, content_of_file: Callable[[str], str]) -> dict[str, Any]:
+    """A choice as data, where files stand for what is in them."""
+    known = chosen.arguments_of()
+    files = {name: value for name, value in chosen.arguments.items() if name in known and known[name].file}
+    return chosen.plain() | {name: f"sha256:{content_of_file(path)}" for name, path in files.items()}
+
+
+def _sha256_of(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # What trains a cell whatever it chose, by path: imported here, it would import this module or JAX.

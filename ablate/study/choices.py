@@ -179,16 +179,22 @@ def _typed(argument: Argument, value: Any, key: str, problems: list[str]) -> Any
     if isinstance(value, list):
         value = tuple(value)
     if not _fits(argument.annotation, value):
-        kind = argument.annotation
-        expected = WORDS.get(kind, kind.__name__ if type(kind) is type else kind)
-        problems.append(f"{key}: expected {expected}, got {value!r}")
+        problems.append(f"{key}: expected {_worded(argument.annotation)}, got {value!r}")
         return value
+    if argument.file and not os.path.isfile(value):
+        problems.append(f"{key}: there is no file {value!r}")
     wrong = next((text for item in _integers(value) if (text := argument.range.problem(item))), None)
     problems += [f"{key}: {wrong.partition(', got')[0]}, got {value}"] if wrong else []
     return value
 
 
 WORDS = {int: "an integer", float: "a number", bool: "True or False", str: "a text"}
+
+
+def _worded(annotation: Any) -> str:
+    if typing.get_origin(annotation) is typing.Literal:
+        return " or ".join(map(repr, typing.get_args(annotation)))
+    return WORDS.get(annotation, annotation.__name__ if type(annotation) is type else str(annotation))
 
 
 def _fits(annotation: Any, value: Any) -> bool:

@@ -5,6 +5,7 @@ its state for good: its program goes on with it, and masking makes every further
 """
 
 import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -18,6 +19,13 @@ from ablate.tricks.clock import Clock
 from ablate.tricks.stop import Decision
 
 Tree = Any
+
+
+class Members(NamedTuple):
+    """What makes a prediction: sets of variables, and their shares, which sum to 1."""
+
+    variables: Sequence[Tree]
+    shares: Sequence[Any]
 
 
 class LaneState(NamedTuple):
@@ -77,17 +85,23 @@ def step(task: Task, lane: LaneState, batch: Batch, seed: Integer[Array, ""], hp
 
 def evaluate(task: Task, averaged: Tree, batch: Batch, seed: Integer[Array, ""], hp: Numbers, weights: Array) -> Tree:
     """Sums of one batch: first those of the prediction, then, where several members make it, those of each of them."""
+    predictions = predict(task, members_of(task, averaged, hp), batch, seed, hp)
+    return [task.measure(prediction, batch, weights) for prediction in predictions]
+
+
+def predict(task: Task, members: Members, batch: Batch, seed: Integer[Array, ""], hp: Numbers) -> list[Tree]:
+    """The prediction for a batch, and behind it, where several members make it, that of each of them."""
     keys = _keys_of_batch(seed, batch)
-    members, shares = _average(task, hp).members(averaged)
-    predictions = [task.predict(variables, batch, keys, hp) for variables in members]
+    predictions = [task.predict(variables, batch, keys, hp) for variables in members.variables]
     if len(predictions) == 1:  # as it is: combining would round
-        return [task.measure(predictions[0], batch, weights)]
-    return [task.measure(p, batch, weights) for p in (task.combine(predictions, shares), *predictions)]
+        return predictions
+    return [task.combine(predictions, members.shares), *predictions]
 
 
-def members_of(task: Task, averaged: Tree, hp: Numbers) -> list[Tree]:
+def members_of(task: Task, averaged: Tree, hp: Numbers) -> Members:
     """The sets of variables that evaluation predicts with."""
-    return list(_average(task, hp).members(averaged)[0])
+    variables, shares = _average(task, hp).members(averaged)
+    return Members(list(variables), list(shares))
 
 
 def finish_evaluation(

@@ -16,7 +16,7 @@ import numpy as np
 from ablate.data import DataSet, Split
 from ablate.tasks.task import Numbers, ProgramChoices, Task
 from ablate.train.batches import BatchOrder, DataKey
-from ablate.train.lane import LaneState, members_of
+from ablate.train.lane import LaneState, Members, members_of
 from ablate.train.lanes import LANES, Lanes, lane_of
 
 EvalBatch = tuple[np.ndarray, np.ndarray]  # positions, weights: [lanes, batch]
@@ -171,13 +171,14 @@ class Loop:
             for lane in range(len(self._wave.inputs))
         ]
 
-    def weights(self, end: LoopState) -> list[list[dict[str, np.ndarray]]]:
-        """Cell by cell, the variables that its test metrics were read with: arrays by path, one dictionary a member."""
+    def members(self, end: LoopState) -> list[Members]:
+        """Cell by cell, what its test metrics were read with; variables as arrays by path."""
         host, task = jax.device_get(_tested(end.state)), self._lanes.task
         kept = []
         for k, cell in enumerate(self._wave.inputs):
             hp = jax.tree.map(jnp.float32, cell.hp)
-            kept.append([_by_path(member) for member in members_of(task, lane_of(host, k), hp)])
+            variables, shares = members_of(task, lane_of(host, k), hp)
+            kept.append(Members([_by_path(member) for member in variables], [float(share) for share in shares]))
         return kept
 
     def first(self, lane: CellInputs) -> dict[str, np.ndarray]:

@@ -23,6 +23,8 @@ __all__ = [
     "Choice",
     "Count",
     "Counts",
+    "FilePath",
+    "IsFile",
     "NonNegative",
     "OneOrMore",
     "Positive",
@@ -76,6 +78,13 @@ Count = Annotated[int, Range(1)]
 Counts = Annotated[tuple[int, ...], Range(1)]
 
 
+class IsFile(NamedTuple):
+    """Marks an argument that names a file: what is in it, not where it lies, decides whether results are used again."""
+
+
+FilePath = Annotated[str, IsFile()]
+
+
 @dataclasses.dataclass(frozen=True)
 class Argument:
     """One argument of a choice: `traced` numbers are program inputs, the rest shapes the program."""
@@ -85,6 +94,7 @@ class Argument:
     default: Any
     traced: bool
     range: Range
+    file: bool = False
 
     @property
     def required(self) -> bool:
@@ -157,7 +167,8 @@ def signature_of(make: Callable[..., Any]) -> Mapping[str, Argument]:
 def _argument(name: str, hint: Any, default: Any) -> Argument:
     inside = typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint,)
     ranges = [extra for extra in inside[1:] if isinstance(extra, Range)]
-    return Argument(name, inside[0], default, is_scalar(inside[0]), ranges[0] if ranges else Range())
+    file = any(isinstance(extra, IsFile) for extra in inside[1:])
+    return Argument(name, inside[0], default, is_scalar(inside[0]), ranges[0] if ranges else Range(), file)
 
 
 def is_scalar(annotation: Any) -> bool:

@@ -6,14 +6,17 @@ difference from whoever sets a model up. Fans are those of JAX: a kernel is [...
 axes of a convolution's kernel count on both sides.
 """
 
-from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+import functools
+import zipfile
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
-from ablate.tricks.axis import SUPERVISED, Axis, Choice, NonNegative
+from ablate.tricks.axis import SUPERVISED, Axis, Choice, FilePath, NonNegative, Range
 
 __all__ = [
     "DataInit",
@@ -22,6 +25,7 @@ __all__ = [
     "lecun",
     "normal",
     "orthogonal",
+    "pretrained",
     "split_init",
     "uniform",
     "xavier",
@@ -243,6 +247,75 @@ def orthogonal(scale: NonNegative = 1.0) -> Initializer:
     return jax.nn.initializers.orthogonal(scale)
 
 
+def pretrained(
+    path: FilePath,
+    head: Literal["new", "kept"] = "new",
+    member: Annotated[int, Range(0)] = 0,
+    distribution: str = "normal",
+) -> DataInit:
+    """Starts from the variables of a trained network, heads apart: what was learnt on one task serves another.
+
+        W = W of the file,    heads ~ lecun(distribution) where they are new
+
+    The file may also hold more than the network has; running statistics are taken from it too.
+
+    Args:
+        path: a file that `cfg.train.keep_weights` wrote, `DIR/weights/<cell>.npz`, or any .npz with arrays called
+            `0/params/<layer>/kernel` and so on. What is in it is part of a cell's identity, where it lies is not.
+        head: "new" draws the heads afresh, whatever their shape; "kept" takes them from the file too.
+        member: which set of variables, at least 0, where the file holds several.
+        distribution: of the values of new heads, "normal" (not truncated) or "uniform".
+
+    Returns:
+        A `DataInit`, whose `adjust` puts the arrays of the file in the place of those drawn.
+
+    Raises:
+        ValueError: the file cannot be read, or lacks an array of the shape that a layer has.
+
+    Example:
+        >>> import tempfile
+        >>> file = f"{tempfile.mkdtemp()}/weights.npz"
+        >>> np.savez(file, **{"0/params/layer/kernel": np.ones((2, 2))})
+        >>> begin = {"params": {"layer": {"kernel": jnp.zeros((2, 2))}, "head": {"kernel": jnp.zeros((2, 3))}}}
+        >>> variables = pretrained(file).adjust(jax.random.key(0), begin, lambda *_: {"head": 0.0}, None)
+        >>> jax.tree.map(lambda w: float(w.sum()), variables["params"])
+        {'head': {'kernel': 0.0}, 'layer': {'kernel': 4.0}}
+
+    References:
+        Yosinski, Clune, Bengio, Lipson. How Transferable Are Features in Deep Neural Networks? 2014.
+        https://arxiv.org/abs/1411.1792
+    """
+
+    def adjust(key: Array, variables: PyTree, apply: Callable[..., Array], inputs: PyTree) -> PyTree:
+        outputs = jax.eval_shape(apply, variables, inputs)
+        heads = tuple(outputs) if head == "new" and isinstance(outputs, Mapping) else ()
+        take = functools.partial(_stored, path, _arrays(path, f"{member}/"), heads)
+        return jax.tree_util.tree_map_with_path(take, variables)
+
+    return DataInit(lecun(distribution), adjust)
+
+
+def _arrays(path: str, prefix: str) -> dict[str, np.ndarray]:
+    """The arrays of a file whose names have a prefix, without it."""
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name.removeprefix(prefix): archive[name] for name in archive if name.startswith(prefix)}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"cannot read the weights in {path}: {error}") from error
+
+
+def _stored(path: str, stored: Mapping[str, np.ndarray], heads: tuple[str, ...], place: Any, drawn: Array) -> Array:
+    """The array of the file for a place of the variables; what was drawn where the place is in a new head."""
+    name = jax.tree_util.keystr(place, simple=True, separator="/")
+    if name.split("/")[1] in heads:
+        return drawn
+    if name not in stored:
+        raise ValueError(f"{path} has no {name}; it has {', '.join(sorted(stored)) or 'nothing of this member'}")
+    if stored[name].shape != drawn.shape:
+        raise ValueError(f"{path}: {name} has shape {stored[name].shape}, the network {drawn.shape}")
+    return jnp.asarray(stored[name], drawn.dtype)
+
+
 def scaled_by_fan(gain: float, mode: Literal["fan_in", "fan_avg"], distribution: str) -> Initializer:
     """JAX's variance scaling, with the untruncated normal that the articles' formulas mean."""
     if distribution not in DISTRIBUTIONS:
@@ -265,5 +338,6 @@ AXIS = Axis(
         "xavier": Choice(xavier),
         "he": Choice(he),
         "orthogonal": Choice(orthogonal),
+        "pretrained": Choice(pretrained, example={"path": "weights.npz"}),
     },
 )

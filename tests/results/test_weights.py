@@ -1,5 +1,8 @@
 """Kept weights: the very numbers that the test metrics were read with, and no file that could run code."""
 
+import shutil
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,7 +12,8 @@ from ablate import choice
 from ablate.data import digits
 from ablate.results.files import StorageError
 from ablate.results.weights import read_weights
-from tests.train.small import small_config
+from ablate.study import ConfigError
+from tests.train.small import planned, small_config
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +52,65 @@ def test_what_is_not_there_is_said_in_words(rows, tmp_path):
     (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04 torn")
     with pytest.raises(StorageError, match="cannot read the weights"):
         read_weights(tmp_path / "torn.npz")
+
+
+@pytest.fixture
+def transfer(rows):
+    """A study on the same data whose first values are those of the kept baseline."""
+    cfg = small_config(steps=1, eval_every=1, seeds=2, vary={"init": (choice("zeros"),)})
+    cfg.recipe.init = choice("pretrained", path=str(rows.weights_path("baseline", 0)), head="kept")
+    return cfg
+
+
+def test_a_network_starts_from_kept_weights(rows, transfer, tmp_path):
+    transfer.train.keep_weights = True
+    transfer.recipe.optimizer.learning_rate = 1e-30  # a step that changes nothing
+    began, kept = ablate.run(transfer, tmp_path), rows.variables("baseline", 0)
+    jax.tree.map(np.testing.assert_array_equal, began.variables("baseline", 1), kept)
+    (first, row) = (next(iter(each)) for each in (rows, began))
+    assert row["metrics"]["test_accuracy"] == first["metrics"]["test_accuracy"]
+
+
+def test_new_heads_are_drawn_by_the_seed_and_the_rest_is_kept(rows, transfer, tmp_path):
+    transfer.train.keep_weights = True
+    transfer.recipe.optimizer.learning_rate = 1e-30
+    transfer.recipe.init.head = "new"
+    began, kept = ablate.run(transfer, tmp_path), rows.variables("baseline", 0)["params"]
+    one, two = (began.variables("baseline", seed)["params"] for seed in (0, 1))
+    jax.tree.map(np.testing.assert_array_equal, one["layer_0"], kept["layer_0"])
+    assert len({array["head"]["kernel"].tobytes() for array in (one, two, kept)}) == 3
+
+
+def test_the_content_of_the_file_decides_re_use_and_its_place_does_not(transfer, tmp_path):
+    names = [cell.name for cell in planned(transfer).cells]
+    moved = tmp_path / "Größe | moved.npz"
+    shutil.copy(transfer.recipe.init.path, moved)
+    transfer.recipe.init.path = str(moved)
+    assert [cell.name for cell in planned(transfer).cells] == names
+    with np.load(moved) as archive:
+        np.savez(moved, **{name: array + 1 for name, array in archive.items()})
+    again = [cell.name for cell in planned(transfer).cells]
+    assert not set(names[:2]) & set(again[:2])
+    assert names[2:] == again[2:]  # of the arm that draws its own
+
+
+def test_weights_that_do_not_fit_are_refused_before_training(transfer, tmp_path):
+    transfer.model = choice("mlp", widths=(16,))
+    with pytest.raises(ConfigError, match=r"head/kernel has shape \(8, 10\), the network \(16, 10\)"):
+        planned(transfer)
+    transfer.model = choice("mlp", widths=(8, 8))
+    with pytest.raises(ConfigError, match="has no params/layer_1/bias; it has "):
+        planned(transfer)
+    transfer.recipe.init.path = str(tmp_path / "nowhere.npz")
+    with pytest.raises(ConfigError, match=r"recipe\.init\.path: there is no file '.*nowhere\.npz'"):
+        planned(transfer)
+    transfer.recipe.init.path = str(tmp_path)
+    transfer.recipe.init.head = "old"
+    with pytest.raises(ConfigError) as refused:
+        planned(transfer)
+    assert "recipe.init.head: expected 'new' or 'kept', got 'old'" in refused.value.problems
+    assert f"recipe.init.path: there is no file {str(tmp_path)!r}" in refused.value.problems
+    (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04 torn")
+    transfer.recipe.init = choice("pretrained", path=str(tmp_path / "torn.npz"))
+    with pytest.raises(ConfigError, match="arm 'baseline': ValueError: cannot read the weights in "):
+        planned(transfer)
