@@ -124,6 +124,25 @@ def report(options: argparse.Namespace, stop: Stop) -> int:
     return 0
 
 
+def predict(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate predict`: a CSV with a line per example."""
+    from ablate.report.rows import Rows
+    from ablate.runner.backend import prepare_jax
+    from ablate.runner.predict import predict as predicted
+    from ablate.runner.predict import write_predictions
+
+    prepare_jax()
+    stop.check()
+    rows = Rows.load(options.directory)
+    seed = rows.study["seeds"][0] if options.seed is None else options.seed
+    columns, changed = predicted(rows, options.arm, seed, options.data)
+    for words in changed:
+        print(f"ablate: warning: {words}; predictions may differ from its metrics", file=sys.stderr)
+    path = options.out or options.directory / "predictions" / f"{rows.cell_name(options.arm, seed)}.csv"
+    print(f"{write_predictions(path, columns)} examples, arm {options.arm}, seed {seed}: {path}")
+    return 0
+
+
 def tricks(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate tricks`: the catalogue, generated from the tables."""
     del stop  # it ends sooner than it could be asked

@@ -16,6 +16,7 @@ examples:
   ablate run --config=experiments/digits.py --config.seeds=12 --config.recipe.norm.name=layer
   ablate plan --config=experiments/digits.py --config.design=factorial
   ablate status results/digits
+  ablate predict results/digits --arm=baseline
   ablate tricks loss.focal
 
 exit codes: 0 all done; 1 finished, some cells failed; 2 usage, config, or a folder that cannot be written to;
@@ -96,7 +97,7 @@ def _quoted(argv: Sequence[str]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from ablate.cli.commands import check, plan, probe, report, run, status, tricks
+    from ablate.cli.commands import check, plan, predict, probe, report, run, status, tricks
     from ablate.train.strategy import STRATEGIES
 
     parser = argparse.ArgumentParser(
@@ -128,6 +129,16 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("results/comparison"), help="where the comparison goes (default: %(default)s)"
     )
     again.set_defaults(command=report)
+    text = "what a kept cell predicts for every example, as CSV; trains nothing"
+    six = commands.add_parser("predict", help=text, description=_sentence(text))
+    six.add_argument("directory", type=Path, metavar="DIR", help="a study that ran with train.keep_weights=True")
+    six.add_argument("--arm", required=True, help="name of the arm, as in the report")
+    six.add_argument("--seed", type=int, help="seed of the cell (default: the study's first)")
+    six.add_argument(
+        "--data", default="", help="NAME, 'NAME(argument=value)' or FILE.csv (default: the study's test examples)"
+    )
+    six.add_argument("--out", type=Path, metavar="FILE", help="where the CSV goes (default: DIR/predictions/)")
+    six.set_defaults(command=predict)
     text = "the catalogue: formula, arguments, off value, reference"
     four = commands.add_parser("tricks", help=text, description=_sentence(text))
     four.add_argument("name", nargs="?", metavar="AXIS[.NAME]", help="an axis, or one choice on it")

@@ -2,12 +2,20 @@
 
 import csv
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from ablate.data.dataset import DataError, DataSet
 from ablate.tricks.axis import FilePath, Range
+
+
+class Inputs(NamedTuple):
+    """The columns that a network sees: their names, what was subtracted and what they were divided by."""
+
+    names: tuple[str, ...]
+    mean: np.ndarray
+    spread: np.ndarray
 
 
 def table(
@@ -41,19 +49,39 @@ def table(
         what = f"no column {missing[0]!r}" if missing else "nothing to predict; set data.target or data.label"
         raise DataError(f"data: {path}: {what}; it has {', '.join(header)}")
     columns = {name: [row[k] for row in rows] for k, name in enumerate(header)}
-    inputs = np.stack([_numbers(path, name, columns[name]) for name in header if name not in wanted], 1)
-    spread = inputs.std(0)
-    arrays = {"vector": (inputs - inputs.mean(0)) / np.where(spread > 0, spread, 1.0)}
+    names = tuple(name for name in header if name not in wanted)
+    vectors = np.stack([_numbers(path, name, columns[name]) for name in names], 1)
+    sd = vectors.std(0)
+    inputs = Inputs(names, vectors.mean(0), np.where(sd > 0, sd, np.float32(1)))
+    arrays: dict[str, np.ndarray] = {"vector": (vectors - inputs.mean) / inputs.spread}
     classes = sorted(set(columns[label])) if label else []
     if label:
         arrays["label"] = np.array([classes.index(value) for value in columns[label]], np.int32)
     targets = [name for name in wanted if name != label]
     if targets:
         arrays["target"] = np.stack([_numbers(path, name, columns[name]) for name in targets], 1)
-    description = f"{len(rows)} rows of {Path(path).name}, {inputs.shape[1]} columns to predict from"
+    description = f"{len(rows)} rows of {Path(path).name}, {len(names)} columns to predict from"
+    facts = {"inputs": inputs}
     return DataSet.from_arrays(
-        test, name=Path(path).stem, description=description, classes=len(classes), unit=unit, **arrays
+        test, name=Path(path).stem, description=description, classes=len(classes), unit=unit, facts=facts, **arrays
     )
+
+
+def rows_like(path: str, dataset: DataSet) -> np.ndarray:
+    """The rows of another file as `vector` of the data set of a table: its columns, in its order and its units.
+
+    Raises:
+        DataError: the data set is no table, a column is missing, or an entry is no number.
+    """
+    inputs = dataset.facts.get("inputs")
+    if not isinstance(inputs, Inputs):
+        raise DataError(f"data: {dataset.name} is no table, so that the columns of {path!r} say nothing")
+    header, rows = _read(path)
+    missing = [name for name in inputs.names if name not in header]
+    if missing:
+        raise DataError(f"data: {path}: no column {missing[0]!r}; it has {', '.join(header)}")
+    columns = [_numbers(path, name, [row[header.index(name)] for row in rows]) for name in inputs.names]
+    return (np.stack(columns, 1) - inputs.mean) / inputs.spread
 
 
 def _read(path: str) -> tuple[list[str], list[list[str]]]:

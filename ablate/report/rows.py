@@ -9,7 +9,7 @@ from typing import Any, cast
 from ablate.results.files import read_json
 from ablate.results.schema import Environment, Progress, RowRecord, Study, read_record, study_problem
 from ablate.results.store import Store
-from ablate.results.weights import Weights, read_weights, weights_path
+from ablate.results.weights import Weights, nested, read_weights, weights_path
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -71,10 +71,14 @@ class Rows:
             KeyError: the study has no such cell.
             FileNotFoundError: they were not kept; `cfg.train.keep_weights` keeps them.
         """
-        return self.weights(arm, seed).members[member]
+        return nested(self.weights(arm, seed).members[member])
 
     def weights(self, arm: str, seed: int) -> Weights:
-        """All sets of variables of a cell and their shares of its predictions; errors as in `variables`."""
+        """Every set of variables of a cell as arrays by path, and their shares of its predictions.
+
+        Raises:
+            KeyError, FileNotFoundError: as `variables` does.
+        """
         path = self.weights_path(arm, seed)
         if not path.exists():
             raise FileNotFoundError(f"{path} is not there; run the study with cfg.train.keep_weights = True")
@@ -86,10 +90,18 @@ class Rows:
         Raises:
             KeyError: the study has no such cell.
         """
+        return weights_path(self.directory, self.cell_name(arm, seed))
+
+    def cell_name(self, arm: str, seed: int) -> str:
+        """The name of a cell's files.
+
+        Raises:
+            KeyError: the study has no such cell.
+        """
         cells = {(cell["arm"], cell["seed"]): cell["cell"] for cell in self.study["cells"]}
         if (arm, seed) not in cells:
             raise KeyError(f"{self.directory} has no cell of arm {arm!r} and seed {seed}")
-        return weights_path(self.directory, cells[arm, seed])
+        return cells[arm, seed]
 
     def to_pandas(self) -> Any:
         """One line per cell: arm, seed, status, metrics and costs, as a pandas DataFrame.

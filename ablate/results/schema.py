@@ -160,7 +160,7 @@ class Study(TypedDict):
     name: str
     question: str | None
     command: NotRequired[str]
-    config: NotRequired[dict[str, Any]]
+    config: dict[str, Any]
     design: str
     baseline: str
     arms: list[ArmRecord]

@@ -11,7 +11,7 @@ SHARES = "shares"  # the array beside those of the members
 
 
 class Weights(NamedTuple):
-    """The variables of every member as nested dictionaries of arrays, and the members' shares of the prediction."""
+    """What makes a cell's predictions: arrays by path for every member, and the members' shares."""
 
     members: list[dict[str, Any]]
     shares: list[float]
@@ -55,11 +55,24 @@ def read_weights(path: Path) -> Weights:
         raise
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise StorageError(5, f"cannot read the weights: {error}", str(path)) from error
-    members: dict[str, Any] = {}
+    members: list[dict[str, Any]] = [{} for _ in shares]
+    for name, array in arrays.items():
+        member, _, place = name.partition("/")
+        members[int(member)][place] = array
+    return Weights(members, shares.tolist())
+
+
+def nested(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Arrays by path as dictionaries in dictionaries.
+
+    >>> nested({"params/head/bias": 1, "params/head/kernel": 2})
+    {'params': {'head': {'bias': 1, 'kernel': 2}}}
+    """
+    tree: dict[str, Any] = {}
     for name, array in arrays.items():
         *parents, leaf = name.split("/")
-        here = members
+        here = tree
         for parent in parents:
             here = here.setdefault(parent, {})
         here[leaf] = array
-    return Weights([members[str(k)] for k in range(len(members))], shares.tolist())
+    return tree

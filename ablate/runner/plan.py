@@ -148,9 +148,15 @@ def make_plan(
         raise ConfigError([unknown("strategy", "strategy", strategy, STRATEGIES)])
     arms = arms_of(spec)
     tuning_arms(spec, arms)  # its problems, too, show before anything compiles
-    datasets = _datasets(spec, arms)
+    plan = _with_data(Plan(name, question, command, strategy, spec, arms, (), (), {}, ()))
     between()
-    return _planned(Plan(name, question, command, strategy, spec, arms, (), (), datasets, _devices()), between)
+    return _planned(plan, between)
+
+
+def plan_one(spec: Spec, arm: Arm, seed: int, *, name: str) -> Plan:
+    """The plan of a single cell, whether the design has its arm or not; errors as in `make_plan`."""
+    alone = dataclasses.replace(spec, seeds=(seed,))
+    return _planned(_with_data(Plan(name, "", "", None, alone, (arm,), (), (), {}, ())), go_on)
 
 
 def replan(plan: Plan, arms: tuple[Arm, ...], spec: Spec | None = None, *, between: Between = go_on) -> Plan:
@@ -177,6 +183,10 @@ def _planned(plan: Plan, between: Between) -> Plan:
     return dataclasses.replace(plan, cells=cells, programs=programs)
 
 
+def _with_data(plan: Plan) -> Plan:
+    return dataclasses.replace(plan, datasets=_datasets(plan.spec, plan.arms), devices=_devices())
+
+
 def _devices() -> tuple[Device, ...]:
     try:
         devices = tuple(jax.devices())
@@ -200,7 +210,7 @@ def _own_arguments(data: Chosen) -> dict[str, Any]:
 def _datasets(spec: Spec, arms: tuple[Arm, ...]) -> dict[str, DataSet]:
     """Every data set of the study, loaded once."""
     wanted = {data_id(arm.recipe["data"]): arm.recipe["data"] for arm in arms}
-    datasets = {name: _load(data) for name, data in wanted.items()}
+    datasets = {name: load_data(data) for name, data in wanted.items()}
     needs = getattr(spec.task.choice.make, "needs", ())
     problems = [
         f"data: {spec.task.name} needs an array {need!r}, and {wanted[name].name} has {', '.join(dataset.pool)}"
@@ -213,7 +223,12 @@ def _datasets(spec: Spec, arms: tuple[Arm, ...]) -> dict[str, DataSet]:
     return datasets
 
 
-def _load(data: Chosen) -> DataSet:
+def load_data(data: Chosen) -> DataSet:
+    """The data set that a choice leads to, as it is.
+
+    Raises:
+        ConfigError: it cannot be loaded, in one line.
+    """
     arguments = _own_arguments(data)
     try:
         make = data.choice.make

@@ -104,6 +104,19 @@ def jsonable(value: Any) -> Any:
     return value
 
 
+def restored(value: Any) -> Any:
+    """What `jsonable` was given, up to lists for tuples.
+
+    >>> restored(jsonable({"max_norm": math.inf}))
+    {'max_norm': inf}
+    """
+    if isinstance(value, Mapping):
+        return {key: restored(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [restored(item) for item in value]
+    return float(value) if value in ("inf", "-inf") else value
+
+
 def digest(value: Any) -> str:
     """SHA-256 of the canonical JSON of a value."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False, default=repr)

@@ -22,7 +22,7 @@ from ablate.study.choices import (
     training_of,
 )
 from ablate.study.config import FRACTIONS, absent, base_config
-from ablate.study.design import DESIGNS
+from ablate.study.design import DESIGNS, Arm
 from ablate.study.problems import ConfigError, unknown
 from ablate.tasks import TASKS, axes_of, lacks
 from ablate.tricks.axis import Argument, Axis, Range
@@ -78,7 +78,7 @@ class Spec:
     plain: Mapping[str, Any]
 
 
-def resolve(cfg: ConfigDict) -> Spec:
+def resolve(cfg: ConfigDict | Mapping[str, Any]) -> Spec:
     """Checks a config and gives it as plain data.
 
     Raises:
@@ -108,6 +108,27 @@ def resolve(cfg: ConfigDict) -> Spec:
     if problems:
         raise ConfigError(problems)
     return dataclasses.replace(spec, vary=_untuned_names(spec.vary, spec.tune))
+
+
+def arm_of(spec: Spec, name: str, recipe: Mapping[str, Mapping[str, Any]]) -> Arm:
+    """An arm from what study.json says of it, its tuned numbers too.
+
+    Args:
+        spec: the resolved config of its study.
+        name: the arm's.
+        recipe: axis -> name and all arguments of its choice.
+
+    Raises:
+        ConfigError: a choice is not there any more, or has other arguments now.
+    """
+    problems: list[str] = []
+    chosen = {}
+    for axis, base in spec.recipe.items():
+        value = recipe.get(axis, base.plain())
+        chosen[axis] = check_choice(base.table, value, f"arm {name!r}: {axis}", problems)
+    if problems:
+        raise ConfigError(problems)
+    return Arm(name, {axis: choice for axis, choice in chosen.items() if choice is not None}, {})
 
 
 def _task(value: Any, problems: list[str]) -> Chosen | None:

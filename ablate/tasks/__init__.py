@@ -10,7 +10,7 @@ from ablate.tasks.adversarial import Adversarial
 from ablate.tasks.classification import Classification
 from ablate.tasks.network import MODEL
 from ablate.tasks.regression import Regression
-from ablate.tasks.task import Batch, Mean, Metric, Sanity, Task, mean_of
+from ablate.tasks.task import Batch, Mean, Metric, Sanity, Task, columns_of, mean_of
 from ablate.tricks import AXES
 from ablate.tricks.axis import Axis
 
@@ -20,7 +20,7 @@ TASKS: dict[str, type[Any]] = {
     "adversarial": Adversarial,
 }
 
-__all__ = ["MODEL", "TASKS", "Batch", "Mean", "Metric", "Sanity", "Task", "axes_of", "lacks", "mean_of"]
+__all__ = ["MODEL", "TASKS", "Batch", "Mean", "Metric", "Sanity", "Task", "axes_of", "columns_of", "lacks", "mean_of"]
 
 
 def axes_of(task: type[Any]) -> dict[str, Axis]:

@@ -26,7 +26,7 @@ from ablate.models.layers import Layers, Network, layers_of
 from ablate.tasks import parts, samples
 from ablate.tasks.keys import Keys
 from ablate.tasks.network import MODEL
-from ablate.tasks.task import Batch, Mean, Metric, Numbers, ProgramChoices, Tree
+from ablate.tasks.task import Batch, Mean, Metric, Numbers, ProgramChoices, Tree, columns_named
 from ablate.tricks import game, optimizer
 from ablate.tricks.axis import Axis, Choice, Count, Range
 from ablate.tricks.clock import Clock
@@ -194,7 +194,7 @@ class Adversarial:
 
     def columns(self, prediction: Float[Array, "batch ..."], batch: Batch) -> dict[str, Array]:
         """The numbers of a sample, in the order of the array; a table of samples says nothing of its examples."""
-        return {f"x_{k}": column for k, column in enumerate(_rows(prediction).T)}
+        return columns_named("x", prediction)
 
     def rates(self, clock: Clock, hp: Numbers) -> dict[str, Float[Array, ""]]:
         """The learning rates of generator and critic, on the same schedule."""

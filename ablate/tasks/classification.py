@@ -15,7 +15,7 @@ from ablate.data import DataInfo
 from ablate.tasks import parts
 from ablate.tasks.keys import Keys
 from ablate.tasks.network import Learner, Outputs, Trainer
-from ablate.tasks.task import Batch, Mean, Metric, Numbers, ProgramChoices, Sanity, Tree, mean_of
+from ablate.tasks.task import Batch, Mean, Metric, Numbers, ProgramChoices, Sanity, Tree, columns_named, mean_of
 from ablate.tricks.clock import Clock
 
 
@@ -94,6 +94,12 @@ class Classification:
     def score(self, prediction: Float[Array, "batch classes"], batch: Batch) -> Float[Array, " batch"]:
         """1 where the largest logit is that of the label."""
         return (jnp.argmax(prediction, -1) == batch["label"]).astype(jnp.float32)
+
+    def columns(self, prediction: Float[Array, "batch classes"], batch: Batch) -> dict[str, Array]:
+        """The label where it is known, the most probable class, and the probability of every class."""
+        known = {"label": batch["label"]} if "label" in batch else {}
+        probs = columns_named("p", jax.nn.softmax(prediction))
+        return {**known, "predicted": jnp.argmax(prediction, -1), **probs}
 
     def rates(self, clock: Clock, hp: Numbers) -> dict[str, Float[Array, ""]]:
         """The learning rate."""

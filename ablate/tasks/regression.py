@@ -15,7 +15,7 @@ from ablate.data import DataInfo
 from ablate.tasks import parts
 from ablate.tasks.keys import Keys
 from ablate.tasks.network import Learner, Outputs, Trainer
-from ablate.tasks.task import Batch, Mean, Metric, Numbers, ProgramChoices, Tree, mean_of
+from ablate.tasks.task import Batch, Mean, Metric, Numbers, ProgramChoices, Tree, columns_named, mean_of
 from ablate.tricks.clock import Clock
 
 Values = Float[Array, "batch outputs"]
@@ -90,6 +90,11 @@ class Regression:
         """
         variance = sums.spread.value - jnp.square(sums.offset.value)
         return {"mse": sums.squared.value, "mae": sums.absolute.value, "r2": 1.0 - sums.squared.value / variance}
+
+    def columns(self, prediction: Values, batch: Batch) -> dict[str, Array]:
+        """The targets where they are known, and the predictions, in the target's own unit."""
+        known = columns_named("target", batch["target"]) if "target" in batch else {}
+        return {**known, **columns_named("predicted", prediction)}
 
     def rates(self, clock: Clock, hp: Numbers) -> dict[str, Float[Array, ""]]:
         """The learning rate."""

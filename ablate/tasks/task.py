@@ -131,6 +131,22 @@ class Task(Protocol):
         ...
 
 
+def columns_of(task: Task, prediction: Tree, batch: Batch) -> dict[str, Array]:
+    """Predictions as columns [batch] of a table: by the task's own `columns(prediction, batch)` where it has one."""
+    own = getattr(task, "columns", None)
+    if own is not None:
+        return own(prediction, batch)
+    leaves = jax.tree_util.tree_leaves_with_path(prediction)
+    named = [(jax.tree_util.keystr(path, simple=True, separator="_") or "prediction", leaf) for path, leaf in leaves]
+    return {column: numbers for name, leaf in named for column, numbers in columns_named(name, leaf).items()}
+
+
+def columns_named(name: str, values: Array) -> dict[str, Array]:
+    """An array with one entry or several per example as columns: `name`, or `name_0`, `name_1`, ..."""
+    rows = values.reshape(len(values), -1).T
+    return {name: rows[0]} if len(rows) == 1 else {f"{name}_{k}": row for k, row in enumerate(rows)}
+
+
 def mean_of(predictions: Sequence[Tree], shares: Sequence[Any]) -> Tree:
     """The weighted mean of predictions: what most tasks `combine` by."""
     weighted = (jax.tree.map(lambda leaf, s=share: leaf * s, p) for p, share in zip(predictions, shares, strict=True))

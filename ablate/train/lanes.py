@@ -19,9 +19,9 @@ from jaxtyping import Array, Float, Int
 
 from ablate.data import PLANTED
 from ablate.tasks.keys import keys_at
-from ablate.tasks.task import Numbers, ProgramChoices, Task
+from ablate.tasks.task import Batch, Numbers, ProgramChoices, Task, columns_of
 from ablate.train import lane as one
-from ablate.train.lane import LaneState
+from ablate.train.lane import LaneState, Members
 from ablate.train.strategy import Strategy
 from ablate.tricks.clock import Clock
 
@@ -259,6 +259,41 @@ def first_values(
         scalars_of_lane = compiled(lane_of(state, k), batch, np.uint32(seed), hp)
         values.append({name: float(value) for name, value in scalars_of_lane.items()})
     return values
+
+
+def variables_like(task: Task, choices: ProgramChoices, init_hp: Any, hp: Any) -> Tree:
+    """Shapes of what evaluation reads of one cell."""
+    state, _ = step_arguments(task, choices, init_hp, hp, 1, 1)
+    return jax.eval_shape(task.variables, state.task)
+
+
+def columns(
+    task: Task, members: Members, seed: int, hp: Any, arrays: Mapping[str, np.ndarray], start: int, batch_size: int
+) -> dict[str, np.ndarray]:
+    """What one cell predicts for every example, as columns of a table.
+
+    Args:
+        task: the task of its program.
+        members: variables on the host, and their shares.
+        seed: its own.
+        hp: its numbers.
+        arrays: the examples by name.
+        start: position of the first one in the data; an evaluation of the same examples draws the same numbers.
+        batch_size: examples at a time.
+    """
+
+    def predicted(variables: Sequence[Tree], seed: Array, hp: Any, batch: Batch) -> Tree:
+        return one.predict(task, Members(variables, members.shares), batch, seed, hp)[0]
+
+    compiled, parts = jax.jit(predicted), []
+    size, hp = len(next(iter(arrays.values()))), jax.tree.map(np.float32, hp)
+    for k in range(0, size, batch_size):
+        rows = np.minimum(np.arange(k, k + batch_size), size - 1)  # the last batch is filled up with its last example
+        batch = {name: array[rows] for name, array in arrays.items()} | {"index": (start + rows).astype(np.int32)}
+        # Outside of the compiled part, which would put the columns into alphabetical order.
+        part = columns_of(task, compiled(members.variables, np.uint32(seed), hp, batch), batch)
+        parts.append({name: np.asarray(column)[: size - k] for name, column in part.items()})
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def learning_rates(

@@ -1,0 +1,149 @@
+"""What a trained cell predicts, example by example: from kept variables, without its config file and without training.
+
+study.json ──config, arm──> plan of one cell ──task, numbers──┐
+weights/<cell>.npz ──variables, shares──────────────────────>─┴─ columns ──> CSV
+"""
+
+import ast
+import csv
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from ablate.data import DataError, DataSet, rows_like
+from ablate.report.rows import Rows
+from ablate.results.files import write_atomically
+from ablate.results.weights import Weights
+from ablate.runner.plan import Plan, load_data, plan_one
+from ablate.study.cells import restored
+from ablate.study.choices import DATA, check_choice
+from ablate.study.problems import ConfigError, unknown
+from ablate.study.resolving import arm_of, resolve
+from ablate.train.lane import Members
+from ablate.train.lanes import columns, variables_like
+
+CALL = re.compile(r"(?P<name>[^()]+)(?:\((?P<arguments>.*)\))?", re.DOTALL)
+
+
+class Predictions(NamedTuple):
+    """Columns by name, one entry per example; `changed` says in words what is not as it was when the cell trained."""
+
+    columns: dict[str, np.ndarray]
+    changed: list[str]
+
+
+def predict(rows: Rows, arm: str, seed: int, data: str = "") -> Predictions:
+    """The predictions of a cell for the test examples of its study, or for all examples of other data.
+
+    Args:
+        rows: the study.
+        arm: name of the arm.
+        seed: of the cell.
+        data: `NAME`, `NAME(argument=value)` or, where the study's data are a table, another `FILE.csv`; "" for the
+            study's test examples.
+
+    Raises:
+        ConfigError: there is no such cell, its variables were not kept, or its study or the data do not fit.
+    """
+    weights, record = _weights(rows, arm, seed), next(each for each in rows.study["arms"] if each["name"] == arm)
+    spec = resolve(restored(rows.study["config"]))
+    plan = plan_one(spec, arm_of(spec, arm, restored(record["recipe"])), seed, name=rows.study["name"])
+    item = plan.programs[0]
+    cell, start = item.inputs[plan.cells[0].name], item.dataset.sizes[0] if not data else 0
+    arrays = other_examples(data, item.dataset) if data else item.dataset.test
+    like = variables_like(item.task, cell.init_choices, cell.init_hp, cell.hp)
+    members = Members([_filled(like, member) for member in weights.members], weights.shares)
+    table = columns(item.task, members, cell.seed, cell.hp, arrays, start, item.eval_batch_size)
+    return Predictions(table, _changed(rows, plan, arm, seed))
+
+
+def write_predictions(path: Path, columns: Mapping[str, np.ndarray]) -> int:
+    """Writes a CSV with a line per example, `index` first; gives their number.
+
+    Raises:
+        StorageError: the file could not be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["index", *columns])
+    lines = list(zip(*(map(str, column) for column in columns.values()), strict=True))
+    writer.writerows([k, *line] for k, line in enumerate(lines))
+    write_atomically(path, text.getvalue().encode())
+    return len(lines)
+
+
+def _weights(rows: Rows, arm: str, seed: int) -> Weights:
+    arms, seeds = [record["name"] for record in rows.study["arms"]], rows.study["seeds"]
+    problems = [] if arm in arms else [unknown("--arm", "arm", arm, arms)]
+    problems += [] if seed in seeds else [f"--seed: the study has no seed {seed}; it has {', '.join(map(str, seeds))}"]
+    if problems:
+        raise ConfigError(problems)
+    try:
+        return rows.weights(arm, seed)
+    except FileNotFoundError as error:
+        raise ConfigError([str(error)]) from error
+
+
+def _filled(like: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """The variables of a task from arrays by path."""
+
+    def leaf(path: Any, shape: Any) -> np.ndarray:
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        if name not in arrays or arrays[name].shape != shape.shape:
+            raise ConfigError([f"the kept weights have no {name} of shape {shape.shape}; has the model changed since?"])
+        return arrays[name]
+
+    return jax.tree_util.tree_map_with_path(leaf, like)
+
+
+def _changed(rows: Rows, plan: Plan, arm: str, seed: int) -> list[str]:
+    """What a row says of the code and data that it was trained with, against what there is now."""
+    row: Any = next((row for row in rows if (row["arm"], row["seed"]) == (arm, seed)), {})
+    before, now = row.get("identity", {}), plan.cells[0].identity
+    code = [name for name, mark in now["code"].items() if before.get("code", {}).get(name) != mark]
+    changed = [f"the code of {', '.join(code)} has changed since {row['cell']} was trained"] if code and row else []
+    return changed + (["the data have changed since"] if row and before.get("content") != now["content"] else [])
+
+
+def other_examples(text: str, dataset: DataSet) -> dict[str, np.ndarray]:
+    """All examples of other data, in the form that a study's own have.
+
+    Raises:
+        ConfigError: there are none of that name, or they do not look like the study's.
+    """
+    if text.endswith(".csv"):
+        try:
+            return {"vector": rows_like(text, dataset)}
+        except DataError as error:
+            raise ConfigError([f"--{error}"]) from error
+    arrays, name = _stacked(text), dataset.info.input
+    shape, dtype = dataset.info.shapes[name], dataset.info.dtypes[name]
+    if name not in arrays or (arrays[name].shape[1:], arrays[name].dtype) != (shape, dtype):
+        given = ", ".join(f"{key} {array.dtype} {array.shape[1:]}" for key, array in arrays.items())
+        raise ConfigError([f"--data: {text} has {given}; the study's networks take {name} {dtype} {shape}"])
+    return {key: array for key, array in arrays.items() if array.shape[1:] == dataset.info.shapes.get(key)}
+
+
+def _stacked(text: str) -> dict[str, np.ndarray]:
+    call = CALL.fullmatch(text)
+    problems = [] if call else [f"--data: write NAME, NAME(argument=value) or FILE.csv, not {text!r}"]
+    chosen = check_choice(DATA, _called(text, call), "--data", problems) if call else None
+    if chosen is None:
+        raise ConfigError(problems)
+    return load_data(chosen).stacked
+
+
+def _called(text: str, call: re.Match[str]) -> dict[str, Any]:
+    try:
+        tree: Any = ast.parse(f"call({call['arguments'] or ''})", mode="eval").body
+        arguments = {keyword.arg: ast.literal_eval(keyword.value) for keyword in tree.keywords if keyword.arg}
+        if tree.args or len(arguments) < len(tree.keywords):
+            raise ValueError("arguments need names")
+    except (SyntaxError, ValueError) as error:
+        raise ConfigError([f"--data: write NAME(argument=value), not {text!r}"]) from error
+    return {"name": call["name"].strip(), **arguments}

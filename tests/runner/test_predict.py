@@ -1,0 +1,162 @@
+"""Predictions of kept cells: they give the metrics of their rows, and what does not fit is said in words."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import ablate
+from ablate import base_config, choice
+from ablate.cli.main import main
+from ablate.runner.predict import predict
+from ablate.study import ConfigError
+from tests.train.small import small_config
+
+SNAPSHOTS = "average=snapshots(cycle=5, count=2)"
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    vary = {"average": (choice("snapshots", cycle=5.0, count=2),), "clip": (choice("global_norm", max_norm=1.0),)}
+    cfg = small_config(steps=20, eval_every=10, seeds=2, vary=vary)
+    cfg.train.keep_weights = True
+    cfg.train.eval_batch_size = 200  # the 450 test examples are no multiple of it
+    return ablate.run(cfg, tmp_path_factory.mktemp("digits"))
+
+
+def write_table(path, *, shift=0.0, header=("a", "b", "y"), rows=48):
+    a, b = np.random.default_rng(0).normal(size=(2, rows))
+    columns = {"a": a + shift, "b": 100 * b, "y": 2 * a + b}
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([header, *zip(*(columns[name] for name in header))])
+    return columns
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("table")
+    write_table(folder / "train.csv")
+    cfg = base_config()
+    cfg.task, cfg.data = "regression", choice("table", path=str(folder / "train.csv"), target=("y",))
+    cfg.model = choice("mlp", widths=(8,))
+    cfg.train.update(steps=20, batch_size=8, eval_every=10, keep_weights=True)
+    cfg.seeds, cfg.vary.loss = 1, ("smooth_l1",)
+    return ablate.run(cfg, folder / "run")
+
+
+def row_of(rows, arm, seed):
+    return next(row for row in rows if (row["arm"], row["seed"]) == (arm, seed))
+
+
+@pytest.mark.parametrize("arm", ["baseline", SNAPSHOTS, "clip=global_norm(max_norm=1)"])
+def test_predictions_give_the_test_metrics(digits, arm):
+    columns, changed = predict(digits, arm, 1)
+    probs = np.stack([columns[f"p_{k}"] for k in range(10)], 1)
+    metrics = row_of(digits, arm, 1)["metrics"]
+    assert changed == []
+    assert list(columns)[:3] == ["label", "predicted", "p_0"]
+    assert np.mean(columns["label"] == columns["predicted"]) == pytest.approx(metrics["test_accuracy"], abs=1e-6)
+    loss = -np.log(probs[np.arange(450), columns["label"]]).mean()
+    assert loss == pytest.approx(metrics["test_loss"], rel=1e-5)
+    np.testing.assert_allclose(probs.sum(1), 1, rtol=1e-5)
+
+
+def test_regression_predicts_in_the_unit_of_its_target(table):
+    columns, _ = predict(table, "baseline", 0)
+    assert list(columns) == ["target", "predicted"]
+    error = np.square(columns["target"] - columns["predicted"]).mean()
+    assert error == pytest.approx(row_of(table, "baseline", 0)["metrics"]["test_mse"], rel=1e-5)
+
+
+def test_another_file_is_read_in_the_columns_and_units_of_the_training(table, tmp_path):
+    write_table(tmp_path / "same.csv")
+    write_table(tmp_path / "turned.csv", header=("b", "a"))
+    write_table(tmp_path / "moved.csv", header=("b", "a"), shift=3.0)
+    same, turned, moved = (
+        predict(table, "baseline", 0, str(tmp_path / f"{name}.csv"))[0]["predicted"]
+        for name in ("same", "turned", "moved")
+    )
+    np.testing.assert_array_equal(same, turned)
+    assert len(same) == 48
+    assert np.abs(moved - same).max() > 0.1  # its own mean is not taken out
+    write_table(tmp_path / "short.csv", header=("a", "y"))
+    with pytest.raises(ConfigError, match=r"--data: .*short\.csv: no column 'b'; it has a, y"):
+        predict(table, "baseline", 0, str(tmp_path / "short.csv"))
+
+
+def test_all_examples_of_other_data(digits):
+    columns, _ = predict(digits, "baseline", 0, "digits(test=0.5)")
+    assert len(columns["predicted"]) == 1797
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("digits(test=2)", "--data.test: must"),
+        ("digits(0.5)", "--data: write NAME"),
+        ("digits(test=", "--data: write NAME"),
+        ("diabetes", "--data: diabetes has vector"),
+        ("nowhere.csv", "--data: digits is no table"),
+    ],
+)
+def test_data_that_do_not_fit_are_refused_in_words(digits, data, words):
+    with pytest.raises(ConfigError) as refused:
+        predict(digits, "baseline", 0, data)
+    assert refused.value.problems[0].startswith(words), refused.value.problems
+
+
+def test_a_cell_that_is_not_there_is_refused_in_words(digits, tmp_path):
+    with pytest.raises(ConfigError) as refused:
+        predict(digits, "basline", 7)
+    assert [problem.split(";")[0] for problem in refused.value.problems] == [
+        "--arm: unknown arm 'basline'", "--seed: the study has no seed 7",
+    ]  # fmt: skip
+    shutil.copytree(digits.directory, tmp_path / "without")
+    shutil.rmtree(tmp_path / "without" / "weights")
+    with pytest.raises(ConfigError, match=r"keep_weights = True"):
+        predict(ablate.load(tmp_path / "without"), "baseline", 0)
+
+
+def test_a_change_of_the_code_is_told(digits, tmp_path):
+    shutil.copytree(digits.directory, tmp_path / "run")
+    path = tmp_path / "run" / "cells" / f"{digits.cell_name('baseline', 0)}.json"
+    row = json.loads(path.read_text())
+    row["identity"]["code"]["model"] = "of yesterday"
+    path.write_text(json.dumps(row))
+    _, changed = predict(ablate.load(tmp_path / "run"), "baseline", 0)
+    assert changed == [f"the code of model has changed since {row['cell']} was trained"]
+
+
+def test_the_command_writes_a_line_per_example(digits, tmp_path, capsys):
+    out = tmp_path / "Größe | x.csv"
+    assert main(["predict", str(digits.directory), f"--arm={SNAPSHOTS}", "--seed=1", f"--out={out}"]) == 0
+    with open(out, newline="") as file:
+        lines = list(csv.DictReader(file))
+    columns, _ = predict(digits, SNAPSHOTS, 1)
+    assert [int(line["predicted"]) for line in lines] == columns["predicted"].tolist()
+    assert [np.float32(line["p_3"]) for line in lines] == columns["p_3"].tolist()
+    assert f"450 examples, arm {SNAPSHOTS}, seed 1: {out}" in capsys.readouterr().out
+    assert main(["predict", str(digits.directory), "--arm=baseline"]) == 0
+    assert (digits.directory / "predictions" / f"{digits.cell_name('baseline', 0)}.csv").exists()
+    assert main(["predict", str(tmp_path), "--arm=baseline"]) == 2
+    assert "has no readable study.json" in capsys.readouterr().err
+
+
+def test_samples_and_predictions_of_a_task_without_columns(tmp_path, monkeypatch):
+    cfg = base_config()
+    cfg.task, cfg.data = "adversarial", choice("gaussians", modes=8)
+    cfg.train.update(steps=4, eval_every=4, keep_weights=True)
+    cfg.seeds, cfg.vary.game = 1, ("wasserstein",)
+    columns, _ = predict(ablate.run(cfg, tmp_path / "gan"), "game=wasserstein", 0)
+    assert list(columns) == ["x_0", "x_1"]
+    monkeypatch.syspath_prepend("experiments")
+    import own_task
+
+    cfg = own_task.get_config()
+    cfg.train.update(steps=4, eval_every=4, keep_weights=True)
+    cfg.seeds = 1
+    columns, _ = predict(ablate.run(cfg, tmp_path / "own"), "baseline", 0)
+    assert all(len(column) == len(next(iter(columns.values()))) for column in columns.values())
+    assert all(np.isfinite(column).all() for column in columns.values())
