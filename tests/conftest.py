@@ -5,8 +5,11 @@ import os
 import shutil
 import tempfile
 
-CACHE = tempfile.mkdtemp(prefix="ablate-tests-")
-atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
+# One folder for all processes of a run: what one of them has compiled, the others load.
+CACHE = os.environ.get("ABLATE_TESTS")
+if CACHE is None:
+    CACHE = os.environ["ABLATE_TESTS"] = tempfile.mkdtemp(prefix="ablate-tests-")
+    atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
 os.environ["XDG_CACHE_HOME"] = CACHE
 os.environ["TFDS_DATA_DIR"] = os.path.join(CACHE, "tensorflow_datasets")
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # or `ablate` asks for one per core, and JAX has started already
@@ -18,6 +21,9 @@ import pytest  # noqa: E402
 from jaxtyping import install_import_hook  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_compilation_cache_dir", os.path.join(CACHE, "xla"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 # Shapes in signatures are checked here, and free at run time.

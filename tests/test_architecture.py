@@ -138,7 +138,8 @@ def test_console_output_stands_in_the_commands():
 
 
 # Where a label, its classes and what is right or wrong about them are spoken of.
-LABELS = ("tasks/classification.py", "tasks/adversarial.py", "tasks/samples.py", "data/", "tricks/")
+OF_LABELS = ("classification", "multi_task", "adversarial", "samples")
+LABELS = (*(f"tasks/{name}.py" for name in OF_LABELS), "data/", "tricks/")
 
 
 @pytest.mark.parametrize("word", ["accuracy", "log C", "log_classes", "classes", "nats", "softmax"])

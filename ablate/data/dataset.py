@@ -39,6 +39,7 @@ class DataInfo:
     classes: int | None = None
     unit: str = ""
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    levels: Mapping[str, int] = dataclasses.field(default_factory=dict)  # of arrays of integers [n] from 0
 
     @property
     def input(self) -> str:
@@ -56,9 +57,9 @@ class DataSet:
 
     Args:
         name: how reports call it.
-        pool: what a seed splits into training and validation. Integers become int32, floats float32; `image` is
-            uint8 [n, height, width, channels] from 0 to 255, or float; `vector` float [n, features]; `label` integer
-            [n] from 0 to classes - 1; `target` float [n, outputs].
+        pool: what a seed splits into training and validation. Integers and truth values become int32, floats float32;
+            `image` is uint8 [n, height, width, channels] from 0 to 255, or float; `vector` float [n, features]; `label`
+            integer [n] from 0 to classes - 1; `target` float [n, outputs].
         test: read once, at the end of training.
         description: one line for the report.
         classes: how many there are, if there is a `label`; 0 takes the largest label plus 1.
@@ -142,11 +143,15 @@ class DataSet:
         return DataInfo(
             shapes={name: array.shape[1:] for name, array in self.pool.items()},
             dtypes={name: array.dtype for name, array in self.pool.items()},
-            stats={name: _stats(self.pool[name]) for name in (*INPUTS, "target") if name in self.pool},
+            stats={name: _stats(array) for name, array in self.pool.items() if _has_stats(name, array)},
             classes=self.classes or None,
             unit=self.unit,
             facts=self.facts,
+            levels={name: self._levels(name) for name, array in self.pool.items() if _is_label(array)},
         )
+
+    def _levels(self, name: str) -> int:
+        return self.classes if name == "label" else 1 + max(int(part[name].max()) for part in (self.pool, self.test))
 
     def fingerprint(self) -> str:
         """Hash of the content: results on other numbers are other results."""
@@ -156,6 +161,14 @@ class DataSet:
                 total.update(f"{name} {array.dtype} {array.shape}".encode())
                 total.update(np.ascontiguousarray(array).data)
         return total.hexdigest()[:16]
+
+
+def _has_stats(name: str, array: np.ndarray) -> bool:
+    return name in INPUTS or (array.dtype == np.float32 and array.ndim == 2)
+
+
+def _is_label(array: np.ndarray) -> bool:
+    return array.ndim == 1 and np.issubdtype(array.dtype, np.integer) and int(array.min()) >= 0
 
 
 def _held_out(labels: np.ndarray, share: float) -> np.ndarray:
@@ -174,7 +187,8 @@ def _converted(array: Any) -> np.ndarray:
         return array
     if np.issubdtype(array.dtype, np.floating):
         return array.astype(np.float32, copy=False)
-    return array.astype(np.int32, copy=False) if np.issubdtype(array.dtype, np.integer) else array
+    whole = np.issubdtype(array.dtype, np.integer) or array.dtype == np.bool_
+    return array.astype(np.int32, copy=False) if whole else array
 
 
 def _stats(array: np.ndarray) -> Stats:

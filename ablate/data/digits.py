@@ -8,7 +8,7 @@ from ablate.data.dataset import DataSet
 from ablate.tricks.axis import Range
 
 
-def digits(test: Annotated[float, Range(0, 1, above=True, below=True)] = 0.25) -> DataSet:
+def digits(test: Annotated[float, Range(0, 1, above=True, below=True)] = 0.25, parity: bool = False) -> DataSet:
     """1,797 real 8x8 grey images of handwritten digits in 10 classes.
 
         pixel = round(v * 255 / 16) for v in 0..16
@@ -17,6 +17,7 @@ def digits(test: Annotated[float, Range(0, 1, above=True, below=True)] = 0.25) -
 
     Args:
         test: share of each class that is held out for the test, above 0 and below 1.
+        parity: True adds a second answer `even`, 1 for 0, 2, 4, 6, 8, for task `multi_task`.
 
     Returns:
         A `DataSet` of 8x8x1 images.
@@ -34,4 +35,5 @@ def digits(test: Annotated[float, Range(0, 1, above=True, below=True)] = 0.25) -
     images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
     labels = bunch.target.astype(np.int32)
     description = "1,797 real 8x8 images of handwritten digits (scikit-learn)"
-    return DataSet.from_arrays(test, name="digits", description=description, classes=10, image=images, label=labels)
+    arrays = {"image": images, "label": labels} | ({"even": 1 - labels % 2} if parity else {})
+    return DataSet.from_arrays(test, name="digits", description=description, classes=10, **arrays)

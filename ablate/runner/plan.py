@@ -17,7 +17,7 @@ from ablate.data import DataError, DataSet, Split, tfds_dataset
 from ablate.runner.backend import wrong_numbers
 from ablate.runner.interrupts import Between, go_on
 from ablate.study.cells import Cell, cells_of
-from ablate.study.choices import SAMPLING_NAMES, Chosen, Training, sampling_of, training_of
+from ablate.study.choices import SAMPLING_NAMES, Chosen, Training, bare, sampling_of, training_of
 from ablate.study.design import Arm, arms_of
 from ablate.study.problems import ConfigError, unknown
 from ablate.study.programs import Lane, Program, Slot, programs_of
@@ -211,7 +211,7 @@ def _datasets(spec: Spec, arms: tuple[Arm, ...]) -> dict[str, DataSet]:
     """Every data set of the study, loaded once."""
     wanted = {data_id(arm.recipe["data"]): arm.recipe["data"] for arm in arms}
     datasets = {name: load_data(data) for name, data in wanted.items()}
-    needs = getattr(spec.task.choice.make, "needs", ())
+    needs = getattr(bare(spec.task), "needs", ())
     problems = [
         f"data: {spec.task.name} needs an array {need!r}, and {wanted[name].name} has {', '.join(dataset.pool)}"
         for name, dataset in datasets.items()

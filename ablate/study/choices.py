@@ -183,7 +183,7 @@ def _typed(argument: Argument, value: Any, key: str, problems: list[str]) -> Any
         return value
     if argument.file and not os.path.isfile(value):
         problems.append(f"{key}: there is no file {value!r}")
-    wrong = next((text for item in _integers(value) if (text := argument.range.problem(item))), None)
+    wrong = next((text for item in _numbers(value) if (text := argument.range.problem(item))), None)
     problems += [f"{key}: {wrong.partition(', got')[0]}, got {value}"] if wrong else []
     return value
 
@@ -211,13 +211,18 @@ def _fits(annotation: Any, value: Any) -> bool:
     return isinstance(value, expected) and (expected in (bool, object) or not isinstance(value, bool))
 
 
-def _integers(value: Any) -> list[int]:
-    return [item for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, int)]
+def _numbers(value: Any) -> list[int | float]:
+    return [item for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, int | float)]
 
 
 def _short(value: Any) -> str:
     short = f"{value:g}" if isinstance(value, float) else str(value)
     return short if not isinstance(value, float) or float(short) == value else repr(value)
+
+
+def bare(task: Chosen) -> Any:
+    """A task without choices and data, for what it says of itself: its metrics, the arrays that it needs."""
+    return task.choice.make({}, None, **task.arguments)
 
 
 def training_of(train: Chosen) -> Training:

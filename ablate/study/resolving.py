@@ -16,6 +16,7 @@ from ablate.study.choices import (
     TRAIN,
     Chosen,
     Training,
+    bare,
     check_choice,
     check_number,
     sampling_of,
@@ -136,6 +137,12 @@ def _task(value: Any, problems: list[str]) -> Chosen | None:
     missing = lacks(task.choice.make) if task else []
     if task and missing:
         problems.append(f"task: {task.name!r} is no task: it lacks {', '.join(missing)}; see ablate.tasks.task.Task")
+        return None
+    try:
+        if task:
+            bare(task)
+    except (Exception, SystemExit) as error:  # a task by import path is the user's code
+        problems.append(f"task: {type(error).__name__}: {error}")
         return None
     return task
 
@@ -335,7 +342,7 @@ def _training(value: Any, key: str, base: Chosen | None, problems: list[str]) ->
 
 
 def _reporting(report: Mapping[str, Any], task: Chosen | None, problems: list[str]) -> Reporting:
-    metrics = {f"test_{metric.name}": metric for metric in (_class_of(task).metrics if task else ())}
+    metrics = {f"test_{metric.name}": metric for metric in (bare(task).metrics if task else ())}
     metric = report["metric"] if report["metric"] is not None else next(iter(metrics), "")
     known = isinstance(metric, str) and metric in metrics
     if task:

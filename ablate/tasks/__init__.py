@@ -8,6 +8,7 @@ from typing import Any
 
 from ablate.tasks.adversarial import Adversarial
 from ablate.tasks.classification import Classification
+from ablate.tasks.multi_task import MultiTask
 from ablate.tasks.network import MODEL
 from ablate.tasks.regression import Regression
 from ablate.tasks.task import Batch, Mean, Metric, Sanity, Task, columns_of, mean_of
@@ -18,6 +19,7 @@ TASKS: dict[str, type[Any]] = {
     "classification": Classification,
     "regression": Regression,
     "adversarial": Adversarial,
+    "multi_task": MultiTask,
 }
 
 __all__ = ["MODEL", "TASKS", "Batch", "Mean", "Metric", "Sanity", "Task", "axes_of", "columns_of", "lacks", "mean_of"]

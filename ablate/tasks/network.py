@@ -64,12 +64,14 @@ class Trainer:
         hp: their traced numbers.
         data: what is known of the data.
         outputs: width of every head by name.
+        learned: modules beside the heads that hold what a loss learns for itself, called as `module(features)`.
     """
 
     choices: ProgramChoices
     hp: Numbers
     data: DataInfo
     outputs: Mapping[str, int]
+    learned: Mapping[str, Callable[..., nn.Module]] = dataclasses.field(default_factory=dict)
 
     def scaled(self, batch: Batch) -> Array:
         """The input of a batch as the network sees it, before augmentation."""
@@ -166,7 +168,7 @@ class Trainer:
             name: functools.partial(make_head, width, kernel_init, bias_init) for name, width in self.outputs.items()
         }
         layers = parts.layers(self.choices, self.hp, kernel_init, bias_init)
-        return Network(parts.bind(self.choices, self.hp, "model")[0](layers), heads)
+        return Network(parts.bind(self.choices, self.hp, "model")[0](layers), {**heads, **self.learned})
 
     def _checks(self) -> Any:
         return parts.layer_checks(self.choices, self.hp, self.outputs)

@@ -23,6 +23,7 @@ from ablate.tricks.clock import Clock
 from ablate.tricks.game import Game
 from ablate.tricks.init import DataInit
 from ablate.tricks.stop import Decision
+from ablate.tricks.weighting import Weighting
 
 Bound = Callable[..., Any]
 FLOAT = np.dtype(np.float32)
@@ -234,6 +235,16 @@ def _game(owner: Owner, bound: Bound) -> Bound:
     return made
 
 
+def _weighting(owner: Owner, bound: Bound) -> Bound:
+    def made() -> Weighting:
+        rule = bound()
+        if not isinstance(rule, Weighting):
+            owner.fail(described(rule), "a Weighting(total, begin)")
+        return rule._replace(total=lambda *data: array(owner, rule.total(*data), (), "one loss out of several"))
+
+    return made
+
+
 def _initializer(owner: Owner, bound: Bound) -> Bound:
     def made() -> Any:
         init = bound()
@@ -279,6 +290,7 @@ GUARDS: Mapping[str, Callable[[Owner, Bound], Bound]] = {
     "optimizer": _transform,
     "critic_optimizer": _transform,
     "game": _game,
+    "weighting": _weighting,
     "schedule": _SCALAR,
     "layerwise": _SCALAR,
     "average": _average,

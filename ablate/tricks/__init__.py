@@ -32,6 +32,7 @@ from ablate.tricks import (
     schedule,
     stop,
     target,
+    weighting,
 )
 from ablate.tricks.activation import *
 from ablate.tricks.augment import *
@@ -57,6 +58,7 @@ from ablate.tricks.scale import *
 from ablate.tricks.schedule import *
 from ablate.tricks.stop import *
 from ablate.tricks.target import *
+from ablate.tricks.weighting import *
 
 # In the order of a training step: initial values and layers, the loss, its gradient, the update, what watches it.
 AXES: dict[str, axis.Axis] = {
@@ -108,3 +110,4 @@ __all__ += scale.__all__
 __all__ += schedule.__all__
 __all__ += stop.__all__
 __all__ += target.__all__
+__all__ += weighting.__all__

@@ -34,7 +34,7 @@ __all__ = [
     "signature_of",
 ]
 
-SUPERVISED = ("classification", "regression")  # tasks with one network and a target per example
+SUPERVISED = ("classification", "regression", "multi_task")  # tasks with one network and answers per example
 Scalar = float | int | Float[jax.Array, ""] | Int[jax.Array, ""]
 
 

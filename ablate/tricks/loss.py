@@ -65,7 +65,7 @@ def focal(logits: Logits, probs: Logits, gamma: NonNegative = 2.0, alpha: Positi
 
 AXIS = Axis(
     name="loss",
-    tasks=("classification",),
+    tasks=("classification", "multi_task"),
     seam="(logits, probs) -> per-example loss",
     data=("logits", "probs"),
     identity="cross_entropy",

@@ -42,7 +42,7 @@ def smooth_labels(probs: Probs, alpha: Share = 0.1) -> Probs:
 
 AXIS = Axis(
     name="target",
-    tasks=("classification",),
+    tasks=("classification", "multi_task"),
     seam="(probs) -> probs",
     data=("probs",),
     identity="none",
