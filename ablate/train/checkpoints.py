@@ -19,6 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from jaxtyping import UInt8
 
 from ablate.results.files import StorageError, storing
 from ablate.train.loop import LoopState
@@ -98,7 +99,7 @@ def _manager(folder: Path) -> ocp.CheckpointManager:
         return ocp.CheckpointManager(folder, options=options)
 
 
-def digest_of(tree: Any) -> np.ndarray:
+def digest_of(tree: Any) -> UInt8[np.ndarray, "32"]:
     """The SHA-256 of every array of a tree with its place, type and shape, as 32 bytes.
 
     >>> a, b = digest_of({"x": np.float32(1)}), digest_of({"x": np.float32(1 + 2**-23)})
