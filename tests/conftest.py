@@ -27,7 +27,10 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 # Shapes in signatures are checked here, and free at run time.
-install_import_hook(["ablate.tricks", "ablate.models", "ablate.data", "ablate.stats"], "beartype.beartype")
+install_import_hook(
+    ["ablate.tricks", "ablate.models", "ablate.data", "ablate.stats", "ablate.train", "ablate.tasks"],
+    "beartype.beartype",
+)
 
 
 def pytest_configure(config):

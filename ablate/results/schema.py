@@ -294,8 +294,8 @@ def _misfit_of_items(value: Any, container: type, kind: Any, where: str) -> str 
 
 
 def _first(places: Iterable[tuple[Any, Any, str]]) -> str | None:
-    found = (misfit(value, kind, where.removeprefix(".")) for value, kind, where in places)
-    return next((text for text in found if text), None)
+    misfits = (misfit(value, kind, where.removeprefix(".")) for value, kind, where in places)
+    return next((text for text in misfits if text), None)
 
 
 def _wrong(where: str, expected: str, value: Any) -> str:

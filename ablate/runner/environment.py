@@ -53,7 +53,7 @@ def _version(name: str) -> str | None:
 def _git(*arguments: str) -> str | None:
     """Of the directory the command was given in: that is where the experiment lives."""
     try:
-        found = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=False)
+        process = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip() or None if found.returncode == 0 else None
+    return process.stdout.strip() or None if process.returncode == 0 else None

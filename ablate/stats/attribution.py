@@ -51,8 +51,8 @@ def shapley(
 
     Example:
         >>> grid = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-        >>> found = shapley(grid, np.array([0.5, 0.6, 0.7, 0.7]), np.zeros(4, int))
-        >>> [(round(s.value.mean, 3), round(s.share, 3)) for s in found]
+        >>> values = shapley(grid, np.array([0.5, 0.6, 0.7, 0.7]), np.zeros(4, int))
+        >>> [(round(s.value.mean, 3), round(s.share, 3)) for s in values]
         [(0.15, 0.75), (0.05, 0.25)]
 
     References:
@@ -124,11 +124,11 @@ def _grids(
     sets = on @ (1 << np.arange(on.shape[1]))
     rows = []
     for seed in np.unique(seeds):
-        mine = seeds == seed
-        if np.unique(sets[mine]).size != mine.sum():
+        of_seed = seeds == seed
+        if np.unique(sets[of_seed]).size != of_seed.sum():
             raise ValueError(f"seed {seed} holds the same cell twice")
-        if mine.sum() == 1 << on.shape[1]:
-            rows.append(response[mine][np.argsort(sets[mine])])
+        if of_seed.sum() == 1 << on.shape[1]:
+            rows.append(response[of_seed][np.argsort(sets[of_seed])])
     return np.array(rows, dtype=np.float64).reshape(-1, 1 << on.shape[1])
 
 

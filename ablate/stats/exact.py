@@ -202,6 +202,6 @@ def ranks(values: Float[np.ndarray, "values"], rounding: Float[np.ndarray, "valu
     ascending, near = values[order], np.where(np.isfinite(values), rounding, 0.0)[order]
     with np.errstate(invalid="ignore"):  # inf - inf is nan, which is not larger than anything
         apart = np.diff(ascending) > np.maximum(near[1:], near[:-1])
-    found = np.empty(values.size)
-    found[order] = stats.rankdata(np.concatenate([[0], np.cumsum(apart)]))
-    return found
+    ranked = np.empty(values.size)
+    ranked[order] = stats.rankdata(np.concatenate([[0], np.cumsum(apart)]))
+    return ranked

@@ -99,11 +99,11 @@ def effects(
     matrix, contrasts = _model(levels, interactions=interactions)
     matrix, block = matrix[known], block[known]
     test = _pooled(matrix, response) if seeds is None else _over_seeds(matrix, response, block)
-    found: list[Effect] = []
+    uncorrected: list[Effect] = []
     for term, named, weights in contrasts:
-        result = test(weights, len(term), confidence)
-        found.append(Effect(term, named, result.n, result.mean, result.low, result.high, result.t, result.p, None))
-    return _corrected(found)
+        delta = test(weights, len(term), confidence)
+        uncorrected.append(Effect(term, named, delta.n, delta.mean, delta.low, delta.high, delta.t, delta.p, None))
+    return _corrected(uncorrected)
 
 
 def separable(levels: Int[np.ndarray, "cells factors"]) -> bool:
@@ -163,16 +163,16 @@ def shares(
     parts = {term: columns(levels, term)[known] for term in wanted}
     base = blocks(seeds[known])
     full = fit(np.hstack([base, *parts.values()]), response)
-    result = []
+    split: list[Share] = []
     for term in wanted:
         others = np.hstack([base] + [parts[t] for t in wanted if not set(term) <= set(t)])
         small, large = fit(others, response), fit(np.hstack([others, parts[term]]), response)
         df = small.df - large.df
         if df < parts[term].shape[1] or df == 0:
-            result.append(Share(term, None, None, None))
+            split.append(Share(term, None, None, None))
             continue
-        result.append(_share(term, df, small.residual - large.residual, full.residual, full.df))
-    return result
+        split.append(_share(term, df, small.residual - large.residual, full.residual, full.df))
+    return split
 
 
 def _share(term: Term, df: int, gained: float, residual: float, residual_df: int) -> Share:
@@ -229,11 +229,11 @@ def _pooled(matrix, response) -> Callable[[Weights, int, float], PairedT]:
     return test
 
 
-def _corrected(found: list[Effect]) -> list[Effect]:
+def _corrected(uncorrected: list[Effect]) -> list[Effect]:
     """Holm within the main effects, and within the interactions."""
     corrected: list[Effect] = []
     for order in (1, 2):
-        family = [effect for effect in found if len(effect.factors) == order]
+        family = [effect for effect in uncorrected if len(effect.factors) == order]
         p_holm = holm([effect.p for effect in family])
         corrected += [effect._replace(p_holm=p) for effect, p in zip(family, p_holm, strict=True)]
     return corrected

@@ -78,11 +78,11 @@ def columns(levels: Int[np.ndarray, "cells factors"], term: Term) -> Float[np.nd
         >>> columns(np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), (0, 1)).ravel().tolist()
         [1.0, -1.0, -1.0, 1.0]
     """
-    result = np.ones((len(levels), 1))
+    products = np.ones((len(levels), 1))
     for factor in term:
         values, index = np.unique(levels[:, factor], return_inverse=True)
-        result = _products(result, code(values.size)[index])
-    return result
+        products = _products(products, code(values.size)[index])
+    return products
 
 
 def contrast(levels: Int[np.ndarray, "cells factors"], term: Term, at: Term) -> Float[np.ndarray, "columns"]:

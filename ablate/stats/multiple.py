@@ -129,7 +129,7 @@ def _tested(p: Sequence[float | None]) -> tuple[np.ndarray, np.ndarray]:
 
 def _put_back(length: int, where: np.ndarray, adjusted: np.ndarray) -> list[float | None]:
     """Put the adjusted values at their positions, None elsewhere."""
-    result: list[float | None] = [None] * length
+    p_adjusted: list[float | None] = [None] * length
     for i, value in zip(where, adjusted, strict=True):
-        result[i] = float(value)
-    return result
+        p_adjusted[i] = float(value)
+    return p_adjusted

@@ -62,8 +62,8 @@ def minimum_detectable_effect(sd: float, n: int, alpha: float = 0.05, power: flo
     high = 2.0 + float(stats.t.isf(alpha / 2, n - 1))
     while _power(high, n, alpha) < power:
         high *= 2
-    found = optimize.root_scalar(lambda shift: _power(shift, n, alpha) - power, bracket=(0.0, high), xtol=1e-10)
-    return float(found.root) * sd / math.sqrt(n)
+    solution = optimize.root_scalar(lambda shift: _power(shift, n, alpha) - power, bracket=(0.0, high), xtol=1e-10)
+    return float(solution.root) * sd / math.sqrt(n)
 
 
 def seeds_needed(sd: float, effect: float, alpha: float = 0.05, power: float = 0.8, most: int = 10_000) -> int | None:

@@ -84,8 +84,8 @@ def simulate_family_wise(
         ValueError: if the test is unknown or the exact one asked for more than 16 seeds.
 
     Example:
-        >>> found = simulate_family_wise(n=6, arms=3, repeats=2000, rng=np.random.default_rng(0))
-        >>> found.low < 0.05
+        >>> family_wise = simulate_family_wise(n=6, arms=3, repeats=2000, rng=np.random.default_rng(0))
+        >>> family_wise.low < 0.05
         True
 
     References:
@@ -122,8 +122,8 @@ def simulate_coverage(
         Rate of studies covered.
 
     Example:
-        >>> found = simulate_coverage(5, 2000, np.random.default_rng(0))
-        >>> found.low < 0.95 < found.high
+        >>> coverage = simulate_coverage(5, 2000, np.random.default_rng(0))
+        >>> coverage.low < 0.95 < coverage.high
         True
 
     References:
@@ -197,8 +197,8 @@ def simulate_verdicts(
         Verdict to rate, and under "fact" the rate of studies with a verdict by divergence alone.
 
     Example:
-        >>> found = simulate_verdicts(6, 1, 50, np.random.default_rng(0), effect=5.0)
-        >>> found["better"].rate
+        >>> rates = simulate_verdicts(6, 1, 50, np.random.default_rng(0), effect=5.0)
+        >>> rates["better"].rate
         1.0
 
     References:
@@ -211,9 +211,10 @@ def simulate_verdicts(
         cells[1:] += effect
         cells[rng.random(cells.shape) < diverges] = np.nan
         study = {str(i): dict(enumerate(row.tolist())) for i, row in enumerate(cells)}
-        found = compare(study, "0", higher_is_better=True, alpha=alpha, margin=margin, paired=paired).values()
-        for name in {c.verdict for c in found if not c.fact} | ({"fact"} if any(c.fact for c in found) else set()):
-            hits[name] += 1
+        comparisons = compare(study, "0", higher_is_better=True, alpha=alpha, margin=margin, paired=paired).values()
+        verdicts = {"fact" if comparison.fact else comparison.verdict for comparison in comparisons}
+        for verdict in verdicts:
+            hits[verdict] += 1
     return {name: rate(count, repeats) for name, count in hits.items()}
 
 

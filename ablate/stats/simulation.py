@@ -57,9 +57,9 @@ def _family_wise(repeats: int, rng: np.random.Generator) -> Iterator[Sequence[st
 
 def _verdicts(repeats: int, rng: np.random.Generator) -> Iterator[Sequence[str]]:
     for n, arms in ((6, 1), (6, 5), (12, 5)):
-        found = simulate_verdicts(n, arms, max(repeats // 100, 100), rng)
-        claims = found["better"].hits + found["worse"].hits
-        yield (str(n), str(arms), f"{claims / found['better'].repeats:.4f}", "–", "at most .05")
+        rates = simulate_verdicts(n, arms, max(repeats // 100, 100), rng)
+        claims = rates["better"].hits + rates["worse"].hits
+        yield (str(n), str(arms), f"{claims / rates['better'].repeats:.4f}", "–", "at most .05")
 
 
 def _coverage(repeats: int, rng: np.random.Generator) -> Iterator[Sequence[str]]:
@@ -74,8 +74,8 @@ def _power(repeats: int, rng: np.random.Generator) -> Iterator[Sequence[str]]:
             yield _row(n, 1, simulate_power(effect, 1.0, n, repeats, rng), ".80")
 
 
-def _row(n: int, arms: int, found: Rate, promise: str) -> Sequence[str]:
-    return str(n), str(arms), f"{found.rate:.4f}", f"{found.low:.4f} to {found.high:.4f}", promise
+def _row(n: int, arms: int, rate: Rate, promise: str) -> Sequence[str]:
+    return str(n), str(arms), f"{rate.rate:.4f}", f"{rate.low:.4f} to {rate.high:.4f}", promise
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -78,11 +78,11 @@ def cumulative(spec: "Spec") -> tuple[Arm, ...]:
 def factorial(spec: "Spec") -> tuple[Arm, ...]:
     """Every combination of the baseline's choice and the choices to try: do tricks add up or interact?"""
     levels = [[(axis, None), *((axis, chosen) for chosen in choices)] for axis, choices in spec.vary.items()]
-    found = []
+    arms = []
     for combination in itertools.product(*levels):
         changes = {axis: chosen for axis, chosen in combination if chosen is not None}
-        found.append(_arm(spec.recipe, changes) if changes else Arm("baseline", spec.recipe, {}))
-    return tuple(found)
+        arms.append(_arm(spec.recipe, changes) if changes else Arm("baseline", spec.recipe, {}))
+    return tuple(arms)
 
 
 def written_arms(spec: "Spec") -> tuple[Arm, ...]:
@@ -110,11 +110,11 @@ def fractional(spec: "Spec") -> tuple[Arm, ...]:
     except ValueError as error:
         raise ConfigError([f"fraction: {error}"]) from error
     rows = sorted(matrix.tolist(), key=any)  # the baseline, which every fraction holds, comes first
-    found = []
+    arms = []
     for row in rows:
         changes = {axis: spec.vary[axis][0] for axis, level in zip(axes, row, strict=True) if level}
-        found.append(_arm(spec.recipe, changes) if changes else Arm("baseline", spec.recipe, {}))
-    return tuple(found)
+        arms.append(_arm(spec.recipe, changes) if changes else Arm("baseline", spec.recipe, {}))
+    return tuple(arms)
 
 
 def _matrix(factors: int, kind: str, resolution: int) -> np.ndarray:
@@ -147,7 +147,7 @@ def _arm(recipe: Recipe, changes: Recipe) -> Arm:
 
 def at_off(spec: "Spec") -> Iterator[str]:
     """Warnings: a trick at the value where it vanishes is the baseline under another name."""
-    tried = [(f"vary.{axis}[{i}]", chosen) for axis, found in spec.vary.items() for i, chosen in enumerate(found)]
+    tried = [(f"vary.{axis}[{i}]", chosen) for axis, choices in spec.vary.items() for i, chosen in enumerate(choices)]
     tried += [(f"arms.{name}.{axis}", chosen) for name, arm in spec.arms.items() for axis, chosen in arm.items()]
     for key, chosen in tried:
         off = chosen.choice.off

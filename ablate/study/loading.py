@@ -81,8 +81,8 @@ def _from_file(path: str) -> ConfigDict:
 
 
 def _example() -> str:
-    found = sorted(Path("experiments").glob("*.py"))
-    return str(found[0]) if found else "experiments/digits.py"
+    experiments = sorted(Path("experiments").glob("*.py"))
+    return str(experiments[0]) if experiments else "experiments/digits.py"
 
 
 def _last_words(error: BaseException) -> str:
@@ -98,7 +98,7 @@ def _last_words(error: BaseException) -> str:
 
 def _parents_first(overrides: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """A new choice clears the arguments of the old one, so it must come before the arguments given with it."""
-    return sorted(overrides, key=lambda item: item[0].removesuffix(".name").count("."))
+    return sorted(overrides, key=lambda override: override[0].removesuffix(".name").count("."))
 
 
 def _literal(text: str) -> Any:

@@ -76,7 +76,7 @@ def programs_of(cells: tuple[Cell, ...]) -> tuple[Program, ...]:
 
 
 def _program(slots: Mapping[str, tuple[Slot, ...]], cells: list[Cell]) -> Program:
-    described = {axis: [slot.label() for slot in found] for axis, found in slots.items()}
+    described = {axis: [slot.label() for slot in compiled] for axis, compiled in slots.items()}
     return Program(digest(jsonable(described))[:8], dict(slots), tuple(_lane(slots, cell) for cell in cells))
 
 

@@ -35,13 +35,13 @@ class Tuned:
 def points_of(tune: Tuning) -> list[Point]:
     """Every combination of the values to try."""
     keys = [(axis, name) for axis, arguments in tune.grid.items() for name in arguments]
-    found = []
+    points = []
     for values in itertools.product(*(tune.grid[axis][name] for axis, name in keys)):
         point: dict[str, dict[str, float]] = {}
         for (axis, name), value in zip(keys, values, strict=True):
             point.setdefault(axis, {})[name] = value
-        found.append(point)
-    return found
+        points.append(point)
+    return points
 
 
 def tuning_spec(spec: Spec) -> Spec:

@@ -33,6 +33,6 @@ def keys_of(seed: int | Integer[Array, ""]) -> Keys:
     return functools.partial(stream, seed)
 
 
-def keys_at(seed: int | Integer[Array, ""], step: Integer[Array, ""]) -> Keys:
+def keys_at(seed: int | Integer[Array, ""], step: int | Integer[Array, ""]) -> Keys:
     """The streams of a seed at one step."""
     return lambda purpose: jax.random.fold_in(stream(seed, purpose), step)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Int
 
 from ablate.data import DataSet, Draws, Sampling, Split, label_shifts, positions, split
 from ablate.tasks.keys import stream
@@ -43,9 +44,9 @@ class BatchOrder:
         self._key = jax.random.fold_in(order, key.fold) if key.fold else order
         self._size = size
         self._batch_size = batch_size
-        self._epochs: dict[int, np.ndarray] = {}
+        self._epochs: dict[int, Int[np.ndarray, " examples"]] = {}
 
-    def at(self, step: int) -> np.ndarray:
+    def at(self, step: int) -> Int[np.ndarray, " batch"]:
         """Positions [batch] within the training split for a step."""
         epoch, batch = positions(step, self._batch_size, self._size)
         if epoch not in self._epochs:

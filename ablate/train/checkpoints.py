@@ -19,6 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from jaxtyping import UInt8
 
 from ablate.results.files import StorageError, storing
 from ablate.train.loop import LoopState
@@ -62,19 +63,19 @@ class Checkpoints:
             if newest is None:
                 return None
             with _quietly():
-                found = dict(self._manager.restore(newest, args=ocp.args.StandardRestore(expected)))
+                stored = dict(self._manager.restore(newest, args=ocp.args.StandardRestore(expected)))
         except Exception as error:  # Orbax raises whatever its parsers meet
             storage = _storage_error(self._folder, error, "read")
             if storage.passes:  # the disk fails, which says nothing about the checkpoint
                 raise storage from error
             return self._start_again(f"unreadable ({type(error).__name__})")
-        if not np.array_equal(found.pop(DIGEST), digest_of(found)):
+        if not np.array_equal(stored.pop(DIGEST), digest_of(stored)):
             return self._start_again("damaged (its numbers do not give the digest stored with them)")
         width = len(like.state.step)
-        leaves = [_padded(leaf, width, 0) for leaf in found["state"]]
-        curves = {name: _padded(curve, width, 1) for name, curve in found["curves"].items()}
+        leaves = [_padded(leaf, width, 0) for leaf in stored["state"]]
+        curves = {name: _padded(curve, width, 1) for name, curve in stored["curves"].items()}
         state = jax.tree.unflatten(jax.tree.structure(like.state), leaves)
-        return LoopState(int(found["step"]), int(found["evaluated"]), state, curves)
+        return LoopState(int(stored["step"]), int(stored["evaluated"]), state, curves)
 
     def _start_again(self, reason: str) -> None:
         logging.getLogger("ablate").warning("%s: %s, starting again", self._folder, reason)
@@ -98,7 +99,7 @@ def _manager(folder: Path) -> ocp.CheckpointManager:
         return ocp.CheckpointManager(folder, options=options)
 
 
-def digest_of(tree: Any) -> np.ndarray:
+def digest_of(tree: Any) -> UInt8[np.ndarray, "32"]:
     """The SHA-256 of every array of a tree with its place, type and shape, as 32 bytes.
 
     >>> a, b = digest_of({"x": np.float32(1)}), digest_of({"x": np.float32(1 + 2**-23)})
@@ -117,10 +118,10 @@ def _storage_error(folder: Path, error: Exception, verb: str) -> StorageError:
     """What Orbax and TensorStore say in several lines of their own: the number of the system's error and its words."""
     text = str(error)
     number = getattr(error, "errno", None)
-    told = re.search(r"os_error_code='(\d+)'", text)
+    os_error = re.search(r"os_error_code='(\d+)'", text)
     if number is None:
-        number = int(told[1]) if told else errno.EINVAL
-    known = told or isinstance(error, OSError)
+        number = int(os_error[1]) if os_error else errno.EINVAL
+    known = os_error or isinstance(error, OSError)
     first = (text.strip().splitlines() or [type(error).__name__])[0]
     words = os.strerror(number) if known else first
     return StorageError(number, f"cannot {verb} the checkpoint: {words}", str(folder))

@@ -68,7 +68,9 @@ def begin(
     )
 
 
-def step(task: Task, lane: LaneState, batch: Batch, seed: Integer[Array, ""], hp: Numbers, total: Array) -> LaneState:
+def step(
+    task: Task, lane: LaneState, batch: Batch, seed: Integer[Array, ""], hp: Numbers, total: Float[Array, ""]
+) -> LaneState:
     """One update. A lane whose curves or variables become non-finite keeps its last finite state for good."""
     clock = Clock(lane.step, total, lane.history)
     state, scalars = task.step(lane.task, batch, keys_at(seed, lane.step), clock, hp)
@@ -83,7 +85,9 @@ def step(task: Task, lane: LaneState, batch: Batch, seed: Integer[Array, ""], hp
     return _keep_finite(lane, candidate, _all_finite((scalars, variables)))
 
 
-def evaluate(task: Task, averaged: Tree, batch: Batch, seed: Integer[Array, ""], hp: Numbers, weights: Array) -> Tree:
+def evaluate(
+    task: Task, averaged: Tree, batch: Batch, seed: Integer[Array, ""], hp: Numbers, weights: Float[Array, " batch"]
+) -> Tree:
     """Sums of one batch: first those of the prediction, then, where several members make it, those of each of them."""
     predictions = predict(task, members_of(task, averaged, hp), batch, seed, hp)
     return [task.measure(prediction, batch, weights) for prediction in predictions]
@@ -105,7 +109,13 @@ def members_of(task: Task, averaged: Tree, hp: Numbers) -> Members:
 
 
 def finish_evaluation(
-    task: Task, lane: LaneState, sums: Tree, hp: Numbers, total: Array, k: Array, validated: Array
+    task: Task,
+    lane: LaneState,
+    sums: Tree,
+    hp: Numbers,
+    total: Float[Array, ""],
+    k: Int[Array, ""],
+    validated: Bool[Array, ""],
 ) -> tuple[LaneState, dict[str, Array]]:
     """Notes the k-th evaluation and asks `stop` whether the lane goes on; gives the readings of its curves.
 
@@ -130,7 +140,14 @@ def finish_evaluation(
     return _decided(task, lane, history, diverges, hp, total), readings
 
 
-def _decided(task: Task, lane: LaneState, history: Array, diverges: Array, hp: Numbers, total: Array) -> LaneState:
+def _decided(
+    task: Task,
+    lane: LaneState,
+    history: Float[Array, " evaluations"],
+    diverges: Bool[Array, ""],
+    hp: Numbers,
+    total: Float[Array, ""],
+) -> LaneState:
     decision = _stop(task, hp, Clock(lane.step, total, history))
     stops = lane.running & ~decision.go_on & ~diverges
     lane = lane._replace(
@@ -161,7 +178,7 @@ def _stop(task: Task, hp: Numbers, clock: Clock) -> Decision:
     return bind(task.choices, hp, "stop")[0](clock)
 
 
-def _keys_of_batch(seed: Array, batch: Batch) -> Any:
+def _keys_of_batch(seed: Integer[Array, ""], batch: Batch) -> Any:
     """Keys that differ from batch to batch of an evaluation, and are the same at every evaluation."""
     return keys_at(seed, batch["index"][0])
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int, Shaped
 
 from ablate.data import DataSet, Split
 from ablate.tasks.task import Numbers, ProgramChoices, Task
@@ -19,8 +20,8 @@ from ablate.train.batches import BatchOrder, DataKey
 from ablate.train.lane import LaneState, Members, members_of
 from ablate.train.lanes import LANES, Lanes, lane_of
 
-EvalBatch = tuple[np.ndarray, np.ndarray]  # positions, weights: [lanes, batch]
-Curves = dict[str, np.ndarray]  # [evaluations, lanes] by name; nan where not yet, and from a divergence on
+EvalBatch = tuple[Int[np.ndarray, "lanes batch"], Float[np.ndarray, "lanes batch"]]  # positions, weights
+Curves = dict[str, Float[np.ndarray, "evaluations lanes"]]  # by name; nan where not yet, and from a divergence on
 SYNCHRONISE_EVERY = 8  # dispatched steps: often enough to answer Ctrl-C, rarely enough to cost nothing
 
 
@@ -94,7 +95,7 @@ class Result:
 
     status: str
     metrics: Mapping[str, float | None]
-    curves: Mapping[str, list[float | None]]
+    curves: Mapping[str, list[int] | list[float | None]]  # `step` holds integers
     diverged_step: int | None
     stopped_step: int | None
     best_step: int | None
@@ -204,8 +205,10 @@ class Loop:
     def _compile_seconds(self) -> float:
         return sum(executable.seconds for executable in self._lanes.executables)
 
-    def _examples(self, step: int, count: int, length: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Positions in the data and planted arrays [lanes, length, batch] of the steps from `step` on."""
+    def _examples(
+        self, step: int, count: int, length: int
+    ) -> tuple[Int[np.ndarray, "lanes length batch"], dict[str, Shaped[np.ndarray, "lanes length batch ..."]]]:
+        """Positions in the data and planted arrays of the steps from `step` on."""
         by_key = {}
         for lane in self._wave.padded:
             if lane.data_key not in by_key:
@@ -247,11 +250,11 @@ def _by_path(tree: Any) -> dict[str, np.ndarray]:
     return {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in leaves}
 
 
-def _or_none(step: int) -> int | None:
+def _or_none(step: np.int32) -> int | None:
     return int(step) if step >= 0 else None
 
 
-def _batches(positions: list[np.ndarray], size: int) -> list[EvalBatch]:
+def _batches(positions: list[Int[np.ndarray, " examples"]], size: int) -> list[EvalBatch]:
     """Evaluation batches [lanes, size] of positions and weights; the last one filled up with weight 0."""
     stacked = np.stack(positions).astype(np.int32)
     batches = []
@@ -288,12 +291,12 @@ def _result(
     )
 
 
-def _last_finite(values: np.ndarray) -> float:
+def _last_finite(values: Float[np.ndarray, " evaluations"]) -> float:
     finite = values[np.isfinite(values)]
     return float(finite[-1]) if len(finite) else float("nan")
 
 
-def number(value: float) -> float | None:
+def number(value: float | np.floating) -> float | None:
     """A float32 as the shortest decimal that reads back the same; None where not finite."""
     return float(str(np.float32(value))) if np.isfinite(value) else None
 

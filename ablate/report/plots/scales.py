@@ -133,7 +133,7 @@ def spread_out(
     >>> spread_out([50.0, 50.0, 52.0], [(0, 20), (10, 30), (90, 99)], gap=4.0)
     [48.0, 52.0, 52.0]
     """
-    result = list(places)
+    moved = list(places)
     order = sorted(range(len(places)), key=lambda i: (places[i], i))
     near = [
         (i, j)
@@ -143,11 +143,11 @@ def spread_out(
     ]
     for _ in range(rounds):
         for i, j in near:
-            overlap = gap - (result[j] - result[i])
+            overlap = gap - (moved[j] - moved[i])
             if overlap > 1e-6:
-                result[i] -= overlap / 2
-                result[j] += overlap / 2
-    return [min(max(place, 2.0), 98.0) for place in result]
+                moved[i] -= overlap / 2
+                moved[j] += overlap / 2
+    return [min(max(place, 2.0), 98.0) for place in moved]
 
 
 def label_span(at: float, letters: int, per_letter: float, gap: float = 3.0) -> tuple[float, float]:
