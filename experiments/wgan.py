@@ -48,6 +48,7 @@ def get_config():
 
 def samples_of(study, count=500):
     """(arm, seed, samples [count, 2]) of every cell whose variables were kept, from a key that training never used."""
+    import jax.numpy as jnp
     import numpy as np
 
     from ablate.runner.plan import make_plan
@@ -60,9 +61,8 @@ def samples_of(study, count=500):
         for lane in item.program.lanes:
             arm, seed = lane.cell.arm.name, lane.cell.seed
             if (arm, seed) in finished:
-                drawn = item.task.predict(
-                    rows.variables(arm, seed), item.task.data.zeros(count), keys_of(seed), lane.hp
-                )
+                batch = {"vector": jnp.zeros((count, 2))}  # only how many there are counts
+                drawn = item.task.predict(rows.variables(arm, seed), batch, keys_of(seed), lane.hp)
                 yield arm, seed, np.asarray(drawn)
 
 

@@ -10,7 +10,7 @@ import typing
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from ablate.data import DATASETS, Sampling, tfds_dataset
+from ablate.data import DATASETS, DataInfo, Sampling, tfds_dataset
 from ablate.study.problems import unknown
 from ablate.tasks import TASKS
 from ablate.tricks.axis import Argument, Axis, Choice, Count, Range, signature_of
@@ -222,7 +222,7 @@ def _short(value: Any) -> str:
 
 def bare(task: Chosen) -> Any:
     """A task without choices and data, for what it says of itself: its metrics, the arrays that it needs."""
-    return task.choice.make({}, None, **task.arguments)
+    return task.choice.make({}, DataInfo({}, {}, {}), **task.arguments)
 
 
 def training_of(train: Chosen) -> Training:

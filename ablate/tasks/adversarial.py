@@ -11,7 +11,7 @@ z ──generator──> fake ─┐
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import jax
@@ -155,9 +155,7 @@ class Adversarial:
         """The parameters of both; evaluation reads the generator's."""
         return {"params": {"generator": state.generator.params, "critic": state.critic.params}}
 
-    def predict(
-        self, variables: Tree, batch: Batch | Mapping[str, np.ndarray], keys: Keys, hp: Numbers
-    ) -> Float[Array, "batch ..."]:
+    def predict(self, variables: Tree, batch: Batch, keys: Keys, hp: Numbers) -> Float[Array, "batch ..."]:
         """As many samples as the batch has examples, in units of the data; bytes from 0 to 1."""
         count = len(batch[self.data.input])
         return self._unscaled(self._fake(hp, variables["params"]["generator"], keys("sample"), count))

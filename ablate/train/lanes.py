@@ -289,7 +289,7 @@ def columns(
     size, hp = len(next(iter(arrays.values()))), jax.tree.map(np.float32, hp)
     for k in range(0, size, batch_size):
         rows = np.minimum(np.arange(k, k + batch_size), size - 1)  # the last batch is filled up with its last example
-        batch: Any = {name: array[rows] for name, array in arrays.items()} | {"index": (start + rows).astype(np.int32)}
+        batch = {name: jnp.asarray(array[rows]) for name, array in arrays.items()} | {"index": jnp.int32(start + rows)}
         # Outside of the compiled part, which would put the columns into alphabetical order.
         part = columns_of(task, compiled(members.variables, np.uint32(seed), hp, batch), batch)
         parts.append({name: np.asarray(column)[: size - k] for name, column in part.items()})

@@ -110,7 +110,7 @@ def test_labels_and_values_side_by_side(tmp_path):
 def test_members_are_combined_head_by_head():
     item = planned(config(labels=("label",), values=("size",))).programs[0]
     one, two = (
-        {"label": jnp.log(jnp.array([p])), "size": jnp.array([[v]])} for p, v in (([0.2, 0.8], 1), ([0.6, 0.4], 3))
+        {"label": jnp.log(jnp.array([p])), "size": jnp.array([[v]])} for p, v in (([0.2, 0.8], 1.0), ([0.6, 0.4], 3.0))
     )
     both = item.task.combine([one, two], [0.5, 0.5])
     np.testing.assert_allclose(jnp.exp(both["label"]), [[0.4, 0.6]], rtol=1e-6)
