@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test test-browser lint format clean
+.PHONY: demo test test-browser lint format docs clean
 
 demo: .venv/installed
 	$(BIN)/ablate run --config=experiments/digits.py
@@ -21,6 +21,9 @@ lint: .venv/installed-dev
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: .venv/installed-dev
+	$(BIN)/python -m tests.results.documents
 
 clean:
 	rm -rf .venv build dist *.egg-info

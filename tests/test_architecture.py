@@ -26,7 +26,7 @@ LAYERS = {
     "tasks": {"jax", "flax", "optax", "numpy", "jaxtyping", "ablate.tricks", "ablate.models", "ablate.data"},
     "study": {
         "ml_collections", "absl", "numpy",
-        "ablate.tasks", "ablate.tricks", "ablate.data", "ablate.stats", "ablate.results.store",
+        "ablate.tasks", "ablate.tricks", "ablate.data", "ablate.stats", "ablate.results.schema", "ablate.results.store",
     },
     "report": {"numpy", "matplotlib", "jinja2", "markupsafe", "pandas", "ablate.stats", "ablate.results"},
     "runner": {

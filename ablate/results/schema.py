@@ -8,202 +8,254 @@ import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from ablate.results.files import read_json
 
 Number = float | None  # null where a number is not finite
 Status = Literal["done", "diverged", "failed", "oom", "timeout", "interrupted"]
+Given = dict[str, Any]  # a choice: `name` and all arguments
 
 
 class CellError(TypedDict):
     """Why a cell failed."""
 
-    type: str
-    message: str
-    traceback: str
+    type: Annotated[str, "class of the exception"]
+    message: Annotated[str, "its text"]
+    traceback: Annotated[str, "where it was raised"]
 
 
-class RowRecord(TypedDict):
-    """`cells/<slug>-<hash>.json`: the result of one cell."""
+class CostsRecord(TypedDict, total=False):
+    """What a cell cost. Timings are of the session that ended the cell, and of all lanes together."""
 
-    cell: str
-    arm: str
-    seed: int
-    status: Status
-    metrics: dict[str, Number]
-    curves: dict[str, list[Number]]
-    costs: dict[str, Any]
-    error: CellError | None
-    diverged_step: NotRequired[int | None]
-    stopped_step: NotRequired[int | None]
-    best_step: NotRequired[int | None]  # of the variables that were judged, where they are not the last ones
-    members: NotRequired[list[dict[str, Number]]]  # metrics by bare name of each member that a prediction averages
+    parameters: Annotated[int, "numbers that are trained"]
+    steps: Annotated[int, "of training; up to where an arm stopped"]
+    examples: Annotated[int, "steps times batch size"]
+    program: Annotated[str, "id of the program that it ran in"]
+    lanes: Annotated[int, "of that program, padding included"]
+    devices: Annotated[int, "that it ran on"]
+    strategy: Annotated[str, "how lanes and steps were mapped to devices"]
+    steps_per_second: Annotated[Number, "of the program, all lanes advancing together"]
+    train_seconds: Annotated[float, "of the steps, without compiling and evaluating"]
+    compile_seconds: Annotated[float, "of the program"]
+
+
+class RowHead(TypedDict):
+    """Whose result a row is."""
+
+    format: NotRequired[Annotated[int, "1"]]
+    cell: Annotated[str, "`<slug>-<hash>`, the file's name"]
+    arm: Annotated[str, "name of the arm"]
+    seed: Annotated[int, "as the study lists it"]
+    identity: NotRequired[Annotated[dict[str, Any], "what decides re-use: choices, content of data and files, code"]]
+    fingerprint: NotRequired[Annotated[str, "hash of the identity"]]
+
+
+class RowRecord(RowHead):
+    """The result of one cell. A cell without one is pending, running or interrupted."""
+
+    status: Annotated[Status, "how it ended"]
+    metrics: Annotated[
+        dict[str, Number],
+        "`test_x` and `val_x` of every metric of the task, the last value of its curves, `initial_x` of the watched "
+        "metric (on validation, before the first step)",
+    ]
+    curves: Annotated[
+        dict[str, list[int] | list[Number]],
+        "lists of equal length: `step`, the task's curves, `val_x` of every metric, learning rates",
+    ]
+    costs: Annotated[CostsRecord, "see below"]
+    error: Annotated[CellError | None, "null where there is none"]
+    diverged_step: NotRequired[Annotated[int | None, "where it became non-finite; null where it did not"]]
+    stopped_step: NotRequired[Annotated[int | None, "where `stop` ended it; null where it did not"]]
+    best_step: NotRequired[Annotated[int | None, "of the variables that were judged, where they are not the last ones"]]
+    members: NotRequired[
+        Annotated[
+            list[dict[str, Number]],
+            "metrics, by bare name, of every set of variables that the prediction averages; empty where there is one",
+        ]
+    ]
 
 
 class WaveRecord(TypedDict):
-    """One element of `checkpoints/<program>.json`: cells that advance together, and how many lanes they have."""
+    """Cells that advance together; written before they start, so that resuming rounds alike."""
 
-    width: int
-    cells: list[str]
+    width: Annotated[int, "lanes, padding included"]
+    cells: Annotated[list[str], "names of the cells"]
+
+
+class RateRecord(TypedDict):
+    """A learning rate of an arm at some of its steps; straight lines between them draw the schedule."""
+
+    step: Annotated[list[int], "steps"]
+    rate: Annotated[list[Number], "the rate at each of them"]
 
 
 class ArmRecord(TypedDict):
     """An arm of a study."""
 
-    name: str
-    changes: dict[str, dict[str, Any]]
-    recipe: dict[str, dict[str, Any]]
-    flops: NotRequired[Number]
-    step_seconds: NotRequired[Number]
-    rates: NotRequired[dict[str, "RateRecord"]]  # by name: learning_rate, critic_learning_rate, ...
-
-
-class RateRecord(TypedDict):
-    """A learning rate of an arm at some of its steps."""
-
-    step: list[int]
-    rate: list[Number]
+    name: Annotated[str, "of the arm"]
+    changes: Annotated[dict[str, Given], "axis to choice, where the design made it differ from the baseline arm"]
+    recipe: Annotated[dict[str, Given], "axis to choice, all of them, with tuned numbers"]
+    flops: NotRequired[Annotated[Number, "operations of one training step of one cell in a program of its own"]]
+    step_seconds: NotRequired[Annotated[Number, "time of such a step; null without `--measure`"]]
+    rates: NotRequired[Annotated[dict[str, RateRecord], "by name of the rate; one that follows validation is left out"]]
 
 
 class CellRecord(TypedDict):
     """A cell of a study."""
 
-    cell: str
-    arm: str
-    seed: int
-    program: str
+    cell: Annotated[str, "name of its files"]
+    arm: Annotated[str, "its arm"]
+    seed: Annotated[int, "its seed"]
+    program: Annotated[str, "id of the program that trains it"]
 
 
 class ProgramRecord(TypedDict):
     """A program of a study."""
 
-    id: str
-    arms: list[str]
-    cells: list[str]
-    lanes: int
-    devices: int
-    strategy: str
-    why: str
-    structure: NotRequired[dict[str, list[str]]]
+    id: Annotated[str, "8 hexadecimal digits"]
+    arms: Annotated[list[str], "arms that share it"]
+    cells: Annotated[list[str], "cells that it trains"]
+    lanes: Annotated[int, "of every wave, padding included"]
+    waves: NotRequired[Annotated[int, "how many there are"]]
+    devices: Annotated[int, "that it runs on"]
+    strategy: Annotated[str, "how lanes and steps are mapped to devices"]
+    why: Annotated[str, "why this strategy"]
+    parameters: NotRequired[Annotated[int, "numbers that a cell trains"]]
+    structure: NotRequired[Annotated[dict[str, list[str]], "axis to the choices compiled in"]]
 
 
 class MetricRecord(TypedDict):
     """What the verdicts are about."""
 
-    name: str
-    higher_is_better: bool
-    margin: float | None
+    name: Annotated[str, "a metric of the rows"]
+    higher_is_better: Annotated[bool, "its direction"]
+    margin: Annotated[float | None, "largest difference that counts as none; null where none is declared"]
 
 
 class TaskMetric(TypedDict):
-    """A metric `x` that the task evaluates: `test_x` and `val_x` of every row, and how they are shown.
+    """A metric that the task evaluates."""
 
-    `scale` is the shown value per stored value; `unit` stands behind a level, `difference` behind a difference.
-    """
-
-    name: str
-    higher_is_better: bool
-    scale: float
-    unit: str
-    difference: str
+    name: Annotated[str, "`x` of `test_x` and `val_x` in the rows"]
+    higher_is_better: Annotated[bool, "its direction"]
+    scale: Annotated[float, "shown value per stored value"]
+    unit: Annotated[str, "behind a shown level"]
+    difference: Annotated[str, "behind a shown difference"]
 
 
 class DataRecord(TypedDict):
-    """The data of a study; `shape` of one example by the name of the array."""
+    """The data of a study, as the baseline has them."""
 
-    name: str
-    arguments: NotRequired[dict[str, Any]]
-    shape: NotRequired[dict[str, list[int]]]
-    description: NotRequired[str]
-    train: NotRequired[int]
-    validation: NotRequired[int]
-    test: NotRequired[int]
+    name: Annotated[str, "of the data set"]
+    arguments: NotRequired[Annotated[dict[str, Any], "its own, and what the study does to the pool"]]
+    shape: NotRequired[Annotated[dict[str, list[int]], "of one example, by name of the array"]]
+    description: NotRequired[Annotated[str, "one line"]]
+    train: NotRequired[Annotated[int, "training examples"]]
+    validation: NotRequired[Annotated[int, "validation examples"]]
+    test: NotRequired[Annotated[int, "test examples"]]
 
 
 class TrainRecord(TypedDict):
     """How every cell of a study trains."""
 
-    steps: int
-    batch_size: int
-    eval_every: int
-    lanes: int
+    steps: Annotated[int, "updates"]
+    batch_size: Annotated[int, "examples of each"]
+    eval_every: Annotated[int, "steps between evaluations"]
+    lanes: Annotated[int, "asked for per device; 0 chooses"]
 
 
 class TunedArm(TypedDict):
-    """What tuning found for an arm; `chosen` is the index of a point, null where none trained well."""
+    """What tuning found for an arm."""
 
-    chosen: int | None
-    validation: list[Number]
-    at_border: list[str]
-    expected_best: list[Number]
+    chosen: Annotated[int | None, "index of its point; null where none trained well"]
+    validation: Annotated[list[Number], "mean of the metric at each point"]
+    at_border: Annotated[list[str], "arguments whose value lies at the end of what was tried"]
+    expected_best: Annotated[list[Number], "of 1, 2, ... points tried at random"]
 
 
 class TuningRecord(TypedDict):
-    """How the numbers of every arm were tuned before the study; a point is axis -> argument -> value."""
+    """How the numbers of every arm were tuned before the study."""
 
-    metric: str
-    relative: bool
-    seeds: list[int]
-    points: list[dict[str, dict[str, Any]]]
-    failed: NotRequired[int]
-    arms: dict[str, TunedArm]
+    metric: Annotated[str, "that decides, on validation"]
+    relative: Annotated[bool, "whether values multiply the arm's own"]
+    seeds: Annotated[list[int], "used for tuning alone"]
+    points: Annotated[list[dict[str, Given]], "axis to argument to value"]
+    failed: NotRequired[Annotated[int, "cells that failed"]]
+    arms: Annotated[dict[str, TunedArm], "by name"]
 
 
-STUDY_FORMAT = 2
+STUDY_FORMAT: Literal[2] = 2
 
 
 class Study(TypedDict):
-    """`study.json`, of format `STUDY_FORMAT`."""
+    """A plan as reports read it; written before training, and again when it has ended."""
 
-    format: Literal[2]
-    name: str
-    question: str | None
-    command: NotRequired[str]
-    config: dict[str, Any]
-    design: str
-    baseline: str
-    arms: list[ArmRecord]
-    seeds: list[int]
-    paired: bool
-    task: str
-    metrics: list[TaskMetric]
-    watch: str  # the metric whose validation curve stopping and the like follow
-    curves: list[str]  # scalars of a training step, each a curve and a metric of every row
-    metric: MetricRecord
-    alpha: float
-    data: DataRecord
-    train: TrainRecord
-    seed_varies: list[str]
-    cells: list[CellRecord]
-    programs: list[ProgramRecord]
-    tuning: NotRequired[TuningRecord | None]
-    warnings: NotRequired[list[str]]
-    fingerprint: NotRequired[str]
+    format: Annotated[Literal[2], "another one is refused in words"]
+    name: Annotated[str, "file stem of the config"]
+    question: Annotated[str | None, "first paragraph of the config's docstring"]
+    command: NotRequired[Annotated[str, "the command line"]]
+    config: Annotated[dict[str, Any], "the resolved config as plain JSON"]
+    design: Annotated[str, "its name"]
+    baseline: Annotated[str, "name of the baseline arm"]
+    arms: Annotated[list[ArmRecord], "in the order of the report"]
+    seeds: Annotated[list[int], "of every arm"]
+    paired: Annotated[bool, "whether arms share them"]
+    task: Annotated[str, "what a cell trains and how it is judged"]
+    metrics: Annotated[list[TaskMetric], "that evaluation gives"]
+    watch: Annotated[str, "the metric whose validation curve stopping and the like follow"]
+    curves: Annotated[list[str], "scalars of a training step, each a curve and a metric of every row"]
+    metric: Annotated[MetricRecord, "what verdicts are about"]
+    alpha: Annotated[float, "family-wise error rate of the verdicts"]
+    data: Annotated[DataRecord, "see below"]
+    train: Annotated[TrainRecord, "see below"]
+    seed_varies: Annotated[list[str], 'words for the sentence "a seed varies ..."']
+    cells: Annotated[list[CellRecord], "all of the study"]
+    programs: Annotated[list[ProgramRecord], "in the order in which they run"]
+    tuning: NotRequired[Annotated[TuningRecord | None, "null where nothing was tuned"]]
+    warnings: NotRequired[Annotated[list[str], "about the config"]]
+    fingerprint: NotRequired[Annotated[str, "hash of the code of all cells"]]
 
 
 class Environment(TypedDict):
-    """`environment.json`."""
+    """Where a study ran; variables by an allow-list, so that no secret is written down."""
 
-    versions: NotRequired[dict[str, str | None]]
-    differs: NotRequired[list[str]]
-    python: NotRequired[str]
-    platform: NotRequired[str]
-    devices: NotRequired[list[str]]
-    xla_flags: NotRequired[str]
-    git_commit: NotRequired[str | None]
-    git_dirty: NotRequired[bool]
+    versions: NotRequired[Annotated[dict[str, str | None], "package to version"]]
+    differs: NotRequired[Annotated[list[str], "what changed since an earlier session whose rows are used again"]]
+    python: NotRequired[Annotated[str, "version"]]
+    platform: NotRequired[Annotated[str, "operating system and machine"]]
+    devices: NotRequired[Annotated[list[str], "that JAX has"]]
+    xla_flags: NotRequired[Annotated[str, "as set"]]
+    git_commit: NotRequired[Annotated[str | None, "of the folder that it ran in"]]
+    git_dirty: NotRequired[Annotated[bool, "whether files of it differ from that commit"]]
+    variables: NotRequired[Annotated[dict[str, str], "of the environment"]]
 
 
 class Progress(TypedDict):
-    """`progress.json`."""
+    """How far a run is, for other shells and for the report's provenance."""
 
-    state: NotRequired[str]
-    sessions: NotRequired[int]
-    compiles: NotRequired[int]
-    compile_seconds: NotRequired[float]
-    train_seconds: NotRequired[float]
-    running_cells: NotRequired[list[str]]
+    pid: NotRequired[Annotated[int, "of the process"]]
+    started: NotRequired[Annotated[str, "ISO 8601, UTC"]]
+    updated: NotRequired[Annotated[str, "ISO 8601, UTC"]]
+    state: NotRequired[Annotated[str, "`running`, `finished` or `interrupted`"]]
+    sessions: NotRequired[Annotated[int, "calls so far"]]
+    compiles: NotRequired[Annotated[int, "of all sessions"]]
+    compile_seconds: NotRequired[Annotated[float, "of all sessions"]]
+    train_seconds: NotRequired[Annotated[float, "of all sessions"]]
+    program: NotRequired[Annotated[str | None, "that runs"]]
+    step: NotRequired[Annotated[int, "that its wave has reached"]]
+    steps: NotRequired[Annotated[int, "of its wave"]]
+    running_cells: NotRequired[Annotated[list[str], "of its wave"]]
+
+
+# Every file of a run's directory that holds a record.
+FILES: Mapping[str, Any] = {
+    "cells/<slug>-<hash>.json": RowRecord,
+    "study.json": Study,
+    "environment.json": Environment,
+    "progress.json": Progress,
+    "checkpoints/<program>.json": list[WaveRecord],
+}
 
 
 def read_record(path: Path, kind: Any) -> Any | None:
@@ -272,6 +324,47 @@ def misfit(value: Any, kind: Any, where: str = "") -> str | None:
     wrong = [misfit(value, option, where) for option in inside]  # a union
     # Of several, the one about the value's own insides says most.
     return None if None in wrong else max((text or "" for text in wrong), key=len)
+
+
+def explained(kind: Any) -> dict[str, tuple[str, str]]:
+    """The keys of a record: how their values are written as types, and what they hold.
+
+    >>> explained(WaveRecord)
+    {'width': ('int', 'lanes, padding included'), 'cells': ('list[str]', 'names of the cells')}
+    """
+    keys = {}
+    for key, hint in typing.get_type_hints(kind, include_extras=True).items():
+        annotated = typing.get_args(hint)[0] if typing.get_origin(hint) is NotRequired else hint
+        inside, words = typing.get_args(annotated)
+        keys[key] = (named(inside), words)
+    return keys
+
+
+def records_in(kind: Any) -> list[Any]:
+    """The records that a type holds, itself first, each once."""
+    if not typing.is_typeddict(kind):
+        inside = [records_in(option) for option in typing.get_args(kind)]
+        return list(dict.fromkeys(record for records in inside for record in records))
+    below = [record for hint in _hints(kind).values() for record in records_in(hint)]
+    return list(dict.fromkeys([kind, *below]))
+
+
+def named(kind: Any) -> str:
+    """A type as a reader of JSON would write it.
+
+    >>> named(dict[str, list[Number]]), named(CellError | None)
+    ('{str: list[float or null]}', 'CellError or null')
+    """
+    origin, inside = typing.get_origin(kind), typing.get_args(kind)
+    if origin is dict:
+        return f"{{{named(inside[0])}: {named(inside[1])}}}"
+    if origin is list:
+        return f"list[{named(inside[0])}]"
+    if origin in (typing.Union, UnionType):
+        return " or ".join(named(option) for option in inside)
+    if origin is Literal:
+        return " or ".join(f'"{option}"' if isinstance(option, str) else str(option) for option in inside)
+    return {NoneType: "null", Any: "any"}.get(kind) or kind.__name__
 
 
 def _misfit_of_keys(value: Any, kind: Any, where: str) -> str | None:

@@ -9,13 +9,11 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from ablate.results.files import clear_temporary, storing, write_json
 from ablate.results.schema import RowRecord, read_record
 
 FINAL = ("done", "diverged")  # a cell with one of these is never trained again
-Row = dict[str, Any]  # what fits `schema.RowRecord`
 
 
 class InUseError(RuntimeError):
@@ -54,11 +52,11 @@ class Store:
         """The folder with one file per cell."""
         return self.directory / "cells"
 
-    def write(self, row: Row) -> None:
+    def write(self, row: RowRecord) -> None:
         """Stores a row under its cell's name."""
         write_json(self.cells / f"{row['cell']}.json", row)
 
-    def read(self, names: Iterable[str], *, set_aside: bool = False) -> dict[str, Row]:
+    def read(self, names: Iterable[str], *, set_aside: bool = False) -> dict[str, RowRecord]:
         """The rows there are, by cell; a file that is none hides no other and can be set aside for a new run."""
         rows = {}
         for name in names:

@@ -5,9 +5,10 @@ gets a program without the other arms' choices, with a single lane on a single d
 """
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
+from ablate.results.schema import ArmRecord, Study
 from ablate.runner.interrupts import Between, Interrupted, go_on
 from ablate.runner.plan import Plan, ProgramPlan
 from ablate.train.lanes import Lanes, operations
@@ -72,30 +73,28 @@ class _Run:
         return loop.pace.seconds / loop.pace.steps
 
 
-def with_costs(
-    study: Mapping[str, Any],
-    plan: Plan,
-    before: Mapping[str, Any] | None,
-    *,
-    measure: bool,
-    between: Between = go_on,
-) -> dict[str, Any]:
+def with_costs(study: Study, plan: Plan, before: Study | None, *, measure: bool, between: Between = go_on) -> Study:
     """Notes `flops` and `step_seconds` per training step in every arm of study.json; keeps what was measured before."""
     known = _known(study, before)
-    flops = {name: arm["flops"] for name, arm in known.items()}
+    flops = {name: arm.get("flops") for name, arm in known.items()}
     if len(flops) < len(study["arms"]):
         flops = operations_per_step(plan, between)
-    seconds = seconds_per_step(plan, between) if measure else {name: arm["step_seconds"] for name, arm in known.items()}
-    arms = [{**arm, "flops": flops[arm["name"]], "step_seconds": seconds.get(arm["name"])} for arm in study["arms"]]
+    seconds = {name: arm.get("step_seconds") for name, arm in known.items()}
+    if measure:
+        seconds = seconds_per_step(plan, between)
+    arms: list[ArmRecord] = [
+        {**arm, "flops": flops[arm["name"]], "step_seconds": seconds.get(arm["name"])} for arm in study["arms"]
+    ]
     return {**study, "arms": arms}
 
 
-def _known(study: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+def _known(study: Study, before: Study | None) -> dict[str, ArmRecord]:
     """Arms whose costs were counted before, for the same recipe on the same data and batch size."""
-    earlier = {arm["name"]: arm for arm in (before or {}).get("arms", ()) if "flops" in arm and "step_seconds" in arm}
-    same = before is not None and all(before.get(key) == study[key] for key in ("data", "train"))
+    if before is None or (before["data"], before["train"]) != (study["data"], study["train"]):
+        return {}
+    earlier = {arm["name"]: arm for arm in before["arms"] if "flops" in arm and "step_seconds" in arm}
     return {
         arm["name"]: earlier[arm["name"]]
         for arm in study["arms"]
-        if same and arm["name"] in earlier and earlier[arm["name"]]["recipe"] == arm["recipe"]
+        if arm["name"] in earlier and earlier[arm["name"]]["recipe"] == arm["recipe"]
     }

@@ -4,13 +4,14 @@ import os
 import platform
 import subprocess
 from importlib import metadata
-from typing import Any
+
+from ablate.results.schema import Environment
 
 PACKAGES = ("ablate", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "clu", "numpy", "scipy")
 VARIABLES = ("XLA_FLAGS", "JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 
 
-def environment() -> dict[str, Any]:
+def environment() -> Environment:
     """Versions, devices, git state; allow-listed variables only, so that no secret is written down."""
     import jax
 
@@ -26,19 +27,19 @@ def environment() -> dict[str, Any]:
     }
 
 
-def differences(now: dict[str, Any], earlier: dict[str, Any] | None) -> list[str]:
+def differences(now: Environment, earlier: Environment | None) -> list[str]:
     """What has changed since `earlier` was written, in words; rows of then are used again, and reports say so."""
     if not earlier:
         return []
     changed = [
         f"{name} {earlier.get('versions', {}).get(name)} then, {version} now"
-        for name, version in now["versions"].items()
+        for name, version in now.get("versions", {}).items()
         if earlier.get("versions", {}).get(name) != version
     ]
     changed += [
-        f"{key} {earlier.get(key)} then, {now[key]} now"
+        f"{key} {earlier.get(key)} then, {now.get(key)} now"
         for key in ("python", "platform", "devices")
-        if earlier.get(key) != now[key]
+        if earlier.get(key) != now.get(key)
     ]
     return sorted({*changed, *earlier.get("differs", ())})
 

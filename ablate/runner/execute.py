@@ -5,13 +5,12 @@ import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ml_collections import ConfigDict
 
 from ablate.report.rows import Rows
 from ablate.results.files import StorageError, write_json
-from ablate.results.schema import Environment, Study, read_record
+from ablate.results.schema import Environment, Study, TuningRecord, read_record
 from ablate.results.store import FINAL, Store, locked
 from ablate.results.weights import weights_path
 from ablate.runner.costs import with_costs
@@ -143,14 +142,14 @@ def _train(plan: Plan, session: Session) -> Plan:
     return plan
 
 
-def _describe(plan: Plan, session: Session, before: Any, record: dict[str, Any] | None) -> None:
+def _describe(plan: Plan, session: Session, before: Study | None, record: TuningRecord | None) -> None:
     check = session.stop.check
-    study = with_rates(study_json(plan) | {"tuning": record}, plan, check)
+    study = with_rates({**study_json(plan), "tuning": record}, plan, check)
     study = with_costs(study, plan, before, measure=False, between=check)
     write_json(session.store.directory / "study.json", study)
 
 
-def _tune(plan: Plan, session: Session) -> tuple[Plan, dict[str, Any]]:
+def _tune(plan: Plan, session: Session) -> tuple[Plan, TuningRecord]:
     """Trains the tuning as a study of its own; gives the plan with the numbers that won."""
     spec = tuning_spec(plan.spec)
     session.store.clear_temporary()

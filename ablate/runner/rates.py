@@ -4,13 +4,11 @@ Rows hold the rate at evaluations only, between which a schedule may restart. A 
 so it is computed for every step, and written down at as many of them as a figure can show.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from ablate.results.schema import RateRecord, Study
 from ablate.runner.interrupts import Between, go_on
 from ablate.runner.plan import Plan
 from ablate.train.lanes import learning_rates
@@ -22,7 +20,7 @@ JUMP = 0.02  # of the largest rate: both sides of a larger change between neighb
 MOST = 2_000
 
 
-def rates_of(plan: Plan, between: Between = go_on) -> dict[str, dict[str, dict[str, list[Any]]]]:
+def rates_of(plan: Plan, between: Between = go_on) -> dict[str, dict[str, RateRecord]]:
     """Arm -> name of the rate -> lists `step` and `rate` of equal length, null where not finite, of its first seed.
 
     A rate that follows the validation history is left out: what it was stands in the rows.
@@ -31,7 +29,7 @@ def rates_of(plan: Plan, between: Between = go_on) -> dict[str, dict[str, dict[s
         plan: the study.
         between: called before each program; what it raises ends the computation there.
     """
-    recorded: dict[str, dict[str, dict[str, list[Any]]]] = {}
+    recorded: dict[str, dict[str, RateRecord]] = {}
     for item in plan.programs:
         between()
         total = item.training.steps
@@ -51,13 +49,13 @@ def _histories(evaluations: int) -> Float[np.ndarray, "2 evaluations"]:
     return np.stack([-np.arange(evaluations, dtype=np.float32), np.zeros(evaluations, np.float32)])
 
 
-def with_rates(study: Mapping[str, Any], plan: Plan, between: Between = go_on) -> dict[str, Any]:
+def with_rates(study: Study, plan: Plan, between: Between = go_on) -> Study:
     """Notes `rates` in every arm of study.json; `between` as in `rates_of`."""
     rates = rates_of(plan, between)
     return {**study, "arms": [{**arm, "rates": rates[arm["name"]]} for arm in study["arms"]]}
 
 
-def _record(steps: Int[np.ndarray, " steps"], rates: Float[np.ndarray, " steps"]) -> dict[str, list[Any]]:
+def _record(steps: Int[np.ndarray, " steps"], rates: Float[np.ndarray, " steps"]) -> RateRecord:
     kept = shown(rates)
     return {"step": steps[kept].tolist(), "rate": [number(rate) for rate in rates[kept]]}
 

@@ -1,21 +1,19 @@
 """study.json: a plan as the report will read it."""
 
-from typing import Any
-
+from ablate.results.schema import STUDY_FORMAT, ArmRecord, DataRecord, ProgramRecord, Study, TaskMetric
 from ablate.runner.plan import Plan, ProgramPlan
 from ablate.study.cells import digest, jsonable
-from ablate.study.design import Arm, at_off
+from ablate.study.choices import sampling_of
+from ablate.study.design import Arm, Recipe, at_off
 from ablate.tasks.task import Metric
 
-SEED_VARIES = ("initial weights", "batch order", "augmentation", "dropout", "the train/validation split", "label noise")
 
-
-def study_json(plan: Plan) -> dict[str, Any]:
+def study_json(plan: Plan) -> Study:
     """The content of study.json."""
     spec, task = plan.spec, plan.task
     owner = {lane.cell.name: item.program.id for item in plan.programs for lane in item.program.lanes}
     return {
-        "format": 2,
+        "format": STUDY_FORMAT,
         "name": plan.name,
         "question": plan.question,
         "command": plan.command,
@@ -36,8 +34,13 @@ def study_json(plan: Plan) -> dict[str, Any]:
         },
         "alpha": spec.report.alpha,
         "data": _data_json(plan),
-        "train": {name: getattr(spec.train, name) for name in ("steps", "batch_size", "eval_every", "lanes")},
-        "seed_varies": list(SEED_VARIES),
+        "train": {
+            "steps": spec.train.steps,
+            "batch_size": spec.train.batch_size,
+            "eval_every": spec.train.eval_every,
+            "lanes": spec.train.lanes,
+        },
+        "seed_varies": _seed_varies(plan),
         "warnings": list(at_off(spec)),
         "cells": [
             {"cell": cell.name, "arm": cell.arm.name, "seed": cell.seed, "program": owner[cell.name]}
@@ -48,15 +51,43 @@ def study_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _metric_json(metric: Metric, unit: str) -> dict[str, Any]:
+def _seed_varies(plan: Plan) -> list[str]:
+    """What differs between two cells of an arm, in words."""
+    recipes = [arm.recipe for arm in plan.arms]
+    samplings = [sampling_of(recipe["data"]) for recipe in recipes]
+    drawn = {
+        "initial weights": True,
+        "batch order": True,
+        "augmentation": any(_random(recipe, "augment") for recipe in recipes),
+        "dropout": any(_random(recipe, "dropout") for recipe in recipes),
+        "gradient noise": any(_random(recipe, "gradient") for recipe in recipes),
+        "the train/validation split": any(sampling.validation for sampling in samplings),
+        "the training examples": any(sampling.per_class or sampling.examples for sampling in samplings),
+        "label noise": any(sampling.label_noise for sampling in samplings),
+        "outliers": any(sampling.outliers for sampling in samplings),
+    }
+    return [words for words, varies in drawn.items() if varies] + list(getattr(plan.task, "draws", ()))
+
+
+def _random(recipe: Recipe, axis: str) -> bool:
+    return axis in recipe and recipe[axis].name != recipe[axis].table.identity
+
+
+def _metric_json(metric: Metric, unit: str) -> TaskMetric:
     shown, difference = (
         text.replace("{unit}", unit) if unit else "" if "{unit}" in text else text
         for text in (metric.unit, metric.difference or metric.unit)
     )
-    return metric._asdict() | {"unit": shown, "difference": difference}
+    return {
+        "name": metric.name,
+        "higher_is_better": metric.higher_is_better,
+        "scale": metric.scale,
+        "unit": shown,
+        "difference": difference,
+    }
 
 
-def _data_json(plan: Plan) -> dict[str, Any]:
+def _data_json(plan: Plan) -> DataRecord:
     dataset, data = plan.dataset, plan.spec.recipe["data"]
     split = plan.programs[0].inputs[plan.cells[0].name].split
     return {
@@ -70,7 +101,7 @@ def _data_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _arm_json(arm: Arm) -> dict[str, Any]:
+def _arm_json(arm: Arm) -> ArmRecord:
     return {
         "name": arm.name,
         "changes": {axis: jsonable(chosen.plain()) for axis, chosen in arm.changes.items()},
@@ -78,7 +109,7 @@ def _arm_json(arm: Arm) -> dict[str, Any]:
     }
 
 
-def _program_json(item: ProgramPlan) -> dict[str, Any]:
+def _program_json(item: ProgramPlan) -> ProgramRecord:
     return {
         "id": item.program.id,
         "arms": list(item.program.arms),

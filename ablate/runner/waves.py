@@ -1,15 +1,12 @@
 """Waves of a program: which cells advance together, and one wave from its first step or checkpoint to its rows."""
 
-import dataclasses
 import time
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ablate.results.files import write_json
-from ablate.results.schema import WaveRecord, read_record
-from ablate.results.store import Row
+from ablate.results.schema import CostsRecord, RowHead, RowRecord, WaveRecord, read_record
 from ablate.results.weights import weights_path, write_weights
 from ablate.runner.interrupts import Interrupted
 from ablate.runner.plan import ProgramPlan
@@ -64,7 +61,7 @@ class WaveRun:
         self._item, self._members, self._lanes = item, members, lanes
         self._wave = item.wave(members, width)
 
-    def rows(self, session: Session) -> list[Row]:
+    def rows(self, session: Session) -> list[RowRecord]:
         """Trains the wave; gives its rows.
 
         Raises:
@@ -94,8 +91,7 @@ class WaveRun:
         if self._item.training.keep_weights:
             for lane, members in zip(self._members, loop.members(state), strict=True):
                 write_weights(weights_path(session.store.directory, lane.cell.name), *members)
-        costs = self._costs(loop)
-        return [_row(lane.cell, result, costs) for lane, result in zip(self._members, results)]
+        return [self._row(lane.cell, result, loop) for lane, result in zip(self._members, results)]
 
     def forget(self, session: Session) -> None:
         """Removes the checkpoints of a wave whose rows are stored."""
@@ -113,12 +109,28 @@ class WaveRun:
             "running_cells": [lane.cell.name for lane in self._members],
         }
 
-    def _costs(self, loop: Loop) -> dict[str, Any]:
+    def _row(self, cell: Cell, result: Result, loop: Loop) -> RowRecord:
+        return {
+            **_head(cell),
+            "status": result.status,
+            "metrics": result.metrics,
+            "curves": result.curves,
+            "diverged_step": result.diverged_step,
+            "stopped_step": result.stopped_step,
+            "best_step": result.best_step,
+            "members": result.members,
+            "costs": self._costs(loop, result),
+            "error": None,
+        }
+
+    def _costs(self, loop: Loop, result: Result) -> CostsRecord:
         pace = loop.pace
+        # An arm that stops early does not pay for the rest.
+        steps = self._wave.steps if result.stopped_step is None else result.stopped_step
         return {
             "parameters": self._item.parameters,
-            "steps": self._wave.steps,
-            "examples": self._wave.steps * self._wave.batch_size,
+            "steps": steps,
+            "examples": steps * self._wave.batch_size,
             "program": self._item.program.id,
             "lanes": self._wave.width,
             "devices": len(self._item.devices),
@@ -129,14 +141,7 @@ class WaveRun:
         }
 
 
-def _row(cell: Cell, result: Result, costs: Mapping[str, Any]) -> Row:
-    if result.stopped_step is not None:  # an arm that stops early does not pay for the rest
-        share = result.stopped_step / costs["steps"]
-        costs = {**costs, "steps": result.stopped_step, "examples": round(costs["examples"] * share)}
-    return {**_head(cell), **dataclasses.asdict(result), "costs": dict(costs), "error": None}
-
-
-def failed_row(item: ProgramPlan, cell: Cell, error: BaseException) -> Row:
+def failed_row(item: ProgramPlan, cell: Cell, error: BaseException) -> RowRecord:
     """The row of a cell whose program raised."""
     text = "".join(traceback.format_exception(error))
     return {
@@ -153,7 +158,8 @@ def failed_row(item: ProgramPlan, cell: Cell, error: BaseException) -> Row:
     }
 
 
-def _head(cell: Cell) -> Row:
+def _head(cell: Cell) -> RowHead:
+    """What a row says whatever became of its cell."""
     return {
         "format": 1,
         "cell": cell.name,

@@ -99,8 +99,9 @@ def base_config() -> ConfigDict:
         }
     )
     cfg.lock()
-    for axes in (cfg.recipe, cfg.vary):  # a task may have axes of its own; names are checked with all the rest
-        axes.unlock()
+    # A task may have axes of its own, arms have any names; they are checked with all the rest.
+    for names in (cfg.recipe, cfg.vary, cfg.arms, cfg.tune.grid):
+        names.unlock()
     return cfg
 
 

@@ -8,11 +8,11 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
-from ablate.results.store import FINAL, Row
+from ablate.results.schema import RowRecord, TunedArm, TuningRecord
+from ablate.results.store import FINAL
 from ablate.stats.tuning import at_border, choose, expected_best
 from ablate.study.cells import jsonable
 from ablate.study.choices import Chosen
@@ -29,7 +29,7 @@ class Tuned:
     """What the tuning found: the arms with their chosen numbers, and the record for study.json."""
 
     arms: tuple[Arm, ...]
-    record: dict[str, Any]
+    record: TuningRecord
 
 
 def points_of(tune: Tuning) -> list[Point]:
@@ -75,7 +75,7 @@ def tuning_cells(spec: Spec, arms: tuple[Arm, ...]) -> int:
 
 
 def choose_arms(
-    spec: Spec, arms: tuple[Arm, ...], rows: Mapping[tuple[str, int], Row], seeds: tuple[int, ...]
+    spec: Spec, arms: tuple[Arm, ...], rows: Mapping[tuple[str, int], RowRecord], seeds: tuple[int, ...]
 ) -> Tuned:
     """Chooses every arm's point on validation; an arm without any that trained well keeps its own numbers.
 
@@ -87,24 +87,25 @@ def choose_arms(
     """
     metric = spec.report.metric.replace("test_", "val_")
     points = points_of(spec.tune)
-    chosen, records = [], {}
+    chosen: list[Arm] = []
+    records: dict[str, TunedArm] = {}
     for arm in arms:
         values = np.array([[_value(rows.get((_name(arm, p), seed)), metric) for seed in seeds] for p in points])
         best = choose(values, higher_is_better=spec.report.higher_is_better)
         chosen.append(arm if best is None else _at(arm, points[best], relative=spec.tune.relative))
         records[arm.name] = _record(spec, points, values, best)
-    record = {
+    record: TuningRecord = {
         "metric": metric,
         "relative": spec.tune.relative,
         "seeds": list(seeds),
-        "points": points,
+        "points": jsonable(points),
         "failed": len(arms) * len(points) * len(seeds) - sum(row["status"] in FINAL for row in rows.values()),
         "arms": records,
     }
-    return Tuned(tuple(chosen), jsonable(record))
+    return Tuned(tuple(chosen), record)
 
 
-def _record(spec: Spec, points: list[Point], values: np.ndarray, best: int | None) -> dict[str, Any]:
+def _record(spec: Spec, points: list[Point], values: np.ndarray, best: int | None) -> TunedArm:
     means = [float(row.mean()) if np.isfinite(row).all() else None for row in values]
     finite = np.array([mean for mean in means if mean is not None])
     up = spec.report.higher_is_better
@@ -124,7 +125,7 @@ def _borders(tune: Tuning, point: Point) -> Iterator[str]:
                 yield f"{axis}.{name}={value:g} ({end})"
 
 
-def _value(row: Row | None, metric: str) -> float:
+def _value(row: RowRecord | None, metric: str) -> float:
     """A point that diverged or failed for a seed cannot win."""
     value = None if row is None else row["metrics"].get(metric)
     return math.nan if value is None else float(value)

@@ -112,6 +112,7 @@ class Adversarial:
         Metric("sliced_distance", False),
     )
     watch: ClassVar[str] = "sliced_distance"
+    draws: ClassVar[tuple[str, ...]] = ("latent vectors",)
     curves: ClassVar[tuple[str, ...]] = ("critic_loss", "generator_loss")
 
     def init(self, keys: Keys, batch: Batch, init_hp: Numbers, hp: Numbers) -> Players:

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from ablate.data import DataSet, Split
+from ablate.results.schema import Number, Status
 from ablate.tasks.task import Numbers, ProgramChoices, Task
 from ablate.train.batches import BatchOrder, DataKey
 from ablate.train.lane import LaneState, Members, members_of
@@ -93,13 +94,13 @@ class LoopState(NamedTuple):
 class Result:
     """What a cell's row says about its training; `members` where several sets of variables make its predictions."""
 
-    status: str
-    metrics: Mapping[str, float | None]
-    curves: Mapping[str, list[int] | list[float | None]]  # `step` holds integers
+    status: Status
+    metrics: dict[str, Number]
+    curves: dict[str, list[int] | list[Number]]
     diverged_step: int | None
     stopped_step: int | None
     best_step: int | None
-    members: list[dict[str, float | None]]
+    members: list[dict[str, Number]]
 
 
 class Pace(NamedTuple):
