@@ -100,7 +100,8 @@ def base_config() -> ConfigDict:
     )
     cfg.lock()
     # A task may have axes of its own, arms have any names; they are checked with all the rest.
-    for names in (cfg.recipe, cfg.vary, cfg.arms, cfg.tune.grid):
+    free: tuple[Any, ...] = (cfg.recipe, cfg.vary, cfg.arms, cfg.tune.grid)
+    for names in free:
         names.unlock()
     return cfg
 
