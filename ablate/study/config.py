@@ -47,7 +47,7 @@ def base_config() -> ConfigDict:
         A `ConfigDict` in the order of writing: in a cumulative design, tricks are added as `vary` names them.
     """
     cfg = Written()
-    # What a cell trains and how it is judged: classification, regression, adversarial, or the import path
+    # What a cell trains and how it is judged: classification, regression, multi_task, adversarial, or the import path
     # of a task of your own. It decides which axes and metrics there are.
     cfg.task = "classification"
     # The network, by name or import path: mlp(widths), resnet(depth, width).

@@ -77,7 +77,8 @@ class Task(Protocol):
     """One cell: a frozen dataclass with the fields `choices` and `data`, and arguments of its own behind them.
 
     `choices` holds the choices of all of its axes, those that make initial values too when `init` is called; `data`
-    is what may be known of the data. `metrics`, `watch` and `curves` may be attributes of the class or properties.
+    is what may be known of the data. `metrics`, `watch` and `curves` may be attributes of the class or properties that
+    follow from its own arguments: they are asked for before there are choices and data.
     """
 
     choices: ProgramChoices

@@ -85,7 +85,7 @@ def test_the_content_of_the_file_decides_re_use_and_its_place_does_not(transfer,
     names = [cell.name for cell in planned(transfer).cells]
     moved = tmp_path / "Größe | moved.npz"
     shutil.copy(transfer.recipe.init.path, moved)
-    transfer.recipe.init.path = str(moved)
+    transfer.recipe.init = choice("pretrained", path=moved, head="kept")
     assert [cell.name for cell in planned(transfer).cells] == names
     with np.load(moved) as archive:
         np.savez(moved, **{name: array + 1 for name, array in archive.items()})
