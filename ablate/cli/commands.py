@@ -127,9 +127,10 @@ def report(options: argparse.Namespace, stop: Stop) -> int:
 def predict(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate predict`: a CSV with a line per example."""
     from ablate.report.rows import Rows
+    from ablate.results.files import write_atomically
     from ablate.runner.backend import prepare_jax
+    from ablate.runner.predict import as_csv
     from ablate.runner.predict import predict as predicted
-    from ablate.runner.predict import write_predictions
 
     prepare_jax()
     stop.check()
@@ -138,8 +139,13 @@ def predict(options: argparse.Namespace, stop: Stop) -> int:
     columns, changed = predicted(rows, options.arm, seed, options.data)
     for words in changed:
         print(f"ablate: warning: {words}; predictions may differ from its metrics", file=sys.stderr)
+    text = as_csv(columns)
+    if str(options.out) == "-":
+        print(text, end="")
+        return 0
     path = options.out or options.directory / "predictions" / f"{rows.cell_name(options.arm, seed)}.csv"
-    print(f"{write_predictions(path, columns)} examples, arm {options.arm}, seed {seed}: {path}")
+    write_atomically(path, text.encode())
+    print(f"{_plural(text.count(chr(10)) - 1, 'example')}, arm {options.arm}, seed {seed}: {path}")
     return 0
 
 
@@ -190,7 +196,7 @@ def _plan(options: argparse.Namespace, stop: Stop) -> Any:
     """Everything before the first compile: config, devices, plan."""
     from ablate.runner.backend import prepare_jax
     from ablate.study.design import at_off
-    from ablate.study.loading import load_config, question_of
+    from ablate.study.loading import folder_of, load_config, question_of
     from ablate.study.resolving import resolve
 
     told = prepare_jax()  # before a config, which is code, can use it
@@ -207,6 +213,7 @@ def _plan(options: argparse.Namespace, stop: Stop) -> Any:
         name=name,
         question=question_of(options.config),
         command=options.command_line,
+        folder=folder_of(options.config),
         strategy=getattr(options, "strategy", None),
         between=stop.check,
     )

@@ -137,7 +137,9 @@ def _parser() -> argparse.ArgumentParser:
     six.add_argument(
         "--data", default="", help="NAME, 'NAME(argument=value)' or FILE.csv (default: the study's test examples)"
     )
-    six.add_argument("--out", type=Path, metavar="FILE", help="where the CSV goes (default: DIR/predictions/)")
+    six.add_argument(
+        "--out", type=Path, metavar="FILE", help="where the CSV goes, - for stdout (default: DIR/predictions/)"
+    )
     six.set_defaults(command=predict)
     text = "the catalogue: formula, arguments, off value, reference"
     four = commands.add_parser("tricks", help=text, description=_sentence(text))

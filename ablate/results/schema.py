@@ -195,6 +195,7 @@ class Study(TypedDict):
     name: Annotated[str, "file stem of the config"]
     question: Annotated[str | None, "first paragraph of the config's docstring"]
     command: NotRequired[Annotated[str, "the command line"]]
+    folder: NotRequired[Annotated[str, "of the config file as it was written, for modules that lie beside it"]]
     config: Annotated[dict[str, Any], "the resolved config as plain JSON"]
     design: Annotated[str, "its name"]
     baseline: Annotated[str, "name of the baseline arm"]

@@ -94,6 +94,7 @@ class Plan:
     programs: tuple[ProgramPlan, ...]
     datasets: Mapping[str, DataSet]
     devices: tuple[Device, ...]
+    folder: str = ""  # of the config file; "" where there is none
 
     @property
     def dataset(self) -> DataSet:
@@ -128,6 +129,7 @@ def make_plan(
     name: str,
     question: str = "",
     command: str = "",
+    folder: str = "",
     strategy: str | None = None,
     between: Between = go_on,
 ) -> Plan:
@@ -138,6 +140,7 @@ def make_plan(
         name: of the study.
         question: that it asks.
         command: that asked for it.
+        folder: of the config file, beside which modules of its import paths may lie.
         strategy: how programs run; chosen by platform if not given.
         between: called between two steps of planning; what it raises ends it there.
 
@@ -148,7 +151,7 @@ def make_plan(
         raise ConfigError([unknown("strategy", "strategy", strategy, STRATEGIES)])
     arms = arms_of(spec)
     tuning_arms(spec, arms)  # its problems, too, show before anything compiles
-    plan = _with_data(Plan(name, question, command, strategy, spec, arms, (), (), {}, ()))
+    plan = _with_data(Plan(name, question, command, strategy, spec, arms, (), (), {}, (), folder))
     between()
     return _planned(plan, between)
 

@@ -9,7 +9,6 @@ import csv
 import io
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -17,11 +16,11 @@ import numpy as np
 
 from ablate.data import DataError, DataSet, rows_like
 from ablate.report.rows import Rows
-from ablate.results.files import write_atomically
 from ablate.results.weights import Weights
 from ablate.runner.plan import Plan, load_data, plan_one
 from ablate.study.cells import restored
 from ablate.study.choices import DATA, check_choice
+from ablate.study.loading import look_in
 from ablate.study.problems import ConfigError, unknown
 from ablate.study.resolving import arm_of, resolve
 from ablate.train.lane import Members
@@ -51,6 +50,7 @@ def predict(rows: Rows, arm: str, seed: int, data: str = "") -> Predictions:
         ConfigError: there is no such cell, its variables were not kept, or its study or the data do not fit.
     """
     weights, record = _weights(rows, arm, seed), next(each for each in rows.study["arms"] if each["name"] == arm)
+    look_in(rows.study.get("folder") or ".")
     spec = resolve(restored(rows.study["config"]))
     plan = plan_one(spec, arm_of(spec, arm, restored(record["recipe"])), seed, name=rows.study["name"])
     item = plan.programs[0]
@@ -62,19 +62,14 @@ def predict(rows: Rows, arm: str, seed: int, data: str = "") -> Predictions:
     return Predictions(table, _changed(rows, plan, arm, seed))
 
 
-def write_predictions(path: Path, columns: Mapping[str, np.ndarray]) -> int:
-    """Writes a CSV with a line per example, `index` first; gives their number.
-
-    Raises:
-        StorageError: the file could not be written.
-    """
+def as_csv(columns: Mapping[str, np.ndarray]) -> str:
+    """A line per example, `index` first."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["index", *columns])
-    lines = list(zip(*(map(str, column) for column in columns.values()), strict=True))
+    lines = zip(*(map(str, column) for column in columns.values()), strict=True)
     writer.writerows([k, *line] for k, line in enumerate(lines))
-    write_atomically(path, text.getvalue().encode())
-    return len(lines)
+    return text.getvalue()
 
 
 def _weights(rows: Rows, arm: str, seed: int) -> Weights:

@@ -17,6 +17,7 @@ def study_json(plan: Plan) -> Study:
         "name": plan.name,
         "question": plan.question,
         "command": plan.command,
+        "folder": plan.folder,
         "config": jsonable(spec.plain),
         "task": spec.task.name,
         "metrics": [_metric_json(metric, plan.dataset.unit) for metric in task.metrics],

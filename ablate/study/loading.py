@@ -55,6 +55,17 @@ def question_of(path: str) -> str:
     return inspect.cleandoc(ast.get_docstring(tree) or "").split("\n\n")[0].replace("\n", " ")
 
 
+def folder_of(path: str) -> str:
+    """The folder of a config file, as it was written."""
+    return os.path.dirname(_file_of(path)) or "."
+
+
+def look_in(folder: str) -> None:
+    """Lets import paths lead into a folder: tricks and tasks may lie beside their experiment."""
+    if os.path.abspath(folder) not in sys.path:
+        sys.path.append(os.path.abspath(folder))
+
+
 def _file_of(path: str) -> str:
     return path if os.path.exists(path) else path.split(":", 1)[0]
 
@@ -64,9 +75,7 @@ def _from_file(path: str) -> ConfigDict:
     if not os.path.isfile(file):
         raise ConfigError([f"--config: no such file: {file}; give the path of an experiment, for example {_example()}"])
     sys.modules.pop("config_config", None)  # or names of a file that was loaded before would still be there
-    folder = os.path.dirname(os.path.abspath(file))
-    if folder not in sys.path:  # tricks by import path may lie beside the experiment
-        sys.path.append(folder)
+    look_in(folder_of(path))
     values = flags.FlagValues()
     config_flags.DEFINE_config_file("config", flag_values=values, lock_config=False, sys_argv=["ablate"])
     try:

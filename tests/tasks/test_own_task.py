@@ -27,6 +27,14 @@ def test_a_task_in_a_file_of_its_own_runs_from_the_command_line(tmp_path):
         cells = list(csv.DictReader(file))
     assert {cell["status"] for cell in cells} == {"done"}
     assert all(0 < float(cell["test_bits"]) < 10 for cell in cells)
+    refused = ablate("predict", tmp_path / "run", "--arm=baseline", folder=tmp_path)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "train.keep_weights = True" in refused.stderr
+    kept = (*SHORT, "--config.train.keep_weights=True")
+    done = ablate("run", f"--config={config}", f"--workdir={tmp_path / 'run'}", *kept, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = ablate("predict", tmp_path / "run", "--arm=baseline", "--out=-", folder=tmp_path)
+    assert done.stdout.splitlines()[0].startswith("index,"), done.stderr
     assert "accuracy" not in (tmp_path / "run" / "report.md").read_text()
 
 
