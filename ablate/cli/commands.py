@@ -84,14 +84,14 @@ def status(options: argparse.Namespace, stop: Stop) -> int:
     rows, tuning = Rows.load(options.directory), options.directory / "tuning"
     if not rows.study.get("tuning") and (tuning / "study.json").exists():
         rows = dataclasses.replace(Rows.load(tuning), progress=rows.progress)
-    found = {row["cell"]: row["status"] for row in rows}
+    statuses = {row["cell"]: row["status"] for row in rows}
     progress = rows.progress or {}
     alive = progress.get("state") == "running" and _alive(progress.get("pid"))
     running = set(progress.get("running_cells") or ())
     for cell in rows.study["cells"]:
         unfinished = ("running" if alive else "interrupted") if cell["cell"] in running else "pending"
-        found.setdefault(cell["cell"], unfinished)
-    counts = Counter(found.values())
+        statuses.setdefault(cell["cell"], unfinished)
+    counts = Counter(statuses.values())
     content = {
         "directory": str(options.directory),
         "state": progress.get("state") if alive or progress.get("state") == "finished" else "interrupted",
@@ -208,7 +208,7 @@ def _plan(options: argparse.Namespace, stop: Stop) -> Any:
 
     stop.check()
     name = Path(options.config if os.path.exists(options.config) else options.config.split(":")[0]).stem
-    found = make_plan(
+    planned = make_plan(
         spec,
         name=name,
         question=question_of(options.config),
@@ -219,7 +219,7 @@ def _plan(options: argparse.Namespace, stop: Stop) -> Any:
     )
     for warning in at_off(spec):
         print(f"ablate: warning: {warning}", file=sys.stderr)
-    return found
+    return planned
 
 
 def _console() -> Console:

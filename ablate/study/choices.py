@@ -129,14 +129,14 @@ def _imported(path: str, key: str, problems: list[str]) -> Choice | None:
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        imported = getattr(importlib.import_module(module), attribute)
     except (Exception, SystemExit) as error:  # user code: an import can raise anything, and one line must say so
         problems.append(f"{key}.name: cannot import {path!r}: {type(error).__name__}: {error}")
         return None
-    if not isinstance(found, Choice) and not callable(found):
-        problems.append(f"{key}.name: {path!r} cannot be a choice: TypeError: {found!r} is not callable")
+    if not isinstance(imported, Choice) and not callable(imported):
+        problems.append(f"{key}.name: {path!r} cannot be a choice: TypeError: {imported!r} is not callable")
         return None
-    return found if isinstance(found, Choice) else Choice(found)
+    return imported if isinstance(imported, Choice) else Choice(imported)
 
 
 def _arguments(axis: Axis, choice: Choice) -> dict[str, Argument]:
