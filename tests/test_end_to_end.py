@@ -29,6 +29,7 @@ SHRUNK = [
 NETWORK = ["--config.model.name=mlp", "--config.model.widths=(8,)"]
 SMALL = {
     "own_task.py": ["--config.task.width=8"],
+    "multi_task.py": NETWORK,
     "regression.py": NETWORK,
     "wgan.py": [
         "--config.data.name=digits",

@@ -7,7 +7,7 @@ where it likes, and continues later from any of them.
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,13 +15,13 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from ablate.data import DataSet, Split
-from ablate.results.schema import Number, Status
 from ablate.tasks.task import Numbers, ProgramChoices, Task
 from ablate.train.batches import BatchOrder, DataKey
 from ablate.train.lane import LaneState, Members, members_of
 from ablate.train.lanes import LANES, Lanes, lane_of
 
 EvalBatch = tuple[Int[np.ndarray, "lanes batch"], Float[np.ndarray, "lanes batch"]]  # positions, weights
+Number = float | None  # None where not finite
 Curves = dict[str, Float[np.ndarray, "evaluations lanes"]]  # by name; nan where not yet, and from a divergence on
 SYNCHRONISE_EVERY = 8  # dispatched steps: often enough to answer Ctrl-C, rarely enough to cost nothing
 
@@ -94,7 +94,7 @@ class LoopState(NamedTuple):
 class Result:
     """What a cell's row says about its training; `members` where several sets of variables make its predictions."""
 
-    status: Status
+    status: Literal["done", "diverged"]
     metrics: dict[str, Number]
     curves: dict[str, list[int] | list[Number]]
     diverged_step: int | None
