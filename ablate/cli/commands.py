@@ -131,6 +131,7 @@ def predict(options: argparse.Namespace, stop: Stop) -> int:
     from ablate.runner.backend import prepare_jax
     from ablate.runner.predict import as_csv
     from ablate.runner.predict import predict as predicted
+    from ablate.study.cells import slug
 
     prepare_jax()
     stop.check()
@@ -143,7 +144,8 @@ def predict(options: argparse.Namespace, stop: Stop) -> int:
     if str(options.out) == "-":
         print(text, end="")
         return 0
-    path = options.out or options.directory / "predictions" / f"{rows.cell_name(options.arm, seed)}.csv"
+    name = "-".join([rows.cell_name(options.arm, seed), *([slug(options.data)] if options.data else [])])
+    path = Path(options.out or options.directory / "predictions" / f"{name}.csv")
     write_atomically(path, text.encode())
     print(f"{_plural(text.count(chr(10)) - 1, 'example')}, arm {options.arm}, seed {seed}: {path}")
     return 0

@@ -70,7 +70,9 @@ class Lines:
     def begin(self, plan: Plan, finished: int) -> None:
         """Says how much there is to do."""
         self._total, self._done = _total(plan), finished * plan.spec.train.steps
-        self._say(f"{len(plan.cells)} cells, {finished} already finished, {len(plan.programs)} programs")
+        count = len(plan.programs)
+        programs = f"{count} program{'s' if count != 1 else ''}"
+        self._say(f"{len(plan.cells)} cells, {finished} already finished, {programs}")
 
     def program(self, item: ProgramPlan, cells: int) -> None:
         """Names the program that now runs."""

@@ -138,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         "--data", default="", help="NAME, 'NAME(argument=value)' or FILE.csv (default: the study's test examples)"
     )
     six.add_argument(
-        "--out", type=Path, metavar="FILE", help="where the CSV goes, - for stdout (default: DIR/predictions/)"
+        "--out", type=_folder, metavar="FILE", help="where the CSV goes, - for stdout (default: DIR/predictions/)"
     )
     six.set_defaults(command=predict)
     text = "the catalogue: formula, arguments, off value, reference"
@@ -157,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _folder(text: str) -> Path:
     if not text:
-        raise argparse.ArgumentTypeError("empty; name a folder")
+        raise argparse.ArgumentTypeError("empty; name a place")
     return Path(text)
 
 

@@ -85,8 +85,9 @@ class DataSet:
             if not isinstance(arrays, Mapping) or not arrays:
                 raise DataError(f"data: {part} must be arrays by name, such as {{'image': ..., 'label': ...}}")
             object.__setattr__(self, part, {str(name): _converted(arrays[name]) for name in arrays})
-        if "label" in self.pool and not self.classes and self.pool["label"].size:
-            object.__setattr__(self, "classes", int(self.pool["label"].max()) + 1)
+        labels = self.pool.get("label", np.zeros(0, np.int32))
+        if labels.size and labels.dtype == np.int32 and not self.classes:
+            object.__setattr__(self, "classes", int(labels.max()) + 1)
         problems = [*_problems("", self.pool, self.classes), *_problems("test ", self.test, self.classes)]
         problems = problems or list(_differences(self.pool, self.test))
         if problems:

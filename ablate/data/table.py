@@ -37,7 +37,7 @@ def table(
         test: share of the rows (of each class, where there is a label) that is held out for the test.
 
     Returns:
-        A `DataSet` with `vector` and `target` or `label`.
+        A `DataSet` with `vector` and `target` or `label`; its facts hold the `inputs` and the texts of the `labels`.
 
     Raises:
         DataError: the file cannot be read, a column is missing, or an entry is no number.
@@ -47,9 +47,12 @@ def table(
     missing = [name for name in wanted if name not in header]
     if missing or not wanted:
         what = f"no column {missing[0]!r}" if missing else "nothing to predict; set data.target or data.label"
-        raise DataError(f"data: {path}: {what}; it has {', '.join(header)}")
+        raise DataError(f"data: {path}: {what}; it has {', '.join(map(repr, header))}")
     columns = {name: [row[k] for row in rows] for k, name in enumerate(header)}
     names = tuple(name for name in header if name not in wanted)
+    if not names or len(set(wanted)) < len(wanted):
+        what = "no column is left to predict from" if not names else "a column to predict is named twice"
+        raise DataError(f"data: {path}: {what}; it has {', '.join(map(repr, header))}")
     vectors = np.stack([_numbers(path, name, columns[name]) for name in names], 1)
     sd = vectors.std(0)
     inputs = Inputs(names, vectors.mean(0), np.where(sd > 0, sd, np.float32(1)))
@@ -61,38 +64,63 @@ def table(
     if targets:
         arrays["target"] = np.stack([_numbers(path, name, columns[name]) for name in targets], 1)
     description = f"{len(rows)} rows of {Path(path).name}, {len(names)} columns to predict from"
-    facts = {"inputs": inputs}
+    facts = {"inputs": inputs, "labels": tuple(classes), "targets": tuple(targets)}
     return DataSet.from_arrays(
         test, name=Path(path).stem, description=description, classes=len(classes), unit=unit, facts=facts, **arrays
     )
 
 
-def rows_like(path: str, dataset: DataSet) -> np.ndarray:
-    """The rows of another file as `vector` of the data set of a table: its columns, in its order and its units.
+def rows_like(path: str, dataset: DataSet, label: str = "") -> dict[str, np.ndarray]:
+    """The rows of another file as a table's data set has them: its columns, in its order and its units.
+
+    What is predicted need not be there; where it is, it comes along.
+
+    Args:
+        path: the file.
+        dataset: what `table` made of the file that networks were trained on.
+        label: its column with the class, if there is one.
 
     Raises:
-        DataError: the data set is no table, a column is missing, or an entry is no number.
+        DataError: the data set is no table, a column is missing, an entry is no number, or a label is a new one.
     """
     inputs = dataset.facts.get("inputs")
     if not isinstance(inputs, Inputs):
         raise DataError(f"data: {dataset.name} is no table, so that the columns of {path!r} say nothing")
     header, rows = _read(path)
-    missing = [name for name in inputs.names if name not in header]
+    columns = {name: [row[k] for row in rows] for k, name in enumerate(header)}
+    missing = [name for name in inputs.names if name not in columns]
     if missing:
-        raise DataError(f"data: {path}: no column {missing[0]!r}; it has {', '.join(header)}")
-    columns = [_numbers(path, name, [row[header.index(name)] for row in rows]) for name in inputs.names]
-    return (np.stack(columns, 1) - inputs.mean) / inputs.spread
+        raise DataError(f"data: {path}: no column {missing[0]!r}; it has {', '.join(map(repr, header))}")
+    vectors = np.stack([_numbers(path, name, columns[name]) for name in inputs.names], 1)
+    arrays: dict[str, np.ndarray] = {"vector": (vectors - inputs.mean) / inputs.spread}
+    targets = dataset.facts["targets"]
+    if targets and set(targets) <= columns.keys():
+        arrays["target"] = np.stack([_numbers(path, name, columns[name]) for name in targets], 1)
+    if label in columns:
+        arrays["label"] = np.array([_class(path, text, dataset.facts["labels"]) for text in columns[label]], np.int32)
+    return arrays
+
+
+def _class(path: str, text: str, labels: tuple[str, ...]) -> int:
+    if text not in labels:
+        raise DataError(f"data: {path}: the label {text!r} is none of {', '.join(map(repr, labels))}")
+    return labels.index(text)
 
 
 def _read(path: str) -> tuple[list[str], list[list[str]]]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             header, *rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"data.path: {path!r} is not UTF-8; save it as that") from error
+    except (OSError, csv.Error) as error:
         raise DataError(f"data.path: cannot read {path!r}: {error}") from error
     except ValueError:
         raise DataError(f"data.path: {path!r} is empty; a header and rows are needed") from None
     uneven = next((k for k, row in enumerate(rows, 2) if len(row) != len(header)), None)
+    twice = [name for name in header if header.count(name) > 1 or not name.strip()]
+    if twice:
+        raise DataError(f"data.path: {path!r}: every column needs a name of its own, and {twice[0]!r} is none")
     if uneven or not rows:
         what = f"line {uneven} has another number of entries than the header" if uneven else "no rows"
         raise DataError(f"data.path: {path!r}: {what}")
@@ -100,10 +128,12 @@ def _read(path: str) -> tuple[list[str], list[list[str]]]:
 
 
 def _numbers(path: str, name: str, values: list[str]) -> np.ndarray:
-    for line, value in enumerate(values, 2):
+    for row, value in enumerate(values, 1):
         try:
-            float(value)
+            finite = np.isfinite(np.float32(value))
         except ValueError:
-            where = f"line {line}, column {name!r}"
-            raise DataError(f"data.path: {path!r}, {where}: {value!r} is no number; leave the column out") from None
+            finite = False
+        if not finite:
+            where = f"row {row}, column {name!r}"
+            raise DataError(f"data.path: {path!r}, {where}: {value!r} is no finite number; fill it in or drop the row")
     return np.array(values, np.float64).astype(np.float32)

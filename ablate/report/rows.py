@@ -32,7 +32,7 @@ class Rows:
         study = read_json(directory / "study.json")
         problem = None if study is None else study_problem(study)
         if study is None or problem:
-            line = f"{directory} has no readable study.json; give a directory that `ablate run` wrote"
+            line = f"{directory} has no readable study.json; give a directory that `ablate run` wrote, or run it again"
             raise FileNotFoundError(f"{line} ({problem})" if problem else line)
         stored = Store(directory).read([cell["cell"] for cell in study["cells"]])
         rows = tuple(cast(RowRecord, stored[cell["cell"]]) for cell in study["cells"] if cell["cell"] in stored)
@@ -68,10 +68,13 @@ class Rows:
             member: which of several sets of variables, where predictions are averaged.
 
         Raises:
-            KeyError: the study has no such cell.
+            KeyError: the study has no such cell, or the cell no such member.
             FileNotFoundError: they were not kept; `cfg.train.keep_weights` keeps them.
         """
-        return nested(self.weights(arm, seed).members[member])
+        members = self.weights(arm, seed).members
+        if not 0 <= member < len(members):
+            raise KeyError(f"arm {arm!r} has no member {member}; it has {len(members)}")
+        return nested(members[member])
 
     def weights(self, arm: str, seed: int) -> Weights:
         """Every set of variables of a cell as arrays by path, and their shares of its predictions.
@@ -81,7 +84,9 @@ class Rows:
         """
         path = self.weights_path(arm, seed)
         if not path.exists():
-            raise FileNotFoundError(f"{path} is not there; run the study with cfg.train.keep_weights = True")
+            kept = self.study["config"].get("train", {}).get("keep_weights")
+            why = "the cell has not finished" if kept else "run the study with cfg.train.keep_weights = True"
+            raise FileNotFoundError(f"{path} is not there; {why}")
         return read_weights(path)
 
     def weights_path(self, arm: str, seed: int) -> Path:

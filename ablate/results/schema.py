@@ -28,7 +28,7 @@ class CellError(TypedDict):
 class CostsRecord(TypedDict, total=False):
     """What a cell cost. Timings are of the session that ended the cell, and of all lanes together."""
 
-    parameters: Annotated[int, "numbers that are trained"]
+    parameters: Annotated[int, "numbers in the networks, frozen ones too"]
     steps: Annotated[int, "of training; up to where an arm stopped"]
     examples: Annotated[int, "steps times batch size"]
     program: Annotated[str, "id of the program that it ran in"]
@@ -122,7 +122,7 @@ class ProgramRecord(TypedDict):
     devices: Annotated[int, "that it runs on"]
     strategy: Annotated[str, "how lanes and steps are mapped to devices"]
     why: Annotated[str, "why this strategy"]
-    parameters: NotRequired[Annotated[int, "numbers that a cell trains"]]
+    parameters: NotRequired[Annotated[int, "numbers in the networks of a cell, frozen ones too"]]
     structure: NotRequired[Annotated[dict[str, list[str]], "axis to the choices compiled in"]]
 
 
@@ -282,6 +282,8 @@ def inconsistency(study: Mapping[str, Any]) -> str | None:
     """The first thing in which a study of the right types contradicts itself, in words; None where there is none."""
     arms = [arm["name"] for arm in study["arms"]]
     strangers = sorted({cell["arm"] for cell in study["cells"]} - set(arms))
+    if not study["seeds"]:
+        return "no seeds"
     if study["baseline"] not in arms:
         return f"the baseline {study['baseline']!r} is no arm"
     if len(set(arms)) < len(arms):

@@ -1,5 +1,6 @@
 """Variables of a cell on disk: `DIR/weights/<cell>.npz`, arrays by path and nothing that could run code."""
 
+import errno
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,18 +49,30 @@ def read_weights(path: Path) -> Weights:
     import numpy as np
 
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-            shares = arrays.pop(SHARES)
+        with open(path, "rb") as file:
+            if not zipfile.is_zipfile(file):
+                raise ValueError("it is no .npz file")
+            with np.load(file, allow_pickle=False) as archive:
+                return _weights({name: archive[name] for name in archive.files})
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise StorageError(5, f"cannot read the weights: {error}", str(path)) from error
+    except (OSError, ValueError, EOFError, KeyError, IndexError, zipfile.BadZipFile) as error:
+        words = f"the kept weights are damaged ({error}); delete the file, and the same `ablate run` makes it again"
+        raise StorageError(errno.EINVAL, words, str(path)) from error
+
+
+def _weights(arrays: dict[str, Any]) -> Weights:
+    """Raises KeyError, IndexError or ValueError where arrays are not those of members."""
+    shares = arrays.pop(SHARES).reshape(-1).tolist()
     members: list[dict[str, Any]] = [{} for _ in shares]
     for name, array in arrays.items():
         member, _, place = name.partition("/")
+        if array.dtype.kind not in "fiub" or not member.isdecimal():
+            raise ValueError(f"{name} is no array of numbers of a member")
         members[int(member)][place] = array
-    return Weights(members, shares.tolist())
+    if not all(members):
+        raise ValueError("a member has no arrays")
+    return Weights(members, shares)
 
 
 def nested(arrays: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ablate.report.rows import Rows
 from ablate.results.files import StorageError, write_json
 from ablate.results.schema import Environment, Study, TuningRecord, read_record
 from ablate.results.store import FINAL, Store, locked
-from ablate.results.weights import weights_path
+from ablate.results.weights import read_weights, weights_path
 from ablate.runner.costs import with_costs
 from ablate.runner.environment import differences, environment
 from ablate.runner.interrupts import Interrupted, Stop, listening
@@ -199,7 +199,11 @@ def _train_program(item: ProgramPlan, missing: list[Lane], session: Session) -> 
 
 
 def _has_weights(session: Session, cell: str) -> bool:
-    return weights_path(session.store.directory, cell).exists()
+    """Whether the variables of a cell are there and whole; what is damaged is as good as absent."""
+    try:
+        return bool(read_weights(weights_path(session.store.directory, cell)))
+    except (FileNotFoundError, StorageError):
+        return False
 
 
 def lanes_of(item: ProgramPlan) -> Lanes:

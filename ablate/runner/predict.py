@@ -7,6 +7,7 @@ weights/<cell>.npz ──variables, shares────────────�
 import ast
 import csv
 import io
+import os
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,18 +15,20 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from ablate.data import DataError, DataSet, rows_like
+from ablate.data import DATASETS, DataError, DataSet, rows_like
 from ablate.report.rows import Rows
+from ablate.results.files import StorageError
 from ablate.results.weights import Weights
 from ablate.runner.plan import Plan, load_data, plan_one
 from ablate.study.cells import restored
-from ablate.study.choices import DATA, check_choice
+from ablate.study.choices import DATA, SAMPLING_NAMES, Chosen, check_choice
 from ablate.study.loading import look_in
 from ablate.study.problems import ConfigError, unknown
 from ablate.study.resolving import arm_of, resolve
 from ablate.train.lane import Members
 from ablate.train.lanes import columns, variables_like
 
+DATA_CHANGED = "the data have changed since"
 CALL = re.compile(r"(?P<name>[^()]+)(?:\((?P<arguments>.*)\))?", re.DOTALL)
 
 
@@ -50,16 +53,27 @@ def predict(rows: Rows, arm: str, seed: int, data: str = "") -> Predictions:
         ConfigError: there is no such cell, its variables were not kept, or its study or the data do not fit.
     """
     weights, record = _weights(rows, arm, seed), next(each for each in rows.study["arms"] if each["name"] == arm)
-    look_in(rows.study.get("folder") or ".")
-    spec = resolve(restored(rows.study["config"]))
-    plan = plan_one(spec, arm_of(spec, arm, restored(record["recipe"])), seed, name=rows.study["name"])
-    item = plan.programs[0]
+    plan = _plan_again(rows, arm, seed, restored(record["recipe"]))
+    item, changed = plan.programs[0], _changed(rows, plan, arm, seed)
     cell, start = item.inputs[plan.cells[0].name], item.dataset.sizes[0] if not data else 0
-    arrays = other_examples(data, item.dataset) if data else item.dataset.test
+    table = plan.arms[0].recipe["data"] if item.dataset.facts.get("inputs") else None
+    if data and table and DATA_CHANGED in changed:
+        raise ConfigError([f"{DATA_CHANGED}, and its columns were scaled by what they held then; run the study again"])
+    arrays = other_examples(data, item.dataset, table) if data else item.dataset.test
     like = variables_like(item.task, cell.init_choices, cell.init_hp, cell.hp)
     members = Members([_filled(like, member) for member in weights.members], weights.shares)
-    table = columns(item.task, members, cell.seed, cell.hp, arrays, start, item.eval_batch_size)
-    return Predictions(table, _changed(rows, plan, arm, seed))
+    return Predictions(columns(item.task, members, cell.seed, cell.hp, arrays, start, item.eval_batch_size), changed)
+
+
+def _plan_again(rows: Rows, arm: str, seed: int, recipe: Mapping[str, Any]) -> Plan:
+    """The plan of one cell from what study.json says of it."""
+    look_in(rows.study.get("folder") or ".")
+    try:
+        spec = resolve(restored(rows.study["config"]))
+        return plan_one(spec, arm_of(spec, arm, recipe), seed, name=rows.study["name"])
+    except ConfigError as error:
+        where = f"files and modules of the study are looked for from {os.getcwd()}; call this where it was run"
+        raise ConfigError([*error.problems, where]) from error
 
 
 def as_csv(columns: Mapping[str, np.ndarray]) -> str:
@@ -80,7 +94,7 @@ def _weights(rows: Rows, arm: str, seed: int) -> Weights:
         raise ConfigError(problems)
     try:
         return rows.weights(arm, seed)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, StorageError) as error:
         raise ConfigError([str(error)]) from error
 
 
@@ -102,21 +116,24 @@ def _changed(rows: Rows, plan: Plan, arm: str, seed: int) -> list[str]:
     before, now = row.get("identity", {}), plan.cells[0].identity
     code = [name for name, mark in now["code"].items() if before.get("code", {}).get(name) != mark]
     changed = [f"the code of {', '.join(code)} has changed since {row['cell']} was trained"] if code and row else []
-    return changed + (["the data have changed since"] if row and before.get("content") != now["content"] else [])
+    return changed + ([DATA_CHANGED] if row and before.get("content") != now["content"] else [])
 
 
-def other_examples(text: str, dataset: DataSet) -> dict[str, np.ndarray]:
-    """All examples of other data, in the form that a study's own have.
+def other_examples(text: str, dataset: DataSet, table: Chosen | None) -> dict[str, np.ndarray]:
+    """All examples of other data, in the form that a study's own have; files as its own `table`, where it has one.
 
     Raises:
         ConfigError: there are none of that name, or they do not look like the study's.
     """
-    if text.endswith(".csv"):
-        try:
-            return {"vector": rows_like(text, dataset)}
-        except DataError as error:
-            raise ConfigError([f"--{error}"]) from error
-    arrays, name = _stacked(text), dataset.info.input
+    path, chosen = (text, None) if text.lower().endswith(".csv") else ("", _chosen(text))
+    if chosen and chosen.choice.make is DATASETS["table"]:
+        path = chosen.arguments["path"]
+    try:
+        if path:
+            return rows_like(path, dataset, table.arguments["label"] if table else "")
+    except DataError as error:
+        raise ConfigError([f"--{error}"]) from error
+    arrays, name = load_data(chosen).stacked if chosen else {}, dataset.info.input
     shape, dtype = dataset.info.shapes[name], dataset.info.dtypes[name]
     if name not in arrays or (arrays[name].shape[1:], arrays[name].dtype) != (shape, dtype):
         given = ", ".join(f"{key} {array.dtype} {array.shape[1:]}" for key, array in arrays.items())
@@ -124,13 +141,17 @@ def other_examples(text: str, dataset: DataSet) -> dict[str, np.ndarray]:
     return {key: array for key, array in arrays.items() if array.shape[1:] == dataset.info.shapes.get(key)}
 
 
-def _stacked(text: str) -> dict[str, np.ndarray]:
-    call = CALL.fullmatch(text)
-    problems = [] if call else [f"--data: write NAME, NAME(argument=value) or FILE.csv, not {text!r}"]
-    chosen = check_choice(DATA, _called(text, call), "--data", problems) if call else None
-    if chosen is None:
+def _chosen(text: str) -> Chosen:
+    call, problems = CALL.fullmatch(text), []
+    if not call:
+        raise ConfigError([f"--data: write NAME, NAME(argument=value) or FILE.csv, not {text!r}"])
+    content = _called(text, call)
+    for name in content.keys() & set(SAMPLING_NAMES):
+        problems.append(f"--data.{name}: training examples are not spoilt or left out here; leave it away")
+    chosen = check_choice(DATA, content, "--data", problems)
+    if problems or chosen is None:
         raise ConfigError(problems)
-    return load_data(chosen).stacked
+    return chosen
 
 
 def _called(text: str, call: re.Match[str]) -> dict[str, Any]:

@@ -178,8 +178,8 @@ def _typed(argument: Argument, value: Any, key: str, problems: list[str]) -> Any
         return check_number(argument, value, key, problems)
     if isinstance(value, list):
         value = tuple(value)
-    if argument.file and isinstance(value, os.PathLike):
-        value = os.fspath(value)
+    if argument.annotation == tuple[str, ...] and isinstance(value, str):
+        value = (value,)
     if not _fits(argument.annotation, value):
         problems.append(f"{key}: expected {_worded(argument.annotation)}, got {value!r}")
         return value

@@ -28,7 +28,7 @@ from ablate.study.definitions import Chain, Import, Module, Statement, parse, wi
 PACKAGE = "ablate"
 AXIS = (f"{PACKAGE}.tricks.axis", "Axis")
 LAMBDA = "<lambda>"
-TABLES = ("AXES", "MODELS", "DATASETS", "TASKS")  # of `ablate`; a user's own names are never left out
+TABLES = ("AXES", "MODELS", "DATASETS", "TASKS", "SUPERVISED")  # of `ablate`; a user's own names are never left out
 LOOSE = "statements"  # stands for the name of those that bind none
 
 

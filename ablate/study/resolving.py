@@ -1,6 +1,7 @@
 """ConfigDict -> Spec: plain, complete, checked. All problems of a config come out of here at once."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from math import inf
 from typing import Any
@@ -362,4 +363,4 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(value[key]) for key in value}
     if isinstance(value, tuple | list):
         return tuple(_plain(item) for item in value)
-    return value
+    return os.fspath(value) if isinstance(value, os.PathLike) else value

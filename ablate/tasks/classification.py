@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float
 
@@ -15,7 +16,7 @@ from ablate.data import DataInfo
 from ablate.tasks import parts
 from ablate.tasks.keys import Keys
 from ablate.tasks.network import Learner, Outputs, Trainer
-from ablate.tasks.task import Batch, Mean, Metric, Numbers, ProgramChoices, Sanity, Tree, columns_named, mean_of
+from ablate.tasks.task import Batch, Mean, Metric, Numbers, ProgramChoices, Sanity, Tree, mean_of
 from ablate.tricks.clock import Clock
 
 
@@ -95,11 +96,17 @@ class Classification:
         """1 where the largest logit is that of the label."""
         return (jnp.argmax(prediction, -1) == batch["label"]).astype(jnp.float32)
 
-    def columns(self, prediction: Float[Array, "batch classes"], batch: Batch) -> dict[str, Array]:
-        """The label where it is known, the most probable class, and the probability of every class."""
-        known = {"label": batch["label"]} if "label" in batch else {}
-        probs = columns_named("p", jax.nn.softmax(prediction))
-        return {**known, "predicted": jnp.argmax(prediction, -1), **probs}
+    def columns(self, prediction: Float[Array, "batch classes"], batch: Batch) -> dict[str, Any]:
+        """The label where it is known, the most probable class, and the probability of every class.
+
+        Classes are called by their texts where the data's facts have `labels`.
+        """
+        texts = self.data.facts.get("labels") or range(self.classes)
+        numbers = {"label": batch["label"]} if "label" in batch else {}
+        numbers["predicted"] = jnp.argmax(prediction, -1)
+        named = {name: np.array(texts)[np.asarray(label)] for name, label in numbers.items()}
+        probs = jax.nn.softmax(prediction)
+        return {**named, **{f"p_{text}": probs[:, k] for k, text in enumerate(texts)}}
 
     def rates(self, clock: Clock, hp: Numbers) -> dict[str, Float[Array, ""]]:
         """The learning rate."""

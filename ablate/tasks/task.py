@@ -132,7 +132,7 @@ class Task(Protocol):
         ...
 
 
-def columns_of(task: Task, prediction: Tree, batch: Batch) -> dict[str, Array]:
+def columns_of(task: Task, prediction: Tree, batch: Batch) -> dict[str, Any]:
     """Predictions as columns [batch] of a table: by the task's own `columns(prediction, batch)` where it has one."""
     own = getattr(task, "columns", None)
     if own is not None:

@@ -298,8 +298,11 @@ def pretrained(
 def _arrays(path: str, prefix: str) -> dict[str, np.ndarray]:
     """The arrays of a file whose names have a prefix, without it."""
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name.removeprefix(prefix): archive[name] for name in archive if name.startswith(prefix)}
+        with open(path, "rb") as file:
+            if not zipfile.is_zipfile(file):
+                raise ValueError("it is no .npz file")
+            with np.load(file, allow_pickle=False) as archive:
+                return {name.removeprefix(prefix): archive[name] for name in archive if name.startswith(prefix)}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"cannot read the weights in {path}: {error}") from error
 
@@ -313,6 +316,8 @@ def _stored(path: str, stored: Mapping[str, np.ndarray], heads: tuple[str, ...],
         raise ValueError(f"{path} has no {name}; it has {', '.join(sorted(stored)) or 'nothing of this member'}")
     if stored[name].shape != drawn.shape:
         raise ValueError(f"{path}: {name} has shape {stored[name].shape}, the network {drawn.shape}")
+    if stored[name].dtype.kind not in "fiub" or not np.isfinite(stored[name]).all():
+        raise ValueError(f"{path}: {name} holds what is no finite number")
     return jnp.asarray(stored[name], drawn.dtype)
 
 

@@ -50,7 +50,7 @@ def test_what_is_not_there_is_said_in_words(rows, tmp_path):
     with pytest.raises(FileNotFoundError, match="keep_weights"):
         ablate.run(cfg, tmp_path).variables("baseline", 0)
     (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04 torn")
-    with pytest.raises(StorageError, match="cannot read the weights"):
+    with pytest.raises(StorageError, match="the kept weights are damaged"):
         read_weights(tmp_path / "torn.npz")
 
 

@@ -1,6 +1,7 @@
 """Predictions of kept cells: they give the metrics of their rows, and what does not fit is said in words."""
 
 import csv
+import io
 import json
 import shutil
 
@@ -82,7 +83,7 @@ def test_another_file_is_read_in_the_columns_and_units_of_the_training(table, tm
     assert len(same) == 48
     assert np.abs(moved - same).max() > 0.1  # its own mean is not taken out
     write_table(tmp_path / "short.csv", header=("a", "y"))
-    with pytest.raises(ConfigError, match=r"--data: .*short\.csv: no column 'b'; it has a, y"):
+    with pytest.raises(ConfigError, match=r"--data: .*short\.csv: no column 'b'; it has 'a', 'y'"):
         predict(table, "baseline", 0, str(tmp_path / "short.csv"))
 
 
@@ -113,10 +114,9 @@ def test_a_cell_that_is_not_there_is_refused_in_words(digits, tmp_path):
     assert [problem.split(";")[0] for problem in refused.value.problems] == [
         "--arm: unknown arm 'basline'", "--seed: the study has no seed 7",
     ]  # fmt: skip
-    shutil.copytree(digits.directory, tmp_path / "without")
-    shutil.rmtree(tmp_path / "without" / "weights")
+    cfg = small_config(steps=2, eval_every=2, seeds=1)
     with pytest.raises(ConfigError, match=r"keep_weights = True"):
-        predict(ablate.load(tmp_path / "without"), "baseline", 0)
+        predict(ablate.run(cfg, tmp_path), "baseline", 0)
 
 
 def test_a_change_of_the_code_is_told(digits, tmp_path):
@@ -160,3 +160,104 @@ def test_samples_and_predictions_of_a_task_without_columns(tmp_path, monkeypatch
     columns, _ = predict(ablate.run(cfg, tmp_path / "own"), "baseline", 0)
     assert all(len(column) == len(next(iter(columns.values()))) for column in columns.values())
     assert all(np.isfinite(column).all() for column in columns.values())
+
+
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory):
+    """A classification of texts with awkward characters, from a table."""
+    folder = tmp_path_factory.mktemp("colours")
+    size, place = np.random.default_rng(0).normal(50, 10, (2, 80))
+    lines = [[f"{s:.4f}", f"{p:.4f}", "grün|rot" if s > p else 'blau "x"'] for s, p in zip(size, place)]
+    with open(folder / "train.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["Größe (m²)", "Lage x", "Klasse"], *lines])
+    cfg = base_config()
+    cfg.data, cfg.model = choice("table", path=folder / "train.csv", label="Klasse"), choice("mlp", widths=(8,))
+    cfg.train.update(steps=20, batch_size=16, eval_every=10, keep_weights=True)
+    cfg.seeds, cfg.vary.clip = 1, (choice("global_norm", max_norm=1.0),)
+    return ablate.run(cfg, folder / "run")
+
+
+def test_files_are_read_alike_however_they_are_named(colours, tmp_path):
+    source = colours.directory.parent / "train.csv"
+    with open(source, newline="", encoding="utf-8") as file:
+        lines = [[line[k] for k in (2, 1, 0)] for line in csv.reader(file)][:21]
+    turned = tmp_path / "turned.csv"
+    with open(turned, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(lines)
+    forms = (str(source), str(turned), f"table(path={str(turned)!r}, label='Klasse')")
+    whole, part, named = (predict(colours, "baseline", 0, form)[0] for form in forms)
+    assert list(part) == ["label", "predicted", 'p_blau "x"', "p_grün|rot"]
+    assert [*part["label"]] == [line[0] for line in lines[1:]]
+    for name in part:
+        np.testing.assert_array_equal(part[name], named[name])
+        np.testing.assert_array_equal(part[name], whole[name][:20])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("a,b\n1,nan\n", "row 1, column 'b': 'nan' is no finite number"),
+        ("a,b\n1,2\n\n3,NA\n", "row 2, column 'b': 'NA' is no finite number"),
+        ("a,a\n1,2\n", "every column needs a name of its own, and 'a' is none"),
+        ("a,\n1,2\n", "every column needs a name of its own, and '' is none"),
+        ("a;b\n1;2\n", "no column 'a'; it has 'a;b'"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_where(table, tmp_path, content, words):
+    (tmp_path / "new.csv").write_text(content)
+    with pytest.raises(ConfigError) as refused:
+        predict(table, "baseline", 0, str(tmp_path / "new.csv"))
+    assert words in refused.value.problems[0]
+
+
+def test_other_data_are_not_spoilt_and_have_a_file_of_their_own(digits, capsys):
+    with pytest.raises(ConfigError, match=r"--data\.label_noise: training examples are not spoilt"):
+        predict(digits, "baseline", 0, "digits(label_noise=0.2)")
+    assert main(["predict", str(digits.directory), "--arm=baseline", "--data=digits(test=0.4)"]) == 0
+    assert "1797 examples" in capsys.readouterr().out
+    name = f"{digits.cell_name('baseline', 0)}-digits-test-0.4.csv"
+    assert (digits.directory / "predictions" / name).exists()
+
+
+def test_a_table_that_has_changed_scales_nobody_s_rows(table, tmp_path):
+    source = table.directory.parent / "train.csv"
+    before = source.read_bytes()
+    shutil.copy(source, tmp_path / "new.csv")
+    try:
+        write_table(source, shift=1.0)
+        with pytest.raises(ConfigError, match="the data have changed since, and its columns were scaled"):
+            predict(table, "baseline", 0, str(tmp_path / "new.csv"))
+    finally:
+        source.write_bytes(before)
+
+
+def test_damaged_weights_end_with_2_and_the_same_run_makes_them_again(tmp_path, capsys):
+    cfg = small_config(steps=4, eval_every=2, seeds=1)
+    cfg.train.keep_weights = True
+    rows = ablate.run(cfg, tmp_path)
+    whole = rows.weights("baseline", 0)
+    path = rows.weights_path("baseline", 0)
+    good = path.read_bytes()
+    strangers = {"x/y": np.ones(2)}, {"shares": np.float32(1), "7/a": np.ones(1)}
+    for bad in (b"hello", good[:99], b"", *(savez(**arrays) for arrays in strangers)):
+        path.write_bytes(bad)
+        assert main(["predict", str(tmp_path), "--arm=baseline"]) == 2
+        message = capsys.readouterr().err
+        assert message.count("\n") == 1
+        assert "the kept weights are damaged" in message
+        assert "the same `ablate run` makes it again" in message
+    again = ablate.run(cfg, tmp_path).weights("baseline", 0)
+    assert all(np.array_equal(again.members[0][name], array) for name, array in whole.members[0].items())
+
+
+def savez(**arrays):
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def test_what_has_not_finished_is_no_fault_of_the_config(digits, tmp_path):
+    shutil.copytree(digits.directory, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "weights")
+    with pytest.raises(ConfigError, match="is not there; the cell has not finished"):
+        predict(ablate.load(tmp_path / "run"), "baseline", 0)

@@ -101,6 +101,17 @@ def test_a_new_data_set_trains_nothing_anew(changed):
     assert changed(ablate__data=lambda text: imported(line(text)), ablate__data__moons=data) == set()
 
 
+def test_a_new_task_trains_nothing_anew(changed):
+    line = replace('    "regression": Regression,\n', '    "regression": Regression,\n    "ordinal": Ordinal,\n')
+    imported = replace(
+        "from ablate.tasks.regression", "from ablate.tasks.ordinal import Ordinal\nfrom ablate.tasks.regression"
+    )
+    task = "class Ordinal:\n    needs = ('label',)\n"
+    has_them = replace('SUPERVISED = ("classification", ', 'SUPERVISED = ("ordinal", "classification", ')
+    tasks = {"ablate__tasks": lambda text: imported(line(text)), "ablate__tasks__ordinal": task}
+    assert changed(**tasks, ablate__tricks__axis=has_them) == set()
+
+
 @pytest.mark.parametrize(
     ("module", "old", "new", "arms"),
     [

@@ -8,7 +8,7 @@ import pytest
 from ablate import base_config
 from ablate.study import ConfigError
 from ablate.study.resolving import resolve
-from ablate.tasks import TASKS, lacks
+from ablate.tasks import TASKS, axes_of, lacks
 from tests.shell import ROOT, ablate
 
 SHORT = ("--config.train.steps=6", "--config.train.eval_every=3", "--config.seeds=2", "--config.task.width=8")
@@ -67,3 +67,4 @@ def test_an_axis_of_another_task_is_refused_by_name():
 @pytest.mark.parametrize("name", TASKS)
 def test_the_tasks_that_ship_lack_nothing(name):
     assert lacks(TASKS[name]) == []
+    assert "optimizer" in axes_of(TASKS[name]), "name the task in SUPERVISED of tricks/axis.py, or in its axes' `tasks`"

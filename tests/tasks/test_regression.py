@@ -70,7 +70,7 @@ def test_a_table_from_a_file(tmp_path):
     path = tmp_path / "größen.csv"
     lines = ["a,b,price,kind"] + [f"{k},{k * k},{2.5 * k},{'xyz'[k % 3]}" for k in range(30)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"line 2, column 'kind': 'x' is no number"):
+    with pytest.raises(DataError, match=r"row 1, column 'kind': 'x' is no finite number"):
         table(str(path), target=("price",))
     data = table(str(path), target=("price",), label="kind", unit="€")
     assert data.info.shapes == {"vector": (2,), "label": (), "target": (1,)}
