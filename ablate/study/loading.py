@@ -16,7 +16,7 @@ from ml_collections.config_flags import config_path
 from ablate.study.problems import ConfigError, unknown
 from ablate.study.resolving import resolve
 
-CHOICES = ("model", "data", "recipe", "vary")  # below these keys stand choices
+CHOICES = ("task", "model", "data", "recipe", "vary")  # below these keys stand choices
 OPEN = ("arms", "recipe", "vary")  # whose keys are names and axes, checked when the config is resolved
 
 
@@ -129,6 +129,10 @@ def _override(cfg: ConfigDict, key: str, value: Any) -> str | None:
             grid[axis] = ConfigDict()
         grid[axis][leaf] = value
         return None
+    recipe: Any = cfg.get("recipe")
+    axis = parent_key.removeprefix("recipe.")
+    if _is_axis(parent_key) and isinstance(recipe, ConfigDict) and axis not in recipe:
+        recipe[axis] = ConfigDict(sort_keys=False)  # one that other tasks do not have
     try:
         parent = config_path.get_value(parent_key, cfg) if parent_key else cfg
     except (AttributeError, KeyError, IndexError, ValueError):
@@ -137,7 +141,9 @@ def _override(cfg: ConfigDict, key: str, value: Any) -> str | None:
         _override(cfg, parent_key, ConfigDict({"name": parent}, sort_keys=False))
         parent = config_path.get_value(parent_key, cfg)
     known, _, index = leaf.partition("[")
-    if not isinstance(parent, ConfigDict) or (known not in parent and "name" not in parent and parent_key not in OPEN):
+    if not isinstance(parent, ConfigDict) or (
+        known not in parent and "name" not in parent and not _is_open(parent_key)
+    ):
         return _first_unknown(cfg, key)
     if leaf == "name" and leaf in parent:
         for old in [name for name in parent if name != "name"]:
@@ -153,6 +159,14 @@ def _override(cfg: ConfigDict, key: str, value: Any) -> str | None:
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
         return f"{key}: {_last_words(error)}"
     return None
+
+
+def _is_axis(key: str) -> bool:
+    return re.fullmatch(r"recipe\.\w+", key) is not None
+
+
+def _is_open(key: str) -> bool:
+    return key in OPEN or _is_axis(key)
 
 
 def _with_element(items: tuple[Any, ...], k: int, value: Any) -> tuple[Any, ...]:

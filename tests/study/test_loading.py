@@ -245,3 +245,20 @@ def test_all_problems_at_once(experiment):
 def test_an_unreadable_number_is_one_line(experiment):
     (problem,) = problems_of(experiment(), ("train.checkpoint_seconds", "1" + "0" * 400))
     assert problem.startswith("train.checkpoint_seconds: OverflowError")
+
+
+def test_axes_and_arguments_of_another_task_are_set_from_the_command_line(tmp_path):
+    (tmp_path / "two.py").write_text(
+        "from ablate import base_config\n\n\ndef get_config():\n    return base_config()\n"
+    )
+    overrides = [
+        ("recipe.weighting.begin", "0.5"),
+        ("recipe.weighting.name", "uncertainty"),
+        ("task.labels", "('label',)"),
+        ("task", "multi_task"),
+    ]
+    spec = resolve(load_config(str(tmp_path / "two.py"), overrides))
+    assert spec.recipe["weighting"].plain() == {"name": "uncertainty", "begin": 0.5}
+    assert spec.task.arguments["labels"] == ("label",)
+    with pytest.raises(ConfigError, match=r"recipe\.weigthing: unknown axis of this task 'weigthing'; did you mean"):
+        resolve(load_config(str(tmp_path / "two.py"), [("task", "multi_task"), ("recipe.weigthing", "fixed")]))
