@@ -13,7 +13,12 @@ from ablate.tasks import MODEL, TASKS, axes_of
 from ablate.tricks import AXES
 from ablate.tricks.axis import Axis, Choice
 
-OWN = {f"{name}.{axis.name}": axis for name, task in TASKS.items() for axis in getattr(task, "axes", ())}
+OWN = {
+    f"{name}.{axis.name}": axis
+    for name, task in TASKS.items()
+    for axis in getattr(task, "axes", ())
+    if isinstance(axis, Axis)
+}
 TABLES = {"task": TASK, "model": MODEL, **AXES, **OWN}
 
 

@@ -31,16 +31,12 @@ def axes_of(task: type[Any]) -> dict[str, Axis]:
     >>> "target" in axes_of(TASKS["classification"])
     True
     """
-    named = [name for name, kind in TASKS.items() if kind is task]
-    shared = (MODEL, *AXES.values())
-    if named:
-        axes = [axis for axis in shared if named[0] in axis.tasks or not axis.tasks]
-        axes += [axis for axis in getattr(task, "axes", ()) if isinstance(axis, Axis)]
-    else:
-        by_name = {axis.name: axis for axis in reversed(shared)}
-        listed = (*getattr(task, "axes", ()), *(axis for axis in shared if not axis.tasks))
-        axes = [axis if isinstance(axis, Axis) else by_name[axis] for axis in listed]
-    return {axis.name: axis for axis in axes}
+    shared, own = (MODEL, *AXES.values()), getattr(task, "axes", ())
+    names = {name for name, kind in TASKS.items() if kind is task}
+    by_name = {axis.name: axis for axis in reversed(shared)}
+    axes = [axis for axis in shared if not axis.tasks or names.intersection(axis.tasks)]
+    listed = [axis if isinstance(axis, Axis) else by_name[axis] for axis in own]
+    return {axis.name: axis for axis in (axes + listed if names else listed + axes)}
 
 
 def lacks(task: Any) -> list[str]:
