@@ -43,16 +43,9 @@ def table(
         DataError: the file cannot be read, a column is missing, or an entry is no number.
     """
     header, rows = _read(path)
-    wanted = ((target,) if isinstance(target, str) else tuple(target)) + ((label,) if label else ())
-    missing = [name for name in wanted if name not in header]
-    if missing or not wanted:
-        what = f"no column {missing[0]!r}" if missing else "nothing to predict; set data.target or data.label"
-        raise DataError(f"data: {path}: {what}; it has {', '.join(map(repr, header))}")
+    targets = (target,) if isinstance(target, str) else tuple(target)
+    names = _inputs(path, header, (*targets, *([label] if label else [])))
     columns = {name: [row[k] for row in rows] for k, name in enumerate(header)}
-    names = tuple(name for name in header if name not in wanted)
-    if not names or len(set(wanted)) < len(wanted):
-        what = "no column is left to predict from" if not names else "a column to predict is named twice"
-        raise DataError(f"data: {path}: {what}; it has {', '.join(map(repr, header))}")
     vectors = np.stack([_numbers(path, name, columns[name]) for name in names], 1)
     sd = vectors.std(0)
     inputs = Inputs(names, vectors.mean(0), np.where(sd > 0, sd, np.float32(1)))
@@ -60,14 +53,29 @@ def table(
     classes = sorted(set(columns[label])) if label else []
     if label:
         arrays["label"] = np.array([classes.index(value) for value in columns[label]], np.int32)
-    targets = [name for name in wanted if name != label]
     if targets:
         arrays["target"] = np.stack([_numbers(path, name, columns[name]) for name in targets], 1)
     description = f"{len(rows)} rows of {Path(path).name}, {len(names)} columns to predict from"
-    facts = {"inputs": inputs, "labels": tuple(classes), "targets": tuple(targets)}
+    facts = {"inputs": inputs, "labels": tuple(classes), "targets": targets}
     return DataSet.from_arrays(
         test, name=Path(path).stem, description=description, classes=len(classes), unit=unit, facts=facts, **arrays
     )
+
+
+def _inputs(path: str, header: list[str], wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that are left to predict from."""
+    names = tuple(name for name in header if name not in wanted)
+    missing = [name for name in wanted if name not in header]
+    problems = {
+        f"no column {', '.join(map(repr, missing))}": missing,
+        "nothing to predict; set data.target or data.label": not wanted,
+        "a column to predict is named twice": len(set(wanted)) < len(wanted),
+        "no column is left to predict from": not names,
+    }
+    what = next((words for words, wrong in problems.items() if wrong), None)
+    if what:
+        raise DataError(f"data: {path}: {what}; it has {', '.join(map(repr, header))}")
+    return names
 
 
 def rows_like(path: str, dataset: DataSet, label: str = "") -> dict[str, np.ndarray]:
