@@ -214,7 +214,6 @@ def test_arms_and_grids_from_the_command_line(experiment):
         ("sedes", "sedes: unknown key 'sedes'; did you mean 'seeds'? Allowed: "),
         ("train.stepz", "train.stepz: unknown key 'stepz'; did you mean 'steps'? Allowed: "),
         ("trian.steps", "trian: unknown key 'trian'; did you mean 'train'? Allowed: "),
-        ("recipe.nrom.name", "recipe.nrom: unknown key 'nrom'; did you mean 'norm'? Allowed: "),
         ("vary.nrom[1].groups", "vary.nrom[1]: unknown key 'nrom'; did you mean 'norm'? Allowed: "),
         ("vary.norm[5].groups", "vary.norm[5].groups: no such element of vary.norm"),
         ("vary.norm[5]", "vary.norm[5]: "),
