@@ -28,6 +28,11 @@ class Stats(NamedTuple):
     mean: Float32[np.ndarray, " channels"]
     sd: Float32[np.ndarray, " channels"]
 
+    @property
+    def spread(self) -> Float32[np.ndarray, " channels"]:
+        """The sd to divide by: 1 where nothing varies."""
+        return np.where(self.sd > 0, self.sd, np.float32(1))
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DataInfo:

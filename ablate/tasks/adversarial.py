@@ -250,8 +250,8 @@ class Adversarial:
 
     def _span(self) -> tuple[Array, Array]:
         """What networks see as 0, and as the distance from 0 to 1, in units of the data; one number per channel."""
-        mean, sd = self.data.stats[self.data.input]
-        center, spread = (0.5, 0.5) if self._bytes else (mean, np.where(sd > 0, sd, 1))
+        stats = self.data.stats[self.data.input]
+        center, spread = (0.5, 0.5) if self._bytes else (stats.mean, stats.spread)
         ones = np.ones((*(1 for _ in self._shape), self._shape[-1]), np.float32)
         return jnp.asarray(ones * center, jnp.float32), jnp.asarray(ones * spread, jnp.float32)
 

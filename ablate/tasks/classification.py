@@ -65,10 +65,8 @@ class Classification:
         self, state: Learner, batch: Batch, keys: Keys, clock: Clock, hp: Numbers
     ) -> tuple[Learner, dict[str, Array]]:
         """One update of the network."""
-        trainer = self._trainer(hp)
-        example = trainer.example(batch, self._targets(batch), keys)
-        state, data_loss = trainer.update(state, example, functools.partial(self._loss, hp), keys, clock)
-        return state, {"train_loss": data_loss}
+        loss = functools.partial(self._loss, hp)
+        return self._trainer(hp).step(state, batch, self._targets(batch), loss, keys, clock)
 
     def variables(self, state: Learner) -> Tree:
         """Parameters and running statistics."""
@@ -114,9 +112,8 @@ class Classification:
 
     def signals(self, state: Learner, batch: Batch, keys: Keys, hp: Numbers) -> tuple[dict[str, Array], ...]:
         """Activations and their gradients by layer, on a batch as it is."""
-        trainer = self._trainer(hp)
-        example = trainer.example(batch, self._targets(batch))
-        return trainer.signals(state, example, functools.partial(self._loss, hp), keys)
+        loss = functools.partial(self._loss, hp)
+        return self._trainer(hp).signals(state, batch, self._targets(batch), loss, keys)
 
     def _trainer(self, hp: Numbers) -> Trainer:
         return Trainer(self.choices, hp, self.data, {"head": self.classes})

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import linen as nn
 from jaxtyping import Array, Float
@@ -111,10 +110,8 @@ class MultiTask:
         self, state: Learner, batch: Batch, keys: Keys, clock: Clock, hp: Numbers
     ) -> tuple[Learner, dict[str, Array]]:
         """One update of the network and of what the weighting learns."""
-        trainer = self._trainer(hp)
-        example = trainer.example(batch, self._targets(batch), keys)
-        state, data_loss = trainer.update(state, example, functools.partial(self._loss, hp), keys, clock)
-        return state, {"train_loss": data_loss}
+        loss = functools.partial(self._loss, hp)
+        return self._trainer(hp).step(state, batch, self._targets(batch), loss, keys, clock)
 
     def variables(self, state: Learner) -> Tree:
         """Parameters and running statistics."""
@@ -169,9 +166,8 @@ class MultiTask:
 
     def signals(self, state: Learner, batch: Batch, keys: Keys, hp: Numbers) -> tuple[dict[str, Array], ...]:
         """Activations and their gradients by layer, on a batch as it is."""
-        trainer = self._trainer(hp)
-        example = trainer.example(batch, self._targets(batch))
-        return trainer.signals(state, example, functools.partial(self._loss, hp), keys)
+        loss = functools.partial(self._loss, hp)
+        return self._trainer(hp).signals(state, batch, self._targets(batch), loss, keys)
 
     @property
     def _label_widths(self) -> dict[str, int]:
@@ -197,8 +193,8 @@ class MultiTask:
         return parts.bind(self.choices, hp, "weighting")[0]()
 
     def _stats(self, name: str) -> tuple[Array, Array]:
-        mean, sd = self.data.stats[name]
-        return jnp.asarray(mean)[None, :], jnp.asarray(np.where(sd > 0, sd, 1.0), jnp.float32)[None, :]
+        stats = self.data.stats[name]
+        return jnp.asarray(stats.mean)[None, :], jnp.asarray(stats.spread)[None, :]
 
     def _unscaled(self, name: str, rows: Rows) -> Rows:
         mean, sd = self._stats(name)

@@ -25,6 +25,7 @@ from ablate.tricks.init import split_init
 from ablate.tricks.scale import ImageStats
 
 Outputs = Mapping[str, Array]
+Loss = Callable[[Outputs, Tree], Array]  # of what heads give, and of targets
 MODEL = Axis(
     name="model",
     seam="(layers) -> module called as module(x, train=...), which gives features",
@@ -79,14 +80,6 @@ class Trainer:
         stats = ImageStats(*(jnp.asarray(number) for number in self.data.stats[name]))
         return parts.assemble(self.choices, self.hp).scale(batch[name], stats)
 
-    def example(self, batch: Batch, targets: Array, keys: Keys | None = None) -> Example:
-        """A batch as a step takes it; augmented where `keys` are given."""
-        inputs = self.scaled(batch)
-        if keys is not None:
-            augment = parts.assemble(self.choices, self.hp).augment
-            inputs, targets = augment(keys("augment"), inputs, targets)
-        return Example(inputs, targets, batch)
-
     def init(self, keys: Keys, batch: Batch, init_hp: Numbers) -> Learner:
         """The learner before the first step; `choices` must hold those of `init` and `bias` too."""
         kernel, adjust = split_init(parts.bind(self.choices, init_hp, "init")[0]())
@@ -115,10 +108,18 @@ class Trainer:
         with nn.intercept_methods(self._checks()):
             return network.apply(variables, inputs, **options)
 
-    def update(
-        self, learner: Learner, example: Example, loss: Callable[[Outputs, Tree], Array], keys: Keys, clock: Clock
+    def step(
+        self, learner: Learner, batch: Batch, targets: Array, loss: Loss, keys: Keys, clock: Clock
+    ) -> tuple[Learner, dict[str, Array]]:
+        """One update on a batch, augmented together with what it aims at; gives the loss before penalties too."""
+        augment = parts.assemble(self.choices, self.hp).augment
+        inputs, targets = augment(keys("augment"), self.scaled(batch), targets)
+        learner, data_loss = self._update(learner, Example(inputs, targets, batch), loss, keys, clock)
+        return learner, {"train_loss": data_loss}
+
+    def _update(
+        self, learner: Learner, example: Example, loss: Loss, keys: Keys, clock: Clock
     ) -> tuple[Learner, Array]:
-        """One step on a loss of the outputs; gives the learner behind it and the loss before penalties."""
         gradient = parts.assemble(self.choices, self.hp).gradient
         objective = functools.partial(self.objective, learner.model_state, loss, keys("dropout"))
         value_and_grad = gradient(_with_key(jax.value_and_grad(objective, has_aux=True)))
@@ -130,7 +131,7 @@ class Trainer:
         return Learner(params, model_state, opt_state), data_loss
 
     def objective(
-        self, model_state: Tree, loss: Callable[[Outputs, Tree], Array], key: Array, params: Tree, example: Example
+        self, model_state: Tree, loss: Loss, key: Array, params: Tree, example: Example
     ) -> tuple[Array, tuple[Array, Tree]]:
         """What is differentiated: the loss with penalties, flooded where chosen; and the loss as curves show it."""
         chosen = parts.assemble(self.choices, self.hp)
@@ -147,9 +148,10 @@ class Trainer:
         return total, (data_loss, dict(changed))
 
     def signals(
-        self, learner: Learner, example: Example, loss: Callable[[Outputs, Tree], Array], keys: Keys
+        self, learner: Learner, batch: Batch, targets: Array, loss: Loss, keys: Keys
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """What every activation gives on a batch, and the gradient of the loss with respect to it, by module path."""
+        """What every activation gives on a batch as it is, and the loss's gradient with respect to it, by path."""
+        example = Example(self.scaled(batch), targets, batch)
         kind = type(parts.bind(self.choices, self.hp, "activation")[0]())
 
         def loss_of(offsets: Tree) -> tuple[Array, Tree]:

@@ -59,10 +59,8 @@ class Regression:
         self, state: Learner, batch: Batch, keys: Keys, clock: Clock, hp: Numbers
     ) -> tuple[Learner, dict[str, Array]]:
         """One update of the network."""
-        trainer = self._trainer(hp)
-        example = trainer.example(batch, self._standardized(batch["target"]), keys)
-        state, data_loss = trainer.update(state, example, functools.partial(self._loss, hp), keys, clock)
-        return state, {"train_loss": data_loss}
+        loss = functools.partial(self._loss, hp)
+        return self._trainer(hp).step(state, batch, self._standardized(batch["target"]), loss, keys, clock)
 
     def variables(self, state: Learner) -> Tree:
         """Parameters and running statistics."""
@@ -102,16 +100,15 @@ class Regression:
 
     def signals(self, state: Learner, batch: Batch, keys: Keys, hp: Numbers) -> tuple[dict[str, Array], ...]:
         """Activations and their gradients by layer, on a batch as it is."""
-        trainer = self._trainer(hp)
-        example = trainer.example(batch, self._standardized(batch["target"]))
-        return trainer.signals(state, example, functools.partial(self._loss, hp), keys)
+        loss = functools.partial(self._loss, hp)
+        return self._trainer(hp).signals(state, batch, self._standardized(batch["target"]), loss, keys)
 
     def _trainer(self, hp: Numbers) -> Trainer:
         return Trainer(self.choices, hp, self.data, {"head": self.data.shapes["target"][0]})
 
     def _stats(self) -> tuple[Array, Array]:
-        mean, sd = (jnp.asarray(number)[None, :] for number in self.data.stats["target"])
-        return mean, jnp.where(sd > 0, sd, 1.0)
+        stats = self.data.stats["target"]
+        return jnp.asarray(stats.mean)[None, :], jnp.asarray(stats.spread)[None, :]
 
     def _standardized(self, targets: Values) -> Values:
         mean, sd = self._stats()
