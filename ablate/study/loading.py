@@ -17,6 +17,7 @@ from ablate.study.problems import ConfigError, unknown
 from ablate.study.resolving import resolve
 
 CHOICES = ("task", "model", "data", "recipe", "vary")  # below these keys stand choices
+OF_AXES = ("recipe", "tune.grid")  # whose keys are axes that a task may have and the fresh config has not
 OPEN = ("arms", "recipe", "vary")  # whose keys are names and axes, checked when the config is resolved
 
 
@@ -122,18 +123,11 @@ def _literal(text: str) -> Any:
 def _override(cfg: ConfigDict, key: str, value: Any) -> str | None:
     """Sets one key; gives the problem if that is not possible."""
     parent_key, _, leaf = key.rpartition(".")
-    if parent_key.startswith("tune.grid.") and parent_key.count(".") == 2:
-        grid: Any = config_path.get_value("tune.grid", cfg)
-        axis = parent_key.rpartition(".")[2]
-        if axis not in grid:
-            grid[axis] = ConfigDict()
-        grid[axis][leaf] = value
-        return None
-    recipe: Any = cfg.get("recipe")
-    axis = parent_key.removeprefix("recipe.")
-    if _is_axis(parent_key) and isinstance(recipe, ConfigDict) and axis not in recipe:
-        recipe[axis] = ConfigDict(sort_keys=False)  # one that other tasks do not have
+    group, _, axis = parent_key.rpartition(".")
     try:
+        axes = config_path.get_value(group, cfg) if group in OF_AXES else None
+        if isinstance(axes, ConfigDict) and axis.isidentifier() and axis not in axes:
+            axes[axis] = ConfigDict(sort_keys=False)
         parent = config_path.get_value(parent_key, cfg) if parent_key else cfg
     except (AttributeError, KeyError, IndexError, ValueError):
         return _first_unknown(cfg, key)
@@ -141,9 +135,8 @@ def _override(cfg: ConfigDict, key: str, value: Any) -> str | None:
         _override(cfg, parent_key, ConfigDict({"name": parent}, sort_keys=False))
         parent = config_path.get_value(parent_key, cfg)
     known, _, index = leaf.partition("[")
-    if not isinstance(parent, ConfigDict) or (
-        known not in parent and "name" not in parent and not _is_open(parent_key)
-    ):
+    is_open = parent_key in OPEN or group in OF_AXES
+    if not isinstance(parent, ConfigDict) or not (known in parent or "name" in parent or is_open):
         return _first_unknown(cfg, key)
     if leaf == "name" and leaf in parent:
         for old in [name for name in parent if name != "name"]:
@@ -159,14 +152,6 @@ def _override(cfg: ConfigDict, key: str, value: Any) -> str | None:
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
         return f"{key}: {_last_words(error)}"
     return None
-
-
-def _is_axis(key: str) -> bool:
-    return re.fullmatch(r"recipe\.\w+", key) is not None
-
-
-def _is_open(key: str) -> bool:
-    return key in OPEN or _is_axis(key)
 
 
 def _with_element(items: tuple[Any, ...], k: int, value: Any) -> tuple[Any, ...]:
