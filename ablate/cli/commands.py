@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from ablate.report.wording import plural
 from ablate.runner.interrupts import INTERRUPTED, Interrupted, Stop
 
 
@@ -128,13 +129,11 @@ def predict(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate predict`: a CSV with a line per example."""
     from ablate.report.rows import Rows
     from ablate.results.files import write_atomically
-    from ablate.runner.backend import prepare_jax
     from ablate.runner.predict import as_csv
     from ablate.runner.predict import predict as predicted
     from ablate.study.cells import slug
 
-    prepare_jax()
-    stop.check()
+    _prepare(stop)
     rows = Rows.load(options.directory)
     seed = rows.study["seeds"][0] if options.seed is None else options.seed
     columns, changed = predicted(rows, options.arm, seed, options.data)
@@ -147,7 +146,7 @@ def predict(options: argparse.Namespace, stop: Stop) -> int:
     name = "-".join([rows.cell_name(options.arm, seed), *([slug(options.data)] if options.data else [])])
     path = Path(options.out or options.directory / "predictions" / f"{name}.csv")
     write_atomically(path, text.encode())
-    print(f"{_plural(text.count(chr(10)) - 1, 'example')}, arm {options.arm}, seed {seed}: {path}")
+    print(f"{plural(len(next(iter(columns.values()))), 'example')}, arm {options.arm}, seed {seed}: {path}")
     return 0
 
 
@@ -196,15 +195,11 @@ def probe(options: argparse.Namespace, stop: Stop) -> int:
 
 def _plan(options: argparse.Namespace, stop: Stop) -> Any:
     """Everything before the first compile: config, devices, plan."""
-    from ablate.runner.backend import prepare_jax
     from ablate.study.design import at_off
     from ablate.study.loading import folder_of, load_config, question_of
     from ablate.study.resolving import resolve
 
-    told = prepare_jax()  # before a config, which is code, can use it
-    if told:
-        print(f"ablate: {told}", file=sys.stderr)
-    stop.check()
+    _prepare(stop)
     spec = resolve(load_config(options.config, options.overrides))
     from ablate.runner.plan import make_plan
 
@@ -224,13 +219,19 @@ def _plan(options: argparse.Namespace, stop: Stop) -> Any:
     return planned
 
 
+def _prepare(stop: Stop) -> None:
+    """Sets JAX up before a config or a task, which are code, can use it."""
+    from ablate.runner.backend import prepare_jax
+
+    told = prepare_jax()
+    if told:
+        print(f"ablate: {told}", file=sys.stderr)
+    stop.check()
+
+
 def _console() -> Console:
     """Wide where nobody's window limits it, so that a pipe gets whole names."""
     return Console(width=None if sys.stdout.isatty() else 160)
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _table(*names: str) -> Table:
@@ -256,7 +257,7 @@ def _print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> 
     train = content["train"]
     print(
         f"{content['name']}: {len(content['arms'])} arms x {len(content['seeds'])} seeds = {len(content['cells'])} "
-        f"cells in {_plural(len(content['programs']), 'program')}; {train['steps']} steps of {train['batch_size']}; "
+        f"cells in {plural(len(content['programs']), 'program')}; {train['steps']} steps of {train['batch_size']}; "
         f"{devices}"
     )
     if content["tuning_cells"]:

@@ -5,6 +5,7 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ablate.report.wording import plural
 from ablate.runner.plan import Plan, ProgramPlan
 
 LINE_SECONDS = 10.0
@@ -70,8 +71,7 @@ class Lines:
     def begin(self, plan: Plan, finished: int) -> None:
         """Says how much there is to do."""
         self._total, self._done = _total(plan), finished * plan.spec.train.steps
-        count = len(plan.programs)
-        programs = f"{count} program{'s' if count != 1 else ''}"
+        programs = plural(len(plan.programs), "program")
         self._say(f"{len(plan.cells)} cells, {finished} already finished, {programs}")
 
     def program(self, item: ProgramPlan, cells: int) -> None:

@@ -78,7 +78,7 @@ class RowRecord(RowHead):
 
 
 class WaveRecord(TypedDict):
-    """Cells that advance together; written before they start, so that resuming rounds alike."""
+    """One of a list: cells that advance together; written before they start, so that resuming rounds alike."""
 
     width: Annotated[int, "lanes, padding included"]
     cells: Annotated[list[str], "names of the cells"]

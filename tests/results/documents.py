@@ -13,9 +13,7 @@ BEGIN, END = "<!-- records: made from ablate/results/schema.py -->\n", "<!-- end
 
 def tables() -> str:
     """A table per record, in the order in which the files need them."""
-    place = {kind: path for path, kind in FILES.items()}
-    place |= {record: f"{path}, a list" for path, kind in FILES.items() if kind not in records_in(kind)
-              for record in records_in(kind)[:1]}  # fmt: skip
+    place = {records_in(kind)[0]: path for path, kind in FILES.items()}
     kinds = dict.fromkeys(record for kind in FILES.values() for record in records_in(kind))
     return "\n".join(_table(kind, place.get(kind, "")) for kind in kinds)
 
