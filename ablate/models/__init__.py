@@ -7,7 +7,7 @@ fields are what a config may set.
 import flax.linen as nn
 
 from ablate.models.generator import GENERATORS, MlpGenerator
-from ablate.models.layers import Layers, Network, NoBranch, layers_of
+from ablate.models.layers import Conv, Dense, Layers, Network, layers_of
 from ablate.models.mlp import Mlp
 from ablate.models.resnet import ResNet
 
@@ -16,4 +16,6 @@ MODELS: dict[str, type[nn.Module]] = {
     "resnet": ResNet,
 }
 
-__all__ = ["GENERATORS", "MODELS", "Layers", "Mlp", "MlpGenerator", "Network", "NoBranch", "ResNet", "layers_of"]
+__all__ = [
+    "GENERATORS", "MODELS", "Conv", "Dense", "Layers", "Mlp", "MlpGenerator", "Network", "ResNet", "layers_of",
+]  # fmt: skip

@@ -3,52 +3,149 @@
 A model takes a `Layers` and turns images or vectors into *features*; the task puts its heads on them (`Network`).
 """
 
-import functools
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
+import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
 from jaxtyping import Array, Float
 
 from ablate.tricks.bias import constant_bias
-from ablate.tricks.init import Initializer, lecun
+from ablate.tricks.data_init import BRANCH_NORM
+from ablate.tricks.dropout import NoBranch, NoDropout
+from ablate.tricks.initializers import Initializer, lecun
+from ablate.tricks.place import before_activation
 
 Make = Callable[..., nn.Module]
 Features = Float[Array, "batch *sites channels"]
+Images = Float[Array, "batch rows columns channels"]
+Reparametrize = Callable[[nn.Module, Array], Array]  # a layer and its kernel -> the kernel that it computes with
 
 
-class NoBranch(nn.Module):
-    """A residual branch as it is."""
+class Dense(nn.Module):
+    """Flax's dense layer, whose kernel may be computed from its parameters.
+
+    Args:
+        features: width of what it gives.
+        kernel_init: initializer of the kernel.
+        bias_init: initializer of the bias.
+        dtype: what it multiplies in; it gives the type that it is given.
+        reparametrize: from this module and the kernel's parameter to the kernel; None for the parameter itself.
+        use_bias: whether there is a bias.
+
+    Returns:
+        From `module(x)`: x W + b.
+    """
+
+    features: int
+    kernel_init: Initializer = lecun()
+    bias_init: Initializer = nn.initializers.zeros
+    dtype: Any = jnp.float32
+    reparametrize: Reparametrize | None = None
+    use_bias: bool = True
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch *sites channels"], *, train: bool
-    ) -> Float[Array, "batch *sites channels"]:
-        """Gives x."""
-        return x
+    def __call__(self, x: Features) -> Features:
+        """Applies the layer, whose parameters stand straight under this module's name."""
+        inner = nn.Dense(self.features, **_options(self))
+        nn.share_scope(self, inner)
+        return inner(x).astype(x.dtype)
+
+
+class Conv(nn.Module):
+    """Flax's convolution under the same conditions, padded so that only strides change the size.
+
+    Args:
+        features: channels of what it gives.
+        kernel_size: rows and columns.
+        strides: steps between rows and columns of what it gives.
+        groups: of channels, each convolved for itself, at least 1.
+        kernel_init: initializer of the kernel.
+        bias_init: initializer of the bias.
+        dtype: what it multiplies in; it gives the type that it is given.
+        reparametrize: from this module and the kernel's parameter to the kernel; None for the parameter itself.
+        use_bias: whether there is a bias.
+
+    Returns:
+        From `module(x)`: [batch, rows, columns, features].
+    """
+
+    features: int
+    kernel_size: tuple[int, int]
+    strides: tuple[int, int] = (1, 1)
+    groups: int = 1
+    kernel_init: Initializer = lecun()
+    bias_init: Initializer = nn.initializers.zeros
+    dtype: Any = jnp.float32
+    reparametrize: Reparametrize | None = None
+    use_bias: bool = True
+
+    @nn.compact
+    def __call__(self, x: Images) -> Images:
+        """Applies the layer, whose parameters stand straight under this module's name."""
+        inner = nn.Conv(
+            self.features, self.kernel_size, self.strides, feature_group_count=self.groups, **_options(self)
+        )
+        nn.share_scope(self, inner)
+        return inner(x).astype(x.dtype)
+
+
+def _options(layer: Any) -> dict[str, Any]:
+    """What a layer of ours tells the one of flax that it consists of."""
+
+    def promoted(x: Array, kernel: Array, bias: Array | None, *, dtype: Any, **_: Any) -> Any:
+        kernel = kernel if layer.reparametrize is None else layer.reparametrize(layer, kernel)
+        return promote_dtype(x, kernel, bias, dtype=dtype)
+
+    return {
+        "kernel_init": layer.kernel_init,
+        "bias_init": layer.bias_init,
+        "dtype": layer.dtype,
+        "use_bias": layer.use_bias,
+        "promote_dtype": promoted,
+    }
 
 
 class Layers(NamedTuple):
     """Factories of layers; a model gives each layer with parameters a name of its own.
 
-    Parameters then do not depend on which norm or dropout stands between them. `dense(width, name=...)` and
-    `conv(channels, (rows, columns), (stride, stride), name=...)` have the initializers filled in by `layers_of`.
+    Parameters then do not depend on which norm or dropout stands between them.
 
     Args:
-        norm: makes a module called as `module(x, train=...)`; `scale_init` may be given to start a branch at zero.
+        norm: makes a module called as `module(x, train=...)`.
         activation: makes a module called as `module(x)`.
         dropout: makes a module called as `module(x, train=...)`.
-        branch: makes a module called as `module(x, train=...)` on f(x) before a residual sum x + f(x).
-        dense: makes a dense layer.
-        conv: makes a convolution.
+        branch: makes a module called as `module(x, train=...)` on f(x) before a residual sum x + f(x); its `depth` is
+            the share of all branches that lie before it and it, in (0, 1].
+        place: from functions of x for norm and activation, and x, to the two in their order.
+        begin: initializers and precision, that every dense layer and convolution has.
     """
 
     norm: Make
     activation: Make
     dropout: Make
     branch: Make = NoBranch
-    dense: Make = nn.Dense
-    conv: Make = nn.Conv
+    place: Callable[[Callable[[Array], Array], Callable[[Array], Array], Array], Array] = before_activation
+    begin: Mapping[str, Any] = {}
+
+    def dense(self, width: int, **options: Any) -> nn.Module:
+        """A dense layer, `dense(width, name=...)`."""
+        return Dense(width, **{**self.begin, **options})
+
+    def conv(
+        self, channels: int, kernel: tuple[int, int], strides: tuple[int, int] = (1, 1), **options: Any
+    ) -> nn.Module:
+        """A convolution, `conv(channels, (rows, columns), (stride, stride), name=...)`."""
+        return Conv(channels, kernel, strides, **{**self.begin, **options})
+
+    def activated(self, x: Features, *, train: bool) -> Features:
+        """Norm and activation behind a linear layer, in the order that axis `place` says."""
+        return self.place(lambda y: self.norm()(y, train=train), self.activation(), x)
+
+    def branched(self, x: Features, *, depth: float, train: bool) -> Features:
+        """The end of a residual branch, before the sum: its last norm, and what stochastic depth does."""
+        return self.branch(depth=depth)(self.norm(name=BRANCH_NORM)(x, train=train), train=train)
 
 
 def layers_of(
@@ -57,17 +154,29 @@ def layers_of(
     dropout: Make,
     kernel_init: Initializer | None = None,
     bias_init: Initializer | None = None,
+    *,
+    dtype: Any = jnp.float32,
+    **others: Any,
 ) -> Layers:
-    """A bundle whose dense layers and convolutions start from the given initializers.
+    """A bundle whose dense layers and convolutions start from the given initializers and compute in `dtype`.
+
+    A norm of the weights has a static method `kernel(layer, kernel)`, through which every kernel goes; a dropout of
+    whole branches says `on_branch`, and stands at their ends instead of between layers.
 
     Example:
         >>> from ablate.tricks import NoDropout, NoNorm, Relu
         >>> layers_of(NoNorm, Relu, NoDropout).dense(3, name="layer").features
         3
     """
-    begin = {"kernel_init": kernel_init or lecun(), "bias_init": bias_init or constant_bias()}
-    dense, conv = (functools.partial(layer, **begin) for layer in (nn.Dense, nn.Conv))
-    return Layers(norm, activation, dropout, dense=dense, conv=conv)
+    begin = {
+        "kernel_init": kernel_init or lecun(),
+        "bias_init": bias_init or constant_bias(),
+        "dtype": dtype,
+        "reparametrize": getattr(norm(), "kernel", None),
+    }
+    if getattr(dropout(), "on_branch", False):
+        others, dropout = {"branch": dropout, **others}, NoDropout
+    return Layers(norm, activation, dropout, begin=begin, **others)
 
 
 class Network(nn.Module):

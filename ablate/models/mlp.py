@@ -42,7 +42,5 @@ class Mlp(nn.Module):
         layers, x = self.layers, x.reshape(x.shape[0], -1)
         for index, width in enumerate(self.widths):
             x = layers.dense(width, name=f"layer_{index}")(x)
-            x = layers.norm()(x, train=train)
-            x = layers.activation()(x)
-            x = layers.dropout()(x, train=train)
+            x = layers.dropout()(layers.activated(x, train=train), train=train)
         return x

@@ -19,6 +19,7 @@ class BasicBlock(nn.Module):
         layers: the layers to build from; dropout stands between the two convolutions.
         width: channels of the output.
         stride: step of the first convolution and the shortcut, 1 or 2.
+        depth: share of the network's blocks up to this one, above 0 and at most 1.
 
     Returns:
         From `module(x, train=...)`: features, [batch, height / stride, width / stride, channels].
@@ -27,16 +28,16 @@ class BasicBlock(nn.Module):
     layers: Layers
     width: int
     stride: int
+    depth: float
 
     @nn.compact
     def __call__(self, x: Images, *, train: bool) -> Float[Array, "batch rows columns features"]:
         """Features to features."""
         layers, strides = self.layers, (self.stride, self.stride)
         y = layers.conv(self.width, (3, 3), strides, name="conv_0")(x)
-        y = layers.activation()(layers.norm()(y, train=train))
-        y = layers.dropout()(y, train=train)
-        y = layers.conv(self.width, (3, 3), (1, 1), name="conv_1")(y)
-        y = layers.branch()(layers.norm()(y, train=train), train=train)
+        y = layers.dropout()(layers.activated(y, train=train), train=train)
+        y = layers.conv(self.width, (3, 3), name="conv_1")(y)
+        y = layers.branched(y, depth=self.depth, train=train)
         if x.shape != y.shape:
             x = layers.norm()(layers.conv(self.width, (1, 1), strides, name="shortcut")(x), train=train)
         return layers.activation()(x + y)
@@ -88,10 +89,11 @@ class ResNet(nn.Module):
     def __call__(self, images: Images, *, train: bool) -> Float[Array, "batch features"]:
         """Images to features."""
         x = self.layers.conv(self.width, (3, 3), (1, 1), name="stem")(images)
-        x = self.layers.activation()(self.layers.norm()(x, train=train))
+        x, blocks = self.layers.activated(x, train=train), (self.depth - 2) // 6
         for stage in range(3):
-            for index in range((self.depth - 2) // 6):
+            for index in range(blocks):
                 # The first block of the second and third stage halves the image.
                 stride, name = 2 if stage and not index else 1, f"stage_{stage}_block_{index}"
-                x = BasicBlock(self.layers, self.width * 2**stage, stride, name=name)(x, train=train)
+                depth = (stage * blocks + index + 1) / (3 * blocks)
+                x = BasicBlock(self.layers, self.width * 2**stage, stride, depth, name=name)(x, train=train)
         return jnp.mean(x, axis=(1, 2))

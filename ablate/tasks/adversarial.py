@@ -221,7 +221,8 @@ class Adversarial:
         return parts.bind(self.choices, hp, "game")[0]()
 
     def _layers(self, hp: Numbers, kernel_init: Any = parts.no_init, bias_init: Any = parts.no_init) -> Layers:
-        return layers_of(NoNorm, parts.bind(self.choices, hp, "activation")[0], NoDropout, kernel_init, bias_init)
+        activation, precision = (parts.bind(self.choices, hp, axis)[0] for axis in ("activation", "precision"))
+        return layers_of(NoNorm, activation, NoDropout, kernel_init, bias_init, dtype=precision())
 
     def _generator(self, hp: Numbers, layers: Layers) -> Any:
         return parts.bind(self.choices, hp, "generator")[0](layers, math.prod(self._shape))

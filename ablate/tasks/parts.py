@@ -58,7 +58,8 @@ def assemble(choices: ProgramChoices, hp: Numbers) -> Parts:
 def layers(choices: ProgramChoices, hp: Numbers, kernel_init: Bound, bias_init: Bound) -> Layers:
     """The bundle that models are built from; the initializers only matter where parameters are made."""
     norm, activation, dropout = (bind(choices, hp, axis)[0] for axis in LAYER_AXES)
-    return layers_of(norm, activation, dropout, kernel_init, bias_init)
+    place, precision = bind(choices, hp, "place")[0], bind(choices, hp, "precision")[0]
+    return layers_of(norm, activation, dropout, kernel_init, bias_init, place=place, dtype=precision())
 
 
 def layer_checks(choices: ProgramChoices, hp: Numbers, outputs: Mapping[str, int]) -> LayerChecks:

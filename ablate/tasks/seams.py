@@ -20,8 +20,8 @@ from flax import linen as nn
 from ablate.tricks.average import Average
 from ablate.tricks.axis import Choice
 from ablate.tricks.clock import Clock
+from ablate.tricks.data_init import DataInit
 from ablate.tricks.game import Game
-from ablate.tricks.init import DataInit
 from ablate.tricks.stop import Decision
 from ablate.tricks.weighting import Weighting
 
@@ -267,6 +267,23 @@ def _adjust(owner: Owner, init: DataInit) -> Bound:
     )
 
 
+def _place(owner: Owner, bound: Bound) -> Bound:
+    def place(norm: Bound, activation: Bound, x: Any) -> Any:
+        return array(owner, bound(norm, activation, x), x.shape, "the shape that it was given", x.dtype)
+
+    return place
+
+
+def _precision(owner: Owner, bound: Bound) -> Bound:
+    def precision() -> Any:
+        dtype = bound()
+        if not (isinstance(dtype, np.dtype) and jnp.issubdtype(dtype, jnp.floating)):
+            owner.fail(f"{dtype!r}", "a dtype of floats")
+        return dtype
+
+    return precision
+
+
 _SCALAR = _returns(lambda *_: (), "one number")
 GUARDS: Mapping[str, Callable[[Owner, Bound], Bound]] = {
     "scale": _scale,
@@ -279,6 +296,8 @@ GUARDS: Mapping[str, Callable[[Owner, Bound], Bound]] = {
     "norm": _layer,
     "activation": _layer,
     "dropout": _layer,
+    "place": _place,
+    "precision": _precision,
     "head": _layer,
     "target": _returns(lambda probs: probs.shape, "the shape of the targets it was given"),
     "loss": _returns(lambda outputs, targets: outputs.shape[:1], "one loss per example"),

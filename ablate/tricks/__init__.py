@@ -15,18 +15,23 @@ from ablate.tricks import (
     bias,
     clip,
     clock,
+    data_init,
     decay,
     dropout,
     game,
     gradient,
     head,
     init,
+    initializers,
+    kernel_norm,
     layerwise,
     loss,
     norm,
     objective,
     optimizer,
     penalty,
+    place,
+    precision,
     regression_loss,
     scale,
     schedule,
@@ -41,18 +46,23 @@ from ablate.tricks.axis import *
 from ablate.tricks.bias import *
 from ablate.tricks.clip import *
 from ablate.tricks.clock import *
+from ablate.tricks.data_init import *
 from ablate.tricks.decay import *
 from ablate.tricks.dropout import *
 from ablate.tricks.game import *
 from ablate.tricks.gradient import *
 from ablate.tricks.head import *
 from ablate.tricks.init import *
+from ablate.tricks.initializers import *
+from ablate.tricks.kernel_norm import *
 from ablate.tricks.layerwise import *
 from ablate.tricks.loss import *
 from ablate.tricks.norm import *
 from ablate.tricks.objective import *
 from ablate.tricks.optimizer import *
 from ablate.tricks.penalty import *
+from ablate.tricks.place import *
+from ablate.tricks.precision import *
 from ablate.tricks.regression_loss import *
 from ablate.tricks.scale import *
 from ablate.tricks.schedule import *
@@ -68,8 +78,10 @@ AXES: dict[str, axis.Axis] = {
     "bias": bias.AXIS,
     "norm": norm.AXIS,
     "activation": activation.AXIS,
+    "place": place.AXIS,
     "dropout": dropout.AXIS,
     "head": head.AXIS,
+    "precision": precision.AXIS,
     "target": target.AXIS,
     "loss": loss.AXIS,
     "regression_loss": regression_loss.AXIS,
@@ -93,18 +105,23 @@ __all__ += axis.__all__
 __all__ += bias.__all__
 __all__ += clip.__all__
 __all__ += clock.__all__
+__all__ += data_init.__all__
 __all__ += decay.__all__
 __all__ += dropout.__all__
 __all__ += game.__all__
 __all__ += gradient.__all__
 __all__ += head.__all__
 __all__ += init.__all__
+__all__ += initializers.__all__
+__all__ += kernel_norm.__all__
 __all__ += layerwise.__all__
 __all__ += loss.__all__
 __all__ += norm.__all__
 __all__ += objective.__all__
 __all__ += optimizer.__all__
 __all__ += penalty.__all__
+__all__ += place.__all__
+__all__ += precision.__all__
 __all__ += regression_loss.__all__
 __all__ += scale.__all__
 __all__ += schedule.__all__

@@ -134,6 +134,7 @@ class Axis:
         tasks: the tasks that have it; empty for every task.
         default: where there is no identity, the choice that a fresh config has.
         begin: arguments of that choice.
+        supplied: names of further parameters that training supplies to a choice that has them.
     """
 
     name: str
@@ -146,10 +147,12 @@ class Axis:
     tasks: tuple[str, ...] = SUPERVISED
     default: str = ""
     begin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    supplied: tuple[str, ...] = ()
 
     def arguments(self, choice: Choice) -> dict[str, Argument]:
         """The arguments a config may set: the signature without what training supplies."""
-        return {name: arg for name, arg in signature_of(choice.make).items() if name not in self.data}
+        others = (*self.data, *self.supplied)
+        return {name: arg for name, arg in signature_of(choice.make).items() if name not in others}
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 import jax
 
 from ablate.tricks.axis import SUPERVISED, Axis, Choice, Scalar
-from ablate.tricks.init import Initializer, zeros
+from ablate.tricks.initializers import Initializer, zeros
 
 __all__ = ["constant_bias"]
 

@@ -3,14 +3,16 @@
 Flax's own layer branches in Python on the rate, so it cannot take one as an input of the program.
 """
 
+from typing import Annotated, ClassVar
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ablate.tricks.axis import Axis, BelowOne, Choice
+from ablate.tricks.axis import Axis, BelowOne, Choice, Range
 
-__all__ = ["Dropout", "NoDropout", "SpatialDropout"]
+__all__ = ["Dropout", "NoBranch", "NoDropout", "SpatialDropout", "StochasticDepth"]
 
 Features = Float[Array, "batch *positions channels"]
 
@@ -18,6 +20,17 @@ Features = Float[Array, "batch *positions channels"]
 class NoDropout(nn.Module):
     """No dropout."""
 
+    def __call__(self, x: Features, *, train: bool) -> Features:
+        """Gives x back."""
+        return x
+
+
+class NoBranch(nn.Module):
+    """A residual branch as it is, however deep it lies."""
+
+    depth: float = 1.0
+
+    @nn.compact
     def __call__(self, x: Features, *, train: bool) -> Features:
         """Gives x back."""
         return x
@@ -93,6 +106,46 @@ class SpatialDropout(nn.Module):
         return drop(x, jax.random.bernoulli(self.make_rng("dropout"), 1.0 - self.rate, shape), self.rate)
 
 
+class StochasticDepth(nn.Module):
+    """Silences a whole residual branch of an example, the deeper the more often: a shallower network at every step.
+
+        f(x) = m * x / (1 - p),    m ~ Bernoulli(1 - p) per example,    p = rate * depth;    f(x) = x in evaluation
+
+    `depth` is the share of the network's branches up to this one, so that the last is silenced with probability
+    `rate`. The paper scales by 1 - p in evaluation instead, which is the same in expectation. Draws from the stream
+    "dropout". A model without residual branches has no place for it.
+
+    Args:
+        depth: share of the branches up to this one, above 0 and at most 1; the model's to say.
+        rate: probability of silence of the last branch, at least 0 and below 1; off at 0.
+
+    Returns:
+        From `module(x, train=...)`: an array of the shape of x.
+
+    Example:
+        >>> rngs = {"dropout": jax.random.key(1)}
+        >>> y = StochasticDepth(rate=0.5).apply({}, jnp.ones((4, 3)), train=True, rngs=rngs)
+        >>> sorted(set(y.ravel().tolist())), bool((y == y[:, :1]).all())
+        ([0.0, 2.0], True)
+
+    References:
+        Huang, Sun, Liu, Sedra, Weinberger. Deep Networks with Stochastic Depth. 2016. https://arxiv.org/abs/1603.09382
+    """
+
+    depth: Annotated[float, Range(0, 1, above=True)] = 1.0
+    rate: BelowOne = 0.1
+
+    on_branch: ClassVar[bool] = True  # it stands at the ends of residual branches, not between layers
+
+    @nn.compact
+    def __call__(self, x: Features, *, train: bool) -> Features:
+        """Drops while training; at initialisation nothing is drawn, so `init` needs no stream for it."""
+        if not train or self.is_initializing():
+            return x
+        rate, shape = self.rate * self.depth, (x.shape[0], *(1 for _ in x.shape[1:]))
+        return drop(x, jax.random.bernoulli(self.make_rng("dropout"), 1.0 - rate, shape), rate)
+
+
 def drop(x: Features, kept: Bool[Array, "batch *sites channels"], rate: BelowOne) -> Features:
     """Scales what is kept; at rate 1 the divisor must not be 0, or the gradient would be nan."""
     keep = jnp.where(jnp.asarray(rate) < 1.0, 1.0 - rate, 1.0)
@@ -102,10 +155,12 @@ def drop(x: Features, kept: Bool[Array, "batch *sites channels"], rate: BelowOne
 AXIS = Axis(
     name="dropout",
     seam="() -> module called as module(x, train=...)",
+    supplied=("depth",),
     identity="none",
     choices={
         "none": Choice(NoDropout),
         "dropout": Choice(Dropout, off={"rate": 0.0}),
         "spatial": Choice(SpatialDropout, off={"rate": 0.0}),
+        "stochastic_depth": Choice(StochasticDepth, off={"rate": 0.0}),
     },
 )

@@ -15,8 +15,16 @@ import flax.linen as nn
 from jaxtyping import Array, Float
 
 from ablate.tricks.axis import Axis, Choice, Count, Positive, Share
+from ablate.tricks.kernel_norm import WeightNorm, WeightStandardization
 
-__all__ = ["BatchNorm", "GroupNorm", "InstanceNorm", "LayerNorm", "NoNorm", "RMSNorm"]
+__all__ = [
+    "BatchNorm",
+    "GroupNorm",
+    "InstanceNorm",
+    "LayerNorm",
+    "NoNorm",
+    "RMSNorm",
+]
 
 Features = Float[Array, "batch *positions channels"]
 
@@ -225,5 +233,7 @@ AXIS = Axis(
         "layer": Choice(LayerNorm),
         "instance": Choice(InstanceNorm),
         "rms": Choice(RMSNorm),
+        "weight_norm": Choice(WeightNorm),
+        "weight_standardization": Choice(WeightStandardization),
     },
 )

@@ -30,7 +30,18 @@ PARAMS = {
 HISTORY = jnp.array([1.0, 0.5, 0.6, jnp.nan])
 GRADS = jax.tree.map(lambda w: jnp.sin(3.0 * w) * 2.0, PARAMS)
 
-DIFFERENTIATED = ("norm", "activation", "dropout", "head", "target", "loss", "regression_loss", "penalty", "objective")
+DIFFERENTIATED = (
+    "norm",
+    "activation",
+    "place",
+    "dropout",
+    "head",
+    "target",
+    "loss",
+    "regression_loss",
+    "penalty",
+    "objective",
+)
 
 TABLE = [(axis, choice) for axis in AXES for choice in AXES[axis].choices]
 NUMERIC = [
@@ -80,6 +91,8 @@ SEAMS = {
     "norm": (run_module, FEATURES),
     "activation": (lambda f, x: f().apply({}, x), FEATURES),
     "dropout": (run_module, FEATURES),
+    "place": (lambda f, x: f(jnp.sin, jnp.cos, x), FEATURES),
+    "precision": (lambda f, x: jnp.zeros((), f()).astype(jnp.float32), FEATURES),
     "head": (lambda f, x: f(outputs=3).init_with_output(KEY, x)[0], LOGITS),
     "target": (lambda f, x: f(x), PROBS),
     "loss": (lambda f, x: f(x, PROBS), LOGITS),
@@ -135,7 +148,7 @@ def assert_trees_close(one, two):
 
 def test_the_table_has_the_axes_in_the_order_of_the_code():
     expected = (
-        "scale augment init bias norm activation dropout head target loss regression_loss penalty "
+        "scale augment init bias norm activation place dropout head precision target loss regression_loss penalty "
         "objective gradient clip decay optimizer schedule layerwise average stop"
     )
     assert list(AXES) == expected.split()
@@ -247,7 +260,7 @@ def test_the_signature_allows_what_the_docstring_says(axis, choice):
             assert allowed.below == ("below 1" in text), name
 
 
-@pytest.mark.parametrize("name", ["axis", "masks", *AXES])
+@pytest.mark.parametrize("name", ["axis", "masks", "data_init", "initializers", "kernel_norm", *AXES])
 def test_doctests(name):
     module = importlib.import_module(f"ablate.tricks.{name}")
     results = doctest.testmod(module)
