@@ -19,7 +19,6 @@ from ablate.tricks.place import before_activation
 
 Make = Callable[..., nn.Module]
 Features = Float[Array, "batch *sites channels"]
-Images = Float[Array, "batch rows columns channels"]
 Reparametrize = Callable[[nn.Module, Array], Array]  # a layer and its kernel -> the kernel that it computes with
 
 
@@ -46,7 +45,7 @@ class Dense(nn.Module):
     use_bias: bool = True
 
     @nn.compact
-    def __call__(self, x: Features) -> Features:
+    def __call__(self, x: Features) -> Float[Array, "batch *sites features"]:
         """Applies the layer, whose parameters stand straight under this module's name."""
         inner = nn.Dense(self.features, **_options(self))
         nn.share_scope(self, inner)
@@ -82,7 +81,7 @@ class Conv(nn.Module):
     use_bias: bool = True
 
     @nn.compact
-    def __call__(self, x: Images) -> Images:
+    def __call__(self, x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns features"]:
         """Applies the layer, whose parameters stand straight under this module's name."""
         inner = nn.Conv(
             self.features, self.kernel_size, self.strides, feature_group_count=self.groups, **_options(self)
