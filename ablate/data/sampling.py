@@ -31,6 +31,8 @@ class Sampling:
         examples: training examples kept, where `per_class` is 0; 0 keeps all.
         outliers: share of the training targets that are moved far away, 0 to 1.
         outlier_size: by how many standard deviations of the target, at least 0.
+        input_noise: standard deviation of Gaussian noise on the training inputs, at least 0, in units of images from 0
+            to 1; drawn once for every example.
     """
 
     validation: Annotated[float, Range(0, 1, below=True)] = 0.15
@@ -40,6 +42,7 @@ class Sampling:
     examples: Annotated[int, Range(0)] = 0
     outliers: Share = 0.0
     outlier_size: Annotated[float, Range(0)] = 5.0
+    input_noise: Annotated[float, Range(0)] = 0.0
 
 
 class Draws(NamedTuple):

@@ -59,19 +59,20 @@ def _seed_varies(plan: Plan) -> list[str]:
     drawn = {
         "initial weights": True,
         "batch order": True,
-        "augmentation": any(_random(recipe, "augment") for recipe in recipes),
-        "dropout": any(_random(recipe, "dropout") for recipe in recipes),
-        "gradient noise": any(_random(recipe, "gradient") for recipe in recipes),
+        "augmentation": any(_names(recipe, "augment") - {"none"} for recipe in recipes),
+        "dropout": any(_names(recipe, "dropout") - {"none"} for recipe in recipes),
+        "gradient noise": any("gradient_noise" in _names(recipe, "gradient") for recipe in recipes),
         "the train/validation split": any(sampling.validation for sampling in samplings),
         "the training examples": any(sampling.per_class or sampling.examples for sampling in samplings),
         "label noise": any(sampling.label_noise for sampling in samplings),
+        "input noise": any(sampling.input_noise for sampling in samplings),
         "outliers": any(sampling.outliers for sampling in samplings),
     }
     return [words for words, varies in drawn.items() if varies] + list(getattr(plan.task, "draws", ()))
 
 
-def _random(recipe: Recipe, axis: str) -> bool:
-    return axis in recipe and recipe[axis].name != recipe[axis].table.identity
+def _names(recipe: Recipe, axis: str) -> set[str]:
+    return {chosen.name for chosen in recipe[axis].chain} if axis in recipe else set()
 
 
 def _metric_json(metric: Metric, unit: str) -> TaskMetric:

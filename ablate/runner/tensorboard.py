@@ -59,8 +59,15 @@ def hyperparameters(recipe: dict[str, Any], row: Mapping[str, Any]) -> dict[str,
     """
     flat: dict[str, Any] = {"arm": row["arm"], "seed": row["seed"]}
     for axis, choice in recipe.items():
-        flat[axis] = choice["name"]
-        for name, value in choice.items():
-            if name != "name":
-                flat[f"{axis}.{name}"] = value if isinstance(value, int | float | str | bool) else str(value)
+        flat |= _flat(axis, choice)
+    return flat
+
+
+def _flat(axis: str, choice: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {axis: choice["name"]}
+    for name, value in choice.items():
+        if name == "then":  # another choice of the same axis, behind this one
+            flat |= _flat(f"{axis}.then", value)
+        elif name != "name":
+            flat[f"{axis}.{name}"] = value if isinstance(value, int | float | str | bool) else str(value)
     return flat

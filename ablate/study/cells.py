@@ -66,17 +66,23 @@ def _identity(
         "code": {
             "train": digest([code_of(path) for path in TRAINING])[:16],
             "task": code_of(spec.task.choice.make),
-            **{axis: code_of(chosen.choice.make) for axis, chosen in arm.recipe.items() if axis != TRAIN.name},
+            **{axis: _code(chosen, code_of) for axis, chosen in arm.recipe.items() if axis != TRAIN.name},
         },
     }
     return jsonable(identity)
+
+
+def _code(chosen: Chosen, code_of: Callable[[Any], str]) -> str:
+    """Of a choice and of all that stand behind it."""
+    return "+".join(code_of(each.choice.make) for each in chosen.chain)
 
 
 def _with_content(chosen: Chosen, content_of_file: Callable[[str], str]) -> dict[str, Any]:
     """A choice as data, where files stand for what is in them."""
     known = chosen.arguments_of()
     files = {name: value for name, value in chosen.arguments.items() if name in known and known[name].file}
-    return chosen.plain() | {name: f"sha256:{content_of_file(path)}" for name, path in files.items()}
+    behind = {"then": _with_content(chosen.then, content_of_file)} if chosen.then else {}
+    return chosen.plain() | {name: f"sha256:{content_of_file(path)}" for name, path in files.items()} | behind
 
 
 def _sha256_of(path: str) -> str:

@@ -41,13 +41,22 @@ TRAIN = Axis(name="train", seam="steps, batch size and the like", choices={"trai
 
 @dataclasses.dataclass(frozen=True)
 class Chosen:
-    """A choice with every argument resolved; `given` are the arguments that the config wrote down."""
+    """A choice with every argument resolved; `given` are the arguments that the config wrote down.
+
+    On an axis whose choices compose, `then` is another one that stands behind it in the same recipe.
+    """
 
     table: Axis
     name: str
     choice: Choice
     arguments: Mapping[str, Any]
     given: Mapping[str, Any]
+    then: "Chosen | None" = None
+
+    @property
+    def chain(self) -> "tuple[Chosen, ...]":
+        """It and all that stand behind it, in their order."""
+        return (self, *(self.then.chain if self.then else ()))
 
     @property
     def axis(self) -> str:
@@ -59,8 +68,8 @@ class Chosen:
         return self.table.arguments(self.choice)
 
     def plain(self) -> dict[str, Any]:
-        """The name and all arguments, as data."""
-        return {"name": self.name, **self.arguments}
+        """The name and all arguments, as data; what stands behind it under `then`."""
+        return {"name": self.name, **self.arguments, **({"then": self.then.plain()} if self.then else {})}
 
     def label(self) -> str:
         """How reports call it: `group(groups=4)`.
@@ -69,7 +78,8 @@ class Chosen:
         >>> Chosen(norm, "group", Choice(dict), {"groups": 4, "epsilon": 1e-5}, {"groups": 4}).label()
         'group(groups=4)'
         """
-        return f"{self.name}({self._given()})" if self.given else self.name
+        own = f"{self.name}({self._given()})" if self.given else self.name
+        return f"{own} then {self.then.label()}" if self.then else own
 
     def title(self, base: "Chosen") -> str:
         """How an arm that makes this choice instead of the baseline's is named: `norm=batch`, `train(batch_size=8)`."""
@@ -86,12 +96,13 @@ def check_choice(axis: Axis, value: Any, key: str, problems: list[str], inherit:
 
     Args:
         axis: the table it must be in; an import path is looked up instead.
-        value: a mapping with `name` and arguments, or a bare name.
+        value: a mapping with `name` and arguments, or a bare name; several of them, one behind the other, on an axis
+            whose choices compose.
         key: where in the config, for messages.
         problems: the list that new problems are appended to.
         inherit: the baseline's choice on this axis; one of the same name keeps its other arguments.
     """
-    content = {"name": value} if isinstance(value, str) else value
+    content = {"name": value} if isinstance(value, str) else _chained(value)
     if not isinstance(content, Mapping) or not isinstance(content.get("name"), str):
         problems.append(f"{key}: write a choice as choice('name', argument=...), not {value!r}")
         return None
@@ -99,7 +110,7 @@ def check_choice(axis: Axis, value: Any, key: str, problems: list[str], inherit:
     choice = _look_up(axis, name, key, problems)
     if choice is None:
         return None
-    given = {k: v for k, v in content.items() if k != "name"}
+    given = {k: v for k, v in content.items() if k not in ("name", "then")}
     base = dict(inherit.given) if inherit is not None and inherit.name == name else {}
     before = len(problems)
     try:
@@ -108,9 +119,36 @@ def check_choice(axis: Axis, value: Any, key: str, problems: list[str], inherit:
         problems.append(f"{key}.name: {name!r} cannot be a choice: {type(error).__name__}: {error}")
         return None
     arguments = _resolve(known, {**base, **given}, key, problems)
+    then = _then(axis, content["then"], f"{key}.then", problems) if "then" in content else None
     if len(problems) > before:
         return None
-    return Chosen(axis, name, choice, arguments, {k: arguments[k] for k in given})
+    chosen = Chosen(axis, name, choice, arguments, {k: arguments[k] for k in given}, then)
+    if any(shaped(later) == shaped(chosen) for later in chosen.chain[1:]):
+        problems.append(f"{key}: {name!r} is there twice; name it once")
+        return None
+    return chosen
+
+
+def shaped(chosen: Chosen) -> tuple[Any, ...]:
+    """What tells the choices of one axis in one program apart: all but the numbers."""
+    known = chosen.arguments_of()
+    shapes = {name: value for name, value in chosen.arguments.items() if name in known and not known[name].traced}
+    return chosen.name, repr(shapes)
+
+
+def _chained(value: Any) -> Any:
+    """Several choices as one, whose `then` is the rest."""
+    if not isinstance(value, tuple | list) or not value:
+        return value
+    first, *rest = ({"name": each} if isinstance(each, str) else each for each in value)
+    return {**first, "then": rest} if rest and isinstance(first, Mapping) and "then" not in first else first
+
+
+def _then(axis: Axis, value: Any, key: str, problems: list[str]) -> Chosen | None:
+    if not axis.composes:
+        problems.append(f"{key}: axis {axis.name} takes one choice; those of {axis.name} do not compose")
+        return None
+    return check_choice(axis, value, key, problems)
 
 
 def _look_up(axis: Axis, name: str, key: str, problems: list[str]) -> Choice | None:

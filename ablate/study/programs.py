@@ -81,20 +81,26 @@ def _program(slots: Mapping[str, tuple[Slot, ...]], cells: list[Cell]) -> Progra
 
 
 def _own_slots(cell: Cell) -> dict[str, tuple[Slot, ...]]:
-    return {axis: (_slot(chosen),) for axis, chosen in cell.arm.recipe.items() if chosen.table.in_step}
+    return {axis: _slots(chosen) for axis, chosen in cell.arm.recipe.items() if chosen.table.in_step}
 
 
 # What a program never sees: what is written down of it, and what is done to the training examples before it. Of how the
 # pool is treated it sees the size of the validation split, which all of its lanes share.
 UNSEEN = {
     TRAIN.name: RECORDING,
-    DATA.name: tuple(name for name in SAMPLING_NAMES if name != "validation"),
+    DATA.name: tuple(name for name in SAMPLING_NAMES if name not in ("validation", "input_noise")),
 }
+FLAGS = ("input_noise",)  # of which it sees whether they are there, as the number is an input
+
+
+def _slots(chosen: Chosen) -> tuple[Slot, ...]:
+    return tuple(map(_slot, chosen.chain))
 
 
 def _slot(chosen: Chosen) -> Slot:
     if chosen.axis in UNSEEN:
-        static = tuple((name, value) for name, value in chosen.arguments.items() if name not in UNSEEN[chosen.axis])
+        seen = {name: value for name, value in chosen.arguments.items() if name not in UNSEEN[chosen.axis]}
+        static = tuple((name, bool(value) if name in FLAGS else value) for name, value in seen.items())
     else:
         arguments = chosen.table.arguments(chosen.choice)
         static = tuple((name, value) for name, value in chosen.arguments.items() if not arguments[name].traced)
@@ -106,18 +112,22 @@ def _join(slots: Mapping[str, tuple[Slot, ...]], cell: Cell) -> dict[str, tuple[
     joined: dict[str, tuple[Slot, ...]] = {}
     for name, chosen in cell.arm.recipe.items():
         if chosen.table.in_step:
-            merged = _merge(chosen.table, slots[name], _slot(chosen))
+            merged = _merge(chosen.table, slots[name], _slots(chosen))
             if merged is None:
                 return None
             joined[name] = merged
     return joined
 
 
-def _merge(axis: Axis, slots: tuple[Slot, ...], own: Slot) -> tuple[Slot, ...] | None:
-    if own in slots:
+def _merge(axis: Axis, slots: tuple[Slot, ...], own: tuple[Slot, ...]) -> tuple[Slot, ...] | None:
+    """The slots of both, where each side's choices can vanish for the other and stay in their order."""
+    if own == slots:
         return slots
-    together = (*slots, own)
-    if not all(_vanishes(axis, slot) for slot in together):
+    together = (*slots, *(slot for slot in own if slot not in slots))
+    shared = tuple(slot for slot in together if slot in slots and slot in own)
+    if not all(_vanishes(axis, slot) for slot in together if slot not in shared):
+        return None
+    if tuple(slot for slot in together if slot in own) != own:
         return None
     merged = _without_identity(axis, together)
     return merged if len(merged) == 1 or axis.composes else None
@@ -156,13 +166,14 @@ def _numbers_on(slots: tuple[Slot, ...], chosen: Chosen) -> tuple[dict[str, floa
     A cell that chose the identity where no slot is the identity keeps its numbers (a learning rate, a warm-up) in
     the first slot, which vanishes otherwise.
     """
-    own = _slot(chosen)
+    own = {_slot(each): each.arguments for each in chosen.chain}
+    first = next(iter(own))
     numbers = []
     for k, slot in enumerate(slots):
         traced = _traced(slot.table, slot)
-        keeps = slot == own or (own not in slots and k == 0)
-        off = {} if slot == own else {**_defaults(slot), **slot.choice.off}
-        kept = {name: value for name, value in chosen.arguments.items() if name in traced} if keeps else {}
+        keeps = slot in own or (first not in slots and k == 0)
+        off = {} if slot in own else {**_defaults(slot), **slot.choice.off}
+        kept = own.get(slot, own[first]) if keeps else {}
         numbers.append({name: float(value) for name, value in {**off, **kept}.items() if name in traced})
     return tuple(numbers)
 

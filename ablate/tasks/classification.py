@@ -123,4 +123,5 @@ class Classification:
 
     def _loss(self, hp: Numbers, outputs: Outputs, probs: Float[Array, "batch classes"]) -> Float[Array, ""]:
         (loss,) = parts.bind(self.choices, hp, "loss")
-        return jnp.mean(loss(outputs["head"], parts.assemble(self.choices, hp).target(probs)))
+        targets = parts.assemble(self.choices, hp).target(probs) * parts.class_weights(self.choices, hp)[None, :]
+        return jnp.mean(loss(outputs["head"], targets))

@@ -5,18 +5,33 @@
 threefry only: with `rbg`, `vmap` would use the first lane's key for all lanes.
 """
 
-import functools
 import zlib
-from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 from jaxtyping import Array, Integer, Key
 
-PURPOSES = ("init", "order", "augment", "dropout", "split", "noise", "gradient")
-Keys = Callable[[str], Key[Array, ""]]  # from a purpose to its key
+PURPOSES = ("init", "order", "augment", "dropout", "split", "noise")
+Number = int | Integer[Array, ""]
 
 
-def stream(seed: int | Integer[Array, ""], purpose: str) -> Key[Array, ""]:
+class Keys(NamedTuple):
+    """From a purpose to its key, at one step or for what happens once."""
+
+    seed: Number
+    step: Number | None = None
+
+    def __call__(self, purpose: str) -> Key[Array, ""]:
+        """The key of a purpose at this step."""
+        key = self.of_seed(purpose)
+        return key if self.step is None else jax.random.fold_in(key, self.step)
+
+    def of_seed(self, purpose: str) -> Key[Array, ""]:
+        """The key of a purpose that is the same at every step."""
+        return stream(self.seed, purpose)
+
+
+def stream(seed: Number, purpose: str) -> Key[Array, ""]:
     """The key of one purpose for a seed; `seed` may be traced. A task may name purposes of its own.
 
     >>> bool((stream(0, "order") == stream(0, "init")).all())
@@ -28,11 +43,11 @@ def stream(seed: int | Integer[Array, ""], purpose: str) -> Key[Array, ""]:
     return jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), index)
 
 
-def keys_of(seed: int | Integer[Array, ""]) -> Keys:
+def keys_of(seed: Number) -> Keys:
     """The streams of a seed, for what happens once: initial values, samples at an evaluation."""
-    return functools.partial(stream, seed)
+    return Keys(seed)
 
 
-def keys_at(seed: int | Integer[Array, ""], step: int | Integer[Array, ""]) -> Keys:
+def keys_at(seed: Number, step: Number) -> Keys:
     """The streams of a seed at one step."""
-    return lambda purpose: jax.random.fold_in(stream(seed, purpose), step)
+    return Keys(seed, step)

@@ -1,6 +1,6 @@
 """One network that is trained by one optimizer: what most tasks consist of, and an adversarial one twice.
 
-inputs ──scale, augment──> model ──features──> heads ──outputs──> loss ──objective──> gradient ──optimizer──> params
+inputs ──augment, scale──> model ──features──> heads ──outputs──> loss ──objective──> gradient ──optimizer──> params
 """
 
 import dataclasses
@@ -21,6 +21,7 @@ from ablate.tasks.keys import Keys
 from ablate.tasks.task import Batch, Numbers, ProgramChoices, Tree
 from ablate.tricks.axis import Axis, Choice
 from ablate.tricks.clock import Clock
+from ablate.tricks.feature_loss import MEMORY, FeatureLoss, begun, no_feature_loss
 from ablate.tricks.init import split_init
 from ablate.tricks.scale import ImageStats
 
@@ -75,10 +76,12 @@ class Trainer:
     learned: Mapping[str, Callable[..., nn.Module]] = dataclasses.field(default_factory=dict)
 
     def scaled(self, batch: Batch) -> Array:
-        """The input of a batch as the network sees it, before augmentation."""
-        name = self.data.input
-        stats = ImageStats(*(jnp.asarray(number) for number in self.data.stats[name]))
-        return parts.assemble(self.choices, self.hp).scale(batch[name], stats)
+        """The input of a batch as the network sees it, without augmentation."""
+        return self._scale(parts.in_units(batch[self.data.input]))
+
+    def _scale(self, inputs: Array) -> Array:
+        stats = ImageStats(*(jnp.asarray(number) for number in self.data.stats[self.data.input]))
+        return parts.assemble(self.choices, self.hp).scale(inputs, stats)
 
     def init(self, keys: Keys, batch: Batch, init_hp: Numbers) -> Learner:
         """The learner before the first step; `choices` must hold those of `init` and `bias` too."""
@@ -93,6 +96,9 @@ class Trainer:
 
         variables = dict(adjust(jax.random.fold_in(key, 1), variables, apply, inputs))
         params = variables.pop("params")
+        apply_whole = functools.partial(network.apply, train=False)
+        features, _ = jax.eval_shape(apply_whole, {"params": params, **variables}, inputs)
+        variables |= begun(self._feature_loss(), features.shape[-1], self.data.classes or 0)
         return Learner(params, variables, parts.begin(self.choices, self.hp, params))
 
     def outputs_of(self, variables: Tree, inputs: Array) -> Outputs:
@@ -112,26 +118,32 @@ class Trainer:
         self, learner: Learner, batch: Batch, targets: Array, loss: Loss, keys: Keys, clock: Clock
     ) -> tuple[Learner, dict[str, Array]]:
         """One update on a batch, augmented together with what it aims at; gives the loss before penalties too."""
+        inputs = parts.noisy(self.choices, self.hp, keys, batch["index"], parts.in_units(batch[self.data.input]))
+        visit = functools.partial(parts.visit, self.hp, keys, clock, batch["index"])
         augment = parts.assemble(self.choices, self.hp).augment
-        inputs, targets = augment(keys("augment"), self.scaled(batch), targets)
-        learner, data_loss = self._update(learner, Example(inputs, targets, batch), loss, keys, clock)
+        inputs, targets = augment(keys("augment"), inputs, targets, visit)
+        example = Example(self._scale(inputs), targets, batch)
+        learner, data_loss = self._update(learner, example, loss, keys, clock)
         return learner, {"train_loss": data_loss}
 
     def _update(
         self, learner: Learner, example: Example, loss: Loss, keys: Keys, clock: Clock
     ) -> tuple[Learner, Array]:
         gradient = parts.assemble(self.choices, self.hp).gradient
-        objective = functools.partial(self.objective, learner.model_state, loss, keys("dropout"))
-        value_and_grad = gradient(_with_key(jax.value_and_grad(objective, has_aux=True)))
-        (_, (data_loss, model_state)), grads = value_and_grad(learner.params, example, keys("gradient"))
-        params, opt_state = parts.descend(self.choices, self.hp, clock, grads, learner.params, learner.opt_state)
+        objective = functools.partial(self.objective, learner.model_state, loss)
+        value_and_grad = gradient(jax.value_and_grad(objective, has_aux=True))
+        (_, (data_loss, model_state)), grads = value_and_grad(learner.params, example, keys("dropout"))
+        depths = self._depths(learner.variables, example.inputs) if parts.asks_for_depths(self.choices) else {}
+        params, opt_state = parts.descend(
+            self.choices, self.hp, clock, grads, learner.params, learner.opt_state, depths=depths
+        )
         # Paths begin below the collection, so that one pattern names a layer's parameters and its statistics.
-        keep = functools.partial(parts.keep_frozen, self.choices, self.hp, clock)
+        keep = functools.partial(parts.keep_frozen, self.choices, self.hp, clock, depths=depths)
         model_state = {name: keep(new, learner.model_state[name]) for name, new in model_state.items()}
         return Learner(params, model_state, opt_state), data_loss
 
     def objective(
-        self, model_state: Tree, loss: Loss, key: Array, params: Tree, example: Example
+        self, model_state: Tree, loss: Loss, params: Tree, example: Example, key: Array
     ) -> tuple[Array, tuple[Array, Tree]]:
         """What is differentiated: the loss with penalties, flooded where chosen; and the loss as curves show it."""
         chosen = parts.assemble(self.choices, self.hp)
@@ -144,8 +156,20 @@ class Trainer:
         )
         data_loss = loss(outputs, example.targets)
         labels = example.batch.get("label")
-        total = chosen.objective(data_loss + chosen.penalty(params, features, labels))
-        return total, (data_loss, dict(changed))
+        extra, changed = self._measured(dict(changed), features, labels)
+        total = chosen.objective(data_loss + chosen.penalty(params, features, labels) + extra)
+        return total, (data_loss, changed)
+
+    def _measured(self, changed: dict[str, Tree], features: Array, labels: Any) -> tuple[Array, dict[str, Tree]]:
+        """What the features themselves are punished for, and the collections with its memory changed."""
+        if MEMORY not in changed:
+            return jnp.zeros(()), changed
+        value, memory = self._feature_loss().measure(changed[MEMORY], features, labels)
+        return value, {**changed, MEMORY: memory}
+
+    def _feature_loss(self) -> FeatureLoss:
+        bound = parts.bind(self.choices, self.hp, MEMORY)
+        return bound[0]() if bound else no_feature_loss()
 
     def signals(
         self, learner: Learner, batch: Batch, targets: Array, loss: Loss, keys: Keys
@@ -157,12 +181,19 @@ class Trainer:
         def loss_of(offsets: Tree) -> tuple[Array, Tree]:
             seen: dict[str, Array] = {}
             with nn.intercept_methods(functools.partial(_offset, kind, set(self.outputs), offsets, seen)):
-                total, _ = self.objective(learner.model_state, loss, keys("dropout"), learner.params, example)
+                total, _ = self.objective(learner.model_state, loss, learner.params, example, keys("dropout"))
             return total, seen
 
         _, activations = loss_of({})
         gradients, _ = jax.grad(loss_of, has_aux=True)(jax.tree.map(jnp.zeros_like, activations))
         return activations, gradients
+
+    def _depths(self, variables: Tree, inputs: Array) -> dict[str, int]:
+        """How deep every layer lies, by the order in which an abstract pass calls them."""
+        depths: dict[str, int] = {}
+        with nn.intercept_methods(functools.partial(_note_depth, depths)):
+            jax.eval_shape(lambda variables, x: self.outputs_of(variables, x), variables, inputs)
+        return depths
 
     def _network(self, kernel_init: Any, bias_init: Any) -> Network:
         make_head = parts.bind(self.choices, self.hp, "head")[0]
@@ -176,6 +207,16 @@ class Trainer:
         return parts.layer_checks(self.choices, self.hp, self.outputs)
 
 
+def _note_depth(depths: dict[str, int], call: Any, args: Any, kwargs: Any, context: Any) -> Any:
+    """Notes what a layer's path begins with: one deeper where it is a new kernel's, as deep as the last where not."""
+    path, given = context.module.path, call(*args, **kwargs)
+    if path and path[0] not in depths:
+        last = max(depths.values(), default=-1)
+        kernel = isinstance(context.module, nn.Dense | nn.Conv | nn.ConvTranspose)
+        depths[path[0]] = last + 1 if kernel else max(last, 0)
+    return given
+
+
 def _offset(kind: type, heads: set[str], offsets: Tree, seen: dict[str, Array], call, args, kwargs, context) -> Any:
     """Adds a zero to what a layer gives, so that the loss can be differentiated with respect to it."""
     given = call(*args, **kwargs)
@@ -184,13 +225,3 @@ def _offset(kind: type, heads: set[str], offsets: Tree, seen: dict[str, Array], 
         return given
     seen[path] = given
     return given + offsets[path] if path in offsets else given
-
-
-def _with_key(value_and_grad: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a `gradient` choice the place for its random key, which the plain gradient has no use for."""
-
-    def called(params: Tree, example: Example, key: Array) -> Any:
-        del key
-        return value_and_grad(params, example)
-
-    return called

@@ -6,6 +6,8 @@ choose are at their off values. An axis that a task does not have is absent: it 
 """
 
 import functools
+import inspect
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -15,12 +17,17 @@ import optax
 from jaxtyping import Array, Float
 
 from ablate.models.layers import Layers, layers_of
+from ablate.tasks.keys import Keys
 from ablate.tasks.seams import Bound, LayerChecks, Owner, guard
 from ablate.tasks.task import Numbers, ProgramChoices
+from ablate.tricks.augment import Visit
+from ablate.tricks.axis import Choice, signature_of
 from ablate.tricks.clock import Clock
 from ablate.tricks.layerwise import same_rate
 
 LAYER_AXES = ("norm", "activation", "dropout")
+Depths = Mapping[str, int]  # of layers by the name that their parameters' paths begin with
+NO_DEPTHS: Depths = {}
 
 
 class Parts(NamedTuple):
@@ -46,8 +53,8 @@ def assemble(choices: ProgramChoices, hp: Numbers) -> Parts:
     """What happens to a batch and its loss, for one lane."""
     bound = functools.partial(bind, choices, hp)
     return Parts(
-        scale=(bound("scale") or [lambda inputs, stats: inputs])[0],
-        augment=functools.partial(_augment, bound("augment")),
+        scale=functools.partial(_scale, bound("scale")),
+        augment=functools.partial(_augment, choices.get("augment", ()), bound("augment")),
         target=functools.partial(_compose, bound("target")),
         penalty=functools.partial(_sum, bound("penalty")),
         objective=functools.partial(_compose, bound("objective")),
@@ -78,7 +85,7 @@ def rate(choices: ProgramChoices, hp: Numbers, clock: Clock, axis: str = "optimi
 
 
 def optimizer(
-    choices: ProgramChoices, hp: Numbers, clock: Clock, axis: str = "optimizer"
+    choices: ProgramChoices, hp: Numbers, clock: Clock, axis: str = "optimizer", depths: Depths = NO_DEPTHS
 ) -> optax.GradientTransformation:
     """Clip, then decay around the optimizer, then the layer-wise factors of the update.
 
@@ -89,7 +96,7 @@ def optimizer(
     for decay in bind(choices, hp, "decay"):
         core = decay(core, learning_rate)
     chain = optax.chain(*(clip() for clip in bind(choices, hp, "clip")), core)
-    factors = _layer_factors(choices, hp)
+    factors = _layer_factors(choices, hp, depths)
     return chain if factors is None else _by_path(chain, functools.partial(_product_of_path, factors, clock))
 
 
@@ -99,17 +106,46 @@ def begin(choices: ProgramChoices, hp: Numbers, params: Any, axis: str = "optimi
 
 
 def descend(
-    choices: ProgramChoices, hp: Numbers, clock: Clock, grads: Any, params: Any, opt_state: Any, axis: str = "optimizer"
-) -> tuple[Any, Any]:
+    choices: ProgramChoices, hp: Numbers, clock: Clock, grads: Any, params: Any, opt_state: Any,
+    axis: str = "optimizer", depths: Depths = NO_DEPTHS,
+) -> tuple[Any, Any]:  # fmt: skip
     """Parameters and the optimizer's state behind one step along a gradient."""
-    updates, opt_state = optimizer(choices, hp, clock, axis).update(grads, opt_state, params)
+    updates, opt_state = optimizer(choices, hp, clock, axis, depths).update(grads, opt_state, params)
     return optax.apply_updates(params, updates), opt_state
 
 
-def keep_frozen(choices: ProgramChoices, hp: Numbers, clock: Clock, new: Any, old: Any) -> Any:
+def keep_frozen(
+    choices: ProgramChoices, hp: Numbers, clock: Clock, new: Any, old: Any, depths: Depths = NO_DEPTHS
+) -> Any:
     """A tree in which what lies below a frozen path stays as it was: running statistics of frozen layers."""
-    factors = _layer_factors(choices, hp)
+    factors = _layer_factors(choices, hp, depths)
     return new if factors is None else _keep(functools.partial(_product_of_path, factors, clock), new, old)
+
+
+def class_weights(choices: ProgramChoices, hp: Numbers) -> Float[Array, " classes"]:
+    """How much an example of every class counts."""
+    return bind(choices, hp, "class_weight")[0](hp["data"][0]["counts"])
+
+
+def in_units(inputs: Array) -> Array:
+    """Bytes as numbers from 0 to 1; floats have units of their own."""
+    return inputs.astype(jnp.float32) / 255.0 if jnp.issubdtype(inputs.dtype, jnp.integer) else inputs
+
+
+def noisy(choices: ProgramChoices, hp: Numbers, keys: Keys, index: Array, inputs: Array) -> Array:
+    """Inputs with the noise that the data are given: drawn once per example, the same at every step that sees it."""
+    static = dict(choices["data"][0][1]) if "data" in choices else {}
+    if not static.get("input_noise"):
+        return inputs
+    own = jax.vmap(jax.random.fold_in, (None, 0))(keys.of_seed("noise"), index)
+    noise = jax.vmap(lambda key: jax.random.normal(key, inputs.shape[1:]))(own)
+    return inputs + hp["data"][0]["input_noise"] * noise
+
+
+def visit(hp: Numbers, keys: Keys, clock: Clock, index: Array) -> Visit:
+    """When the examples of a step are seen."""
+    steps = jnp.floor(hp["data"][0]["examples"] / index.shape[0])  # a last partial batch is left out
+    return Visit(index, jnp.floor(jnp.asarray(clock.step, jnp.float32) / steps), keys.of_seed("augment"))
 
 
 def no_init(key: Any, shape: Any, dtype: Any = jnp.float32) -> Array:
@@ -118,10 +154,20 @@ def no_init(key: Any, shape: Any, dtype: Any = jnp.float32) -> Array:
     return jnp.zeros(shape, dtype)
 
 
-def _layer_factors(choices: ProgramChoices, hp: Numbers) -> list[Bound] | None:
+def asks_for_depths(choices: ProgramChoices) -> bool:
+    """Whether some layer-wise choice wants to know how deep a layer lies."""
+    return any("depths" in signature_of(choice.make) for choice, _ in choices.get("layerwise", ()))
+
+
+def _layer_factors(choices: ProgramChoices, hp: Numbers, depths: Depths) -> list[Bound] | None:
     """None where no choice does anything, so that its program carries no masks."""
-    absent = all(choice.make is same_rate for choice, _ in choices.get("layerwise", ()))
-    return None if absent else bind(choices, hp, "layerwise")
+    chosen = [choice for choice, _ in choices.get("layerwise", ())]
+    if all(choice.make is same_rate for choice in chosen):
+        return None
+    return [
+        functools.partial(bound, depths=depths) if "depths" in signature_of(choice.make) else bound
+        for choice, bound in zip(chosen, bind(choices, hp, "layerwise"), strict=True)
+    ]
 
 
 def _by_path(core: optax.GradientTransformation, factor: Callable[[str], Any]) -> optax.GradientTransformation:
@@ -166,10 +212,22 @@ def _compose(functions: list[Bound], value: Any) -> Any:
     return functools.reduce(lambda current, function: function(current), functions, value)
 
 
-def _augment(functions: list[Bound], key: Any, images: Any, targets: Any) -> Any:
-    for k, function in enumerate(functions):
-        images, targets = function(jax.random.fold_in(key, k), images, targets)
+def _scale(functions: list[Bound], inputs: Any, stats: Any) -> Any:
+    return functools.reduce(lambda current, function: function(current, stats), functions, inputs)
+
+
+def _augment(chosen: Any, functions: list[Bound], key: Any, images: Any, targets: Any, visit: Callable[[], Any]) -> Any:
+    """One choice behind the other; what each draws follows from its name, whatever stands beside it in the program."""
+    for (choice, _), function in zip(chosen, functions, strict=True):
+        asked = {"visit": visit()} if "visit" in signature_of(choice.make) else {}
+        own = jax.random.fold_in(key, zlib.crc32(_name(choice).encode()))
+        images, targets = function(own, images, targets, **asked)
     return images, targets
+
+
+def _name(choice: Choice) -> str:
+    make = inspect.unwrap(choice.make)
+    return getattr(make, "__qualname__", type(make).__qualname__)
 
 
 def _sum(functions: list[Bound], *data: Any) -> Any:

@@ -21,6 +21,7 @@ from ablate.tricks.average import Average
 from ablate.tricks.axis import Choice
 from ablate.tricks.clock import Clock
 from ablate.tricks.data_init import DataInit
+from ablate.tricks.feature_loss import FeatureLoss
 from ablate.tricks.game import Game
 from ablate.tricks.stop import Decision
 from ablate.tricks.weighting import Weighting
@@ -123,7 +124,7 @@ def _returns(shape_of: Callable[..., tuple[int, ...]], what: str, dtype: np.dtyp
     """A guard of functions that give one array, whose shape follows from their arguments."""
 
     def wrap(owner: Owner, bound: Bound) -> Bound:
-        return lambda *data: array(owner, bound(*data), shape_of(*data), what, dtype)
+        return lambda *data, **supplied: array(owner, bound(*data, **supplied), shape_of(*data), what, dtype)
 
     return wrap
 
@@ -138,8 +139,8 @@ def _scale(owner: Owner, bound: Bound) -> Bound:
 
 
 def _augment(owner: Owner, bound: Bound) -> Bound:
-    def augment(key: Any, images: Any, targets: Any) -> Any:
-        pair = bound(key, images, targets)
+    def augment(key: Any, images: Any, targets: Any, **supplied: Any) -> Any:
+        pair = bound(key, images, targets, **supplied)
         if not isinstance(pair, tuple) or len(pair) != 2:
             owner.fail(described(pair), "a pair (images, targets)")
         changed, probs = pair
@@ -274,6 +275,33 @@ def _place(owner: Owner, bound: Bound) -> Bound:
     return place
 
 
+def _feature_loss(owner: Owner, bound: Bound) -> Bound:
+    def made() -> FeatureLoss:
+        loss = bound()
+        if not isinstance(loss, FeatureLoss):
+            owner.fail(described(loss), "a FeatureLoss(begin, measure)")
+
+        def measure(state: Any, features: Any, labels: Any) -> Any:
+            value, after = loss.measure(state, features, labels)
+            return array(owner, value, (), "one number"), like(owner, after, state, "a state that keeps its shapes")
+
+        return loss._replace(measure=measure)
+
+    return made
+
+
+def _views(owner: Owner, bound: Bound) -> Bound:
+    def views(inputs: Any) -> Any:
+        seen = bound(inputs)
+        if not (isinstance(seen, list | tuple) and seen):
+            owner.fail(described(seen), "a list of batches, at least one")
+        for view in seen:
+            array(owner, view, inputs.shape, "the shape that it was given", inputs.dtype)
+        return list(seen)
+
+    return views
+
+
 def _precision(owner: Owner, bound: Bound) -> Bound:
     def precision() -> Any:
         dtype = bound()
@@ -300,6 +328,9 @@ GUARDS: Mapping[str, Callable[[Owner, Bound], Bound]] = {
     "precision": _precision,
     "head": _layer,
     "target": _returns(lambda probs: probs.shape, "the shape of the targets it was given"),
+    "class_weight": _returns(lambda counts: counts.shape, "a weight for every class"),
+    "views": _views,
+    "feature_loss": _feature_loss,
     "loss": _returns(lambda outputs, targets: outputs.shape[:1], "one loss per example"),
     "penalty": _SCALAR,
     "objective": _SCALAR,

@@ -95,11 +95,25 @@ def evaluate(
 
 def predict(task: Task, members: Members, batch: Batch, seed: Integer[Array, ""], hp: Numbers) -> list[Tree]:
     """The prediction for a batch, and behind it, where several members make it, that of each of them."""
-    keys = _keys_of_batch(seed, batch)
-    predictions = [task.predict(variables, batch, keys, hp) for variables in members.variables]
+    keys, views = _keys_of_batch(seed, batch), _views(task, batch, hp)
+    predictions = [_mean_over_views(task, variables, views, keys, hp) for variables in members.variables]
     if len(predictions) == 1:  # as it is: combining would round
         return predictions
     return [task.combine(predictions, members.shares), *predictions]
+
+
+def _views(task: Task, batch: Batch, hp: Numbers) -> list[Batch]:
+    """The batch as often as the network sees it, each time in another way."""
+    bound = bind(task.choices, hp, "views")
+    if not bound:
+        return [batch]
+    name = task.data.input
+    return [{**batch, name: seen} for seen in bound[0](batch[name])]
+
+
+def _mean_over_views(task: Task, variables: Tree, views: list[Batch], keys: Any, hp: Numbers) -> Tree:
+    predictions = [task.predict(variables, view, keys, hp) for view in views]
+    return predictions[0] if len(views) == 1 else task.combine(predictions, [1.0 / len(views)] * len(views))
 
 
 def members_of(task: Task, averaged: Tree, hp: Numbers) -> Members:

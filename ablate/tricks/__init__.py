@@ -13,11 +13,13 @@ from ablate.tricks import (
     average,
     axis,
     bias,
+    class_weight,
     clip,
     clock,
     data_init,
     decay,
     dropout,
+    feature_loss,
     game,
     gradient,
     head,
@@ -37,6 +39,7 @@ from ablate.tricks import (
     schedule,
     stop,
     target,
+    views,
     weighting,
 )
 from ablate.tricks.activation import *
@@ -44,11 +47,13 @@ from ablate.tricks.augment import *
 from ablate.tricks.average import *
 from ablate.tricks.axis import *
 from ablate.tricks.bias import *
+from ablate.tricks.class_weight import *
 from ablate.tricks.clip import *
 from ablate.tricks.clock import *
 from ablate.tricks.data_init import *
 from ablate.tricks.decay import *
 from ablate.tricks.dropout import *
+from ablate.tricks.feature_loss import *
 from ablate.tricks.game import *
 from ablate.tricks.gradient import *
 from ablate.tricks.head import *
@@ -68,6 +73,7 @@ from ablate.tricks.scale import *
 from ablate.tricks.schedule import *
 from ablate.tricks.stop import *
 from ablate.tricks.target import *
+from ablate.tricks.views import *
 from ablate.tricks.weighting import *
 
 # In the order of a training step: initial values and layers, the loss, its gradient, the update, what watches it.
@@ -83,9 +89,11 @@ AXES: dict[str, axis.Axis] = {
     "head": head.AXIS,
     "precision": precision.AXIS,
     "target": target.AXIS,
+    "class_weight": class_weight.AXIS,
     "loss": loss.AXIS,
     "regression_loss": regression_loss.AXIS,
     "penalty": penalty.AXIS,
+    "feature_loss": feature_loss.AXIS,
     "objective": objective.AXIS,
     "gradient": gradient.AXIS,
     "clip": clip.AXIS,
@@ -94,6 +102,7 @@ AXES: dict[str, axis.Axis] = {
     "schedule": schedule.AXIS,
     "layerwise": layerwise.AXIS,
     "average": average.AXIS,
+    "views": views.AXIS,
     "stop": stop.AXIS,
 }
 
@@ -103,11 +112,13 @@ __all__ += augment.__all__
 __all__ += average.__all__
 __all__ += axis.__all__
 __all__ += bias.__all__
+__all__ += class_weight.__all__
 __all__ += clip.__all__
 __all__ += clock.__all__
 __all__ += data_init.__all__
 __all__ += decay.__all__
 __all__ += dropout.__all__
+__all__ += feature_loss.__all__
 __all__ += game.__all__
 __all__ += gradient.__all__
 __all__ += head.__all__
@@ -127,4 +138,5 @@ __all__ += scale.__all__
 __all__ += schedule.__all__
 __all__ += stop.__all__
 __all__ += target.__all__
+__all__ += views.__all__
 __all__ += weighting.__all__

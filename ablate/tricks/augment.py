@@ -1,17 +1,31 @@
 """Axis `augment`: random changes of a training batch, drawn per example from one key."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, Num
+from jaxtyping import Array, Float, Integer, Key, Num
 
 from ablate.tricks.axis import Axis, Choice, Range
 
-__all__ = ["flip", "no_augment", "random_crop"]
+__all__ = ["Visit", "flip", "no_augment", "random_crop"]
 
 Images = Num[Array, "batch height width channels"]
 Targets = Float[Array, "batch classes"]
+
+
+class Visit(NamedTuple):
+    """When an example is seen, for a choice that asks for the parameter `visit`.
+
+    Args:
+        index: position of each example in the data, [batch].
+        epoch: passes over the training data so far; whole ones count.
+        key: a key of the seed that is the same at every step.
+    """
+
+    index: Integer[Array, " batch"]
+    epoch: Float[Array, ""] | Integer[Array, ""]
+    key: Key[Array, ""]
 
 
 def no_augment(key: Key[Array, ""], images: Array, targets: Array) -> tuple[Array, Array]:

@@ -91,8 +91,9 @@ def zero_residual(distribution: str = "normal") -> DataInit:
 
     Example:
         >>> begin = {"params": {"block": {"branch_norm": {"scale": jnp.ones(2), "bias": jnp.zeros(2)}}}}
-        >>> zero_residual().adjust(jax.random.key(0), begin, None, None)["params"]["block"]["branch_norm"]["scale"]
-        Array([0., 0.], dtype=float32)
+        >>> variables = zero_residual().adjust(jax.random.key(0), begin, lambda *_: None, None)
+        >>> variables["params"]["block"]["branch_norm"]["scale"].tolist()
+        [0.0, 0.0]
 
     References:
         Goyal, Dollár, Girshick, Noordhuis, Wesolowski, Kyrola, Tulloch, Jia, He. Accurate, Large Minibatch SGD:

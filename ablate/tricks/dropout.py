@@ -124,7 +124,7 @@ class StochasticDepth(nn.Module):
 
     Example:
         >>> rngs = {"dropout": jax.random.key(1)}
-        >>> y = StochasticDepth(rate=0.5).apply({}, jnp.ones((4, 3)), train=True, rngs=rngs)
+        >>> y = StochasticDepth(rate=0.5).apply({}, jnp.ones((16, 3)), train=True, rngs=rngs)
         >>> sorted(set(y.ravel().tolist())), bool((y == y[:, :1]).all())
         ([0.0, 2.0], True)
 
@@ -146,7 +146,7 @@ class StochasticDepth(nn.Module):
         return drop(x, jax.random.bernoulli(self.make_rng("dropout"), 1.0 - rate, shape), rate)
 
 
-def drop(x: Features, kept: Bool[Array, "batch *sites channels"], rate: BelowOne) -> Features:
+def drop(x: Features, kept: Bool[Array, "batch *sites scales"], rate: BelowOne) -> Features:
     """Scales what is kept; at rate 1 the divisor must not be 0, or the gradient would be nan."""
     keep = jnp.where(jnp.asarray(rate) < 1.0, 1.0 - rate, 1.0)
     return jnp.where(kept, x / keep.astype(x.dtype), jnp.zeros_like(x))

@@ -4,14 +4,16 @@ A path is the parameter's names joined by slashes, `block_1/conv/kernel`, known 
 """
 
 import re
+from collections.abc import Mapping
+from typing import Annotated
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ablate.tricks.axis import Axis, Choice, NonNegative
+from ablate.tricks.axis import Axis, Choice, NonNegative, Range, Scalar
 from ablate.tricks.clock import Clock
 
-__all__ = ["freeze", "multipliers", "same_rate"]
+__all__ = ["freeze", "layer_decay", "multipliers", "same_rate"]
 
 
 def same_rate(path: str, clock: Clock) -> Float[Array, ""]:
@@ -82,6 +84,39 @@ def freeze(path: str, clock: Clock, pattern: str, until: NonNegative = jnp.inf) 
     return (jnp.asarray(clock.step, jnp.float32) >= jnp.asarray(until, jnp.float32)).astype(jnp.float32)
 
 
+def layer_decay(
+    path: str, clock: Clock, depths: Mapping[str, int], rate: Annotated[Scalar, Range(0, 1, above=True)] = 0.75
+) -> Float[Array, ""]:
+    """Lowers the rate from the head down to the first layer, by the same factor from layer to layer.
+
+        f = rate^(d_head - d),    d the depth of the layer that the path begins with
+
+    A layer is what the path names first, a block of a residual network for example; what has no kernel of its own, such
+    as a norm, counts with the layer before it.
+
+    Args:
+        path: the parameter's path, such as "head/kernel".
+        clock: not read.
+        depths: depth of every layer by name, from 0, in the order in which the network calls them.
+        rate: the factor, above 0 and at most 1; off at 1.
+
+    Returns:
+        A float32 scalar.
+
+    Example:
+        >>> depths = {"stem": 0, "block": 1, "head": 2}
+        >>> [float(layer_decay(f"{name}/kernel", Clock(0), depths, rate=0.5)) for name in depths]
+        [0.25, 0.5, 1.0]
+
+    References:
+        Clark, Luong, Le, Manning. ELECTRA: Pre-training Text Encoders as Discriminators Rather Than Generators. 2020.
+        https://arxiv.org/abs/2003.10555
+        Bao, Dong, Piao, Wei. BEiT: BERT Pre-Training of Image Transformers. 2021. https://arxiv.org/abs/2106.08254
+    """
+    last = max(depths.values(), default=0)
+    return jnp.asarray(rate, jnp.float32) ** (last - depths.get(path.split("/")[0], last))
+
+
 def matches(pattern: str, path: str) -> bool:
     """Whether a regular expression is found in a path.
 
@@ -98,11 +133,13 @@ AXIS = Axis(
     name="layerwise",
     seam="(path, clock) -> factor of one parameter's update",
     data=("path", "clock"),
+    supplied=("depths",),
     identity="none",
     composes=True,
     choices={
         "none": Choice(same_rate),
         "multipliers": Choice(multipliers, off={"factor": 1.0}, example={"pattern": "^head/", "factor": 0.5}),
+        "layer_decay": Choice(layer_decay, off={"rate": 1.0}),
         "freeze": Choice(freeze, off={"until": 0.0}, example={"pattern": "^conv/", "until": 2.0}),
     },
 )

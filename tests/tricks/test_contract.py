@@ -40,6 +40,7 @@ DIFFERENTIATED = (
     "loss",
     "regression_loss",
     "penalty",
+    "feature_loss",
     "objective",
 )
 
@@ -60,9 +61,10 @@ def run_module(make, x):
 
 def run_gradient(wrap, x):
     def loss(params, batch, key):
-        return 0.5 * optax.tree.norm(optax.tree.sub(params, batch), squared=True), {"seen": key}
+        return 0.5 * optax.tree.norm(optax.tree.sub(params, jax.tree.map(lambda g: g[0], batch)), squared=True), None
 
-    (value, _), grads = wrap(jax.value_and_grad(loss, has_aux=True))(PARAMS, GRADS, KEY)
+    batch = jax.tree.map(lambda g: jnp.stack([g] * 4), GRADS)
+    (value, _), grads = wrap(jax.value_and_grad(loss, has_aux=True))(PARAMS, batch, KEY)
     return value, grads
 
 
@@ -71,6 +73,19 @@ def run_transform(transform, x):
     first, state = transform.update(GRADS, transform.init(PARAMS), PARAMS)
     second, _ = transform.update(PARAMS, state, optax.apply_updates(PARAMS, first))
     return first, second
+
+
+def run_feature_loss(make, x):
+    """Two batches, so that the memory counts too; what it remembers is nobody else's affair."""
+    loss = make()
+    first, state = loss.measure(loss.begin(5, 3), x, jnp.array([0, 2, 2, 1]))
+    return first + loss.measure(state, 2.0 * x, jnp.array([0, 2, 2, 1]))[0]
+
+
+def run_layerwise(factor, x):
+    if "depths" in signature_of(factor.func):
+        factor = functools.partial(factor, depths={"conv": 0, "head": 1})
+    return [factor("conv/kernel", Clock(0)), factor("head/kernel", Clock(jnp.int32(3)))]
 
 
 def run_average(average):
@@ -95,17 +110,20 @@ SEAMS = {
     "precision": (lambda f, x: jnp.zeros((), f()).astype(jnp.float32), FEATURES),
     "head": (lambda f, x: f(outputs=3).init_with_output(KEY, x)[0], LOGITS),
     "target": (lambda f, x: f(x), PROBS),
+    "class_weight": (lambda f, x: f(jnp.array([5.0, 1.0, 40.0, 7.0, 2.0])), LOGITS),
     "loss": (lambda f, x: f(x, PROBS), LOGITS),
     "regression_loss": (lambda f, x: f(x, PROBS), LOGITS),
     "penalty": (lambda f, x: f({"kernel": x, "bias": x[0]}, {}, jnp.array([0, 4, 2, 2])), LOGITS),
+    "feature_loss": (run_feature_loss, LOGITS),
     "objective": (lambda f, x: f(jnp.mean(jnp.square(x))), LOGITS),
     "gradient": (run_gradient, LOGITS),
     "clip": (lambda f, x: run_transform(f(), x), LOGITS),
     "decay": (lambda f, x: run_transform(f(optax.sgd(0.1), 0.1), x), LOGITS),
     "optimizer": (lambda f, x: run_transform(f(), x), LOGITS),
     "schedule": (lambda f, x: jnp.stack([f(Clock(t, 12, HISTORY)) for t in (0, 1, 5, 11)]), LOGITS),
-    "layerwise": (lambda f, x: [f("conv/kernel", Clock(0)), f("head/kernel", Clock(jnp.int32(3)))], LOGITS),
+    "layerwise": (run_layerwise, LOGITS),
     "average": (lambda f, x: run_average(f()), LOGITS),
+    "views": (lambda f, x: f(FEATURES)[0], LOGITS),
     "stop": (lambda f, x: f(Clock(3, 9, HISTORY)).go_on, LOGITS),
 }
 
@@ -148,8 +166,8 @@ def assert_trees_close(one, two):
 
 def test_the_table_has_the_axes_in_the_order_of_the_code():
     expected = (
-        "scale augment init bias norm activation place dropout head precision target loss regression_loss penalty "
-        "objective gradient clip decay optimizer schedule layerwise average stop"
+        "scale augment init bias norm activation place dropout head precision target class_weight loss regression_loss "
+        "penalty feature_loss objective gradient clip decay optimizer schedule layerwise average views stop"
     )
     assert list(AXES) == expected.split()
     assert all(name == axis.name or name.endswith(f"_{axis.name}") for name, axis in AXES.items())

@@ -69,15 +69,19 @@ def structure_text(structure: Mapping[str, Any], axes: Sequence[str]) -> str:
     return "; ".join(parts) or DASH
 
 
+USUAL = ("none", "never", "mean", "zeros", "before_activation", "float32")  # what needs no word in a recipe
+
+
 def choice_text(choice: Mapping[str, Any]) -> str:
-    """`momentum(learning_rate=0.1, beta=0.9)`."""
-    arguments = [f"{key}={value}" for key, value in choice.items() if key != "name"]
-    return f"{choice.get('name')}({', '.join(arguments)})" if arguments else str(choice.get("name") or "")
+    """`momentum(learning_rate=0.1, beta=0.9)`; several of one axis as `flip then random_crop(padding=4)`."""
+    arguments = [f"{key}={value}" for key, value in choice.items() if key not in ("name", "then")]
+    own = f"{choice.get('name')}({', '.join(arguments)})" if arguments else str(choice.get("name") or "")
+    return f"{own} then {choice_text(choice['then'])}" if "then" in choice else own
 
 
 def worth_a_word(axis: str, choice: Mapping[str, Any]) -> bool:
     """Whether a choice of the baseline is worth a word: absence is not, nor what has an entry of its own."""
-    return axis not in ("model", "train", "data") and choice.get("name") not in ("none", "never", "mean", "zeros")
+    return axis not in ("model", "train", "data") and choice.get("name") not in USUAL
 
 
 def provenance(study: Study, environment: Environment, progress: Progress | None) -> tuple[tuple[str, str], ...]:
