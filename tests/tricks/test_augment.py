@@ -3,36 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ablate.tricks import ImageStats, channel_mean, flip, image_mean, random_crop, standardize, symmetric, unit
+from ablate.tricks import flip, random_crop
 
 BYTES = np.random.default_rng(0).integers(0, 256, (16, 5, 7, 3)).astype(np.uint8)
-UNIT = BYTES.astype(np.float64) / 255
-STATS = ImageStats(mean=jnp.float32([0.2, 0.4, 0.6]), sd=jnp.float32([0.1, 0.2, 0.0]))
 TARGETS = jnp.eye(16)
-
-
-@pytest.mark.parametrize(
-    ("scale", "expected"),
-    [
-        (unit, UNIT),
-        (symmetric, 2 * UNIT - 1),
-        (image_mean, UNIT - UNIT.mean((1, 2, 3), keepdims=True)),
-        (channel_mean, UNIT - np.array([0.2, 0.4, 0.6])),
-        (standardize, (UNIT - np.array([0.2, 0.4, 0.6])) / np.array([0.1, 0.2, 1.0])),
-    ],
-)
-@pytest.mark.parametrize("source", [BYTES, UNIT.astype(np.float32)], ids=["bytes", "floats"])
-def test_scales(scale, expected, source):
-    images = scale(jnp.asarray(source), STATS)
-    assert images.dtype == jnp.float32
-    np.testing.assert_allclose(images, expected, atol=2e-6)
-
-
-def test_vectors_are_scaled_feature_by_feature():
-    vectors = jnp.array([[1.0, 10.0], [3.0, 30.0]])
-    stats = ImageStats(mean=jnp.array([2.0, 20.0]), sd=jnp.array([1.0, 10.0]))
-    np.testing.assert_allclose(standardize(vectors, stats), [[-1.0, -1.0], [1.0, 1.0]])
-    assert unit(vectors, stats) is vectors
 
 
 def test_flip_mirrors_some_images_and_leaves_the_others():
