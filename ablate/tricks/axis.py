@@ -128,6 +128,7 @@ class Axis:
         seam: the signature of the primitive, in words, for the catalogue.
         choices: the table.
         data: names of the parameters that training supplies when it calls the primitive.
+        supplied: names of further parameters that training supplies, by keyword, to a choice that has them.
         identity: the choice that stands for absence, to which every off value reduces; None where there is none.
         composes: True where several choices can stand behind one another in one program (a clip after a clip).
         in_step: False for an axis that only makes initial values, so that its choices share one training program.
@@ -140,6 +141,7 @@ class Axis:
     seam: str
     choices: Mapping[str, Choice]
     data: tuple[str, ...] = ()
+    supplied: tuple[str, ...] = ()
     identity: str | None = None
     composes: bool = False
     in_step: bool = True
@@ -149,7 +151,8 @@ class Axis:
 
     def arguments(self, choice: Choice) -> dict[str, Argument]:
         """The arguments a config may set: the signature without what training supplies."""
-        return {name: arg for name, arg in signature_of(choice.make).items() if name not in self.data}
+        from_training = {*self.data, *self.supplied}
+        return {name: arg for name, arg in signature_of(choice.make).items() if name not in from_training}
 
 
 @functools.cache

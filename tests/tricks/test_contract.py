@@ -15,11 +15,13 @@ import optax
 import pytest
 
 import ablate.tricks
-from ablate.tricks import AXES, Clock, ImageStats, signature_of, split_init
+from ablate.tricks import AXES, Clock, ImageStats, Visit, signature_of, split_init
 
 KEY = jax.random.key(0)
 IMAGES = jax.random.randint(jax.random.key(1), (4, 6, 6, 8), 0, 256).astype(jnp.uint8)
 STATS = ImageStats(mean=jnp.linspace(0.3, 0.6, 8), sd=jnp.linspace(0.1, 0.3, 8))
+PICTURES = jax.random.uniform(jax.random.key(6), (4, 6, 6, 3))
+VISIT = Visit(index=jnp.array([7, 0, 3, 12]), epoch=jnp.float32(1.0), key=jax.random.key(7))
 FEATURES = jax.random.normal(jax.random.key(2), (4, 6, 6, 8))
 LOGITS = 3.0 * jax.random.normal(jax.random.key(3), (4, 5))
 PROBS = jax.nn.one_hot(jnp.array([0, 4, 2, 2]), 5)
@@ -45,6 +47,11 @@ def run_module(make, x):
     module = make()
     rngs = {"params": KEY, "dropout": KEY}
     return module.apply(module.init(rngs, x, train=True), x, train=True, mutable="batch_stats", rngs=rngs)[0]
+
+
+def run_augment(augment, images):
+    wants = "visit" in inspect.signature(augment).parameters
+    return augment(KEY, images, PROBS, **({"visit": VISIT} if wants else {}))
 
 
 def run_gradient(wrap, x):
@@ -74,7 +81,7 @@ def run_average(average):
 # How the step calls a bound choice; x is what is differentiated where the axis is on the way to the loss.
 SEAMS = {
     "scale": (lambda f, x: f(IMAGES, STATS), IMAGES),
-    "augment": (lambda f, x: f(KEY, FEATURES, PROBS), FEATURES),
+    "augment": (run_augment, PICTURES),
     "init": (lambda f, x: split_init(f()).kernel(KEY, (3, 3, 4, 8), jnp.float32), FEATURES),
     "bias": (lambda f, x: f()(KEY, (8,), jnp.float32), FEATURES),
     "norm": (run_module, FEATURES),
@@ -247,7 +254,7 @@ def test_the_signature_allows_what_the_docstring_says(axis, choice):
             assert allowed.below == ("below 1" in text), name
 
 
-@pytest.mark.parametrize("name", ["axis", "masks", *AXES])
+@pytest.mark.parametrize("name", ["axis", "masks", "draws", "augment_color", "augment_mix", *AXES])
 def test_doctests(name):
     module = importlib.import_module(f"ablate.tricks.{name}")
     results = doctest.testmod(module)
