@@ -6,7 +6,17 @@ from ablate.data.dataset import DataError, DataInfo, DataSet, Stats
 from ablate.data.diabetes import diabetes
 from ablate.data.digits import digits
 from ablate.data.gaussians import gaussians
-from ablate.data.sampling import NOISE_KINDS, PLANTED, Draws, Sampling, Split, label_shifts, positions, split
+from ablate.data.sampling import (
+    NOISE_KINDS,
+    PLANTED,
+    Draws,
+    Sampling,
+    Split,
+    label_shifts,
+    lane_numbers,
+    positions,
+    split,
+)
 from ablate.data.table import rows_like, table
 from ablate.data.tfds_source import cache_root, tfds_dataset
 
@@ -19,6 +29,6 @@ DATASETS: dict[str, Callable[..., DataSet]] = {
 
 __all__ = [
     "DATASETS", "NOISE_KINDS", "PLANTED", "DataError", "DataInfo", "DataSet", "Draws", "Sampling", "Split",
-    "Stats", "cache_root", "diabetes", "digits", "gaussians", "label_shifts",
+    "Stats", "cache_root", "diabetes", "digits", "gaussians", "label_shifts", "lane_numbers",
     "positions", "rows_like", "split", "table", "tfds_dataset",
 ]  # fmt: skip

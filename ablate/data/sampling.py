@@ -6,7 +6,7 @@ batch is a function of (seed, step) and a resumed run sees what an uninterrupted
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int32
@@ -93,6 +93,13 @@ def split(dataset: DataSet, sampling: Sampling, draws: Draws) -> Split:
     if targets is not None:
         planted["target"] = with_outliers(targets, sampling, draws)[train]
     return Split(train, validation, planted)
+
+
+def lane_numbers(dataset: DataSet, split: Split, sampling: Sampling) -> dict[str, Any]:
+    """What a step may know of its lane's training examples: how many, how many of each class, how noisy."""
+    labels = split.planted.get("label")
+    counts = {} if labels is None else {"counts": np.bincount(labels, minlength=dataset.classes).astype(np.float32)}
+    return {"examples": len(split.train), "input_noise": sampling.input_noise, **counts}
 
 
 def noisy(

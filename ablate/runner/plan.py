@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ablate.data import DataError, DataSet, Sampling, Split, tfds_dataset
+from ablate.data import DataError, DataSet, Split, lane_numbers, tfds_dataset
 from ablate.runner.backend import wrong_numbers
 from ablate.runner.interrupts import Between, go_on
 from ablate.study.cells import Cell, cells_of
@@ -259,20 +259,13 @@ def cell_inputs(lane: Lane, dataset: DataSet, split: Split) -> CellInputs:
     """A cell as the training loop sees it."""
     return CellInputs(
         seed=lane.cell.draw,
-        hp={**lane.hp, DATA.name: (data_numbers(dataset, split, sampling_of(lane.cell.arm.recipe["data"])),)},
+        hp={**lane.hp, DATA.name: (lane_numbers(dataset, split, sampling_of(lane.cell.arm.recipe["data"])),)},
         init_choices=choices_of({slot.axis: (slot,) for slot in lane.init}),
         init_id=lane.init,
         init_hp=lane.init_hp,
         data_key=data_key(lane.cell),
         split=split,
     )
-
-
-def data_numbers(dataset: DataSet, split: Split, sampling: Sampling) -> dict[str, Any]:
-    """What a step may know of its lane's training examples: how many, how many of each class, how noisy."""
-    labels = split.planted.get("label")
-    counts = {} if labels is None else {"counts": np.bincount(labels, minlength=dataset.classes).astype(np.float32)}
-    return {"examples": len(split.train), "input_noise": sampling.input_noise, **counts}
 
 
 def data_key(cell: Cell) -> DataKey:

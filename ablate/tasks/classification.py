@@ -123,5 +123,6 @@ class Classification:
 
     def _loss(self, hp: Numbers, outputs: Outputs, probs: Float[Array, "batch classes"]) -> Float[Array, ""]:
         (loss,) = parts.bind(self.choices, hp, "loss")
-        targets = parts.assemble(self.choices, hp).target(probs) * parts.class_weights(self.choices, hp)[None, :]
+        (class_weight,) = parts.bind(self.choices, hp, "class_weight")
+        targets = parts.assemble(self.choices, hp).target(probs) * class_weight(hp["data"][0]["counts"])[None, :]
         return jnp.mean(loss(outputs["head"], targets))

@@ -98,7 +98,7 @@ class Trainer:
         params = variables.pop("params")
         apply_whole = functools.partial(network.apply, train=False)
         features, _ = jax.eval_shape(apply_whole, {"params": params, **variables}, inputs)
-        variables |= begun(self._feature_loss(), features.shape[-1], self.data.classes or 0)
+        variables |= begun(self._feature_loss(), features.shape[-1], self.data)
         return Learner(params, variables, parts.begin(self.choices, self.hp, params))
 
     def outputs_of(self, variables: Tree, inputs: Array) -> Outputs:

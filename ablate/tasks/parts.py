@@ -122,11 +122,6 @@ def keep_frozen(
     return new if factors is None else _keep(functools.partial(_product_of_path, factors, clock), new, old)
 
 
-def class_weights(choices: ProgramChoices, hp: Numbers) -> Float[Array, " classes"]:
-    """How much an example of every class counts."""
-    return bind(choices, hp, "class_weight")[0](hp["data"][0]["counts"])
-
-
 def in_units(inputs: Array) -> Array:
     """Bytes as numbers from 0 to 1; floats have units of their own."""
     return inputs.astype(jnp.float32) / 255.0 if jnp.issubdtype(inputs.dtype, jnp.integer) else inputs

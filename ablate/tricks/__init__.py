@@ -10,6 +10,8 @@ What an axis file lists in its `__all__` is public here; so a new trick touches 
 from ablate.tricks import (
     activation,
     augment,
+    augment_color,
+    augment_mix,
     average,
     axis,
     bias,
@@ -44,6 +46,8 @@ from ablate.tricks import (
 )
 from ablate.tricks.activation import *
 from ablate.tricks.augment import *
+from ablate.tricks.augment_color import *
+from ablate.tricks.augment_mix import *
 from ablate.tricks.average import *
 from ablate.tricks.axis import *
 from ablate.tricks.bias import *
@@ -109,6 +113,8 @@ AXES: dict[str, axis.Axis] = {
 __all__ = ["AXES"]
 __all__ += activation.__all__
 __all__ += augment.__all__
+__all__ += augment_color.__all__
+__all__ += augment_mix.__all__
 __all__ += average.__all__
 __all__ += axis.__all__
 __all__ += bias.__all__

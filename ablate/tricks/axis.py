@@ -128,6 +128,7 @@ class Axis:
         seam: the signature of the primitive, in words, for the catalogue.
         choices: the table.
         data: names of the parameters that training supplies when it calls the primitive.
+        supplied: names of further parameters that training supplies, by keyword, to a choice that has them.
         identity: the choice that stands for absence, to which every off value reduces; None where there is none.
         composes: True where several choices can stand behind one another in one program (a clip after a clip).
         in_step: False for an axis that only makes initial values, so that its choices share one training program.
@@ -141,6 +142,7 @@ class Axis:
     seam: str
     choices: Mapping[str, Choice]
     data: tuple[str, ...] = ()
+    supplied: tuple[str, ...] = ()
     identity: str | None = None
     composes: bool = False
     in_step: bool = True

@@ -78,9 +78,9 @@ def center_loss(weight: NonNegative = 1e-3, rate: Share = 0.5) -> FeatureLoss:
     return FeatureLoss(begin, measure)
 
 
-def begun(loss: FeatureLoss, channels: int, classes: int) -> dict[str, Any]:
-    """A collection with the loss's memory; none where it remembers nothing."""
-    state = loss.begin(channels, classes)
+def begun(loss: FeatureLoss, channels: int, data: Any) -> dict[str, Any]:
+    """A collection with the loss's memory; none where it remembers nothing. `data` knows the number of `classes`."""
+    state = loss.begin(channels, data.classes or 0)
     return {MEMORY: state} if jax.tree.leaves(state) else {}
 
 

@@ -1,13 +1,17 @@
-"""Axis `scale`: from bytes to the numbers that the network sees; the same in training and evaluation."""
+"""Axis `scale`: from bytes to the numbers that the network sees; the same in training and evaluation.
+
+Floats pass `unit` as they are, so that a choice may stand behind another one that has already left the bytes.
+"""
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
-from ablate.tricks.axis import Axis, Choice
+from ablate.tricks.axis import Axis, Choice, Count
 
-__all__ = ["ImageStats", "channel_mean", "image_mean", "standardize", "symmetric", "unit"]
+__all__ = ["ImageStats", "channel_mean", "image_mean", "resize", "standardize", "symmetric", "unit"]
 
 Images = Num[Array, "batch *sites channels"]
 Scaled = Float[Array, "batch *sites channels"]
@@ -141,6 +145,44 @@ def standardize(images: Images, stats: ImageStats) -> Scaled:
     return channel_mean(images, stats) / _along_channels(spread, images.ndim)
 
 
+def resize(images: Images, stats: ImageStats, size: Count) -> Float[Array, "batch size size channels"]:
+    """Makes the resolution of the input a factor: resamples to `size` rows and columns, then divides as `unit` does.
+
+        f(x)[i, j] = sum_kl a_ik b_jl x[k, l] / 255
+        a_ik = max(0, 1 - |(i + 1/2) r - (k + 1/2)| / max(r, 1)) / norm,    r = height / size,    sum_k a_ik = 1
+
+    and b likewise for columns. The triangle widens where the image shrinks (antialiasing) and is bilinear interpolation
+    where it grows. What is not square is stretched.
+
+    Scales stand behind one another in the order of a config: in front of `standardize` it hands on images in
+    [0, 1], behind it floats in their units; the two orders differ by rounding alone, except with `image_mean`.
+
+    Args:
+        images: bytes from 0 to 255, or floats in units of their own, [batch, height, width, channels].
+        stats: not read.
+        size: edge length S of the result in pixels, at least 1.
+
+    Returns:
+        float32 images in [0, 1], or floats in the units they came in, [batch, S, S, channels].
+
+    Raises:
+        ValueError: where there are no rows and columns to resample.
+
+    Example:
+        >>> stats = ImageStats(mean=jnp.array([0.5]), sd=jnp.array([0.25]))
+        >>> resize(jnp.array([0, 255], jnp.uint8).reshape(1, 1, 2, 1), stats, size=4)[0, 0, :, 0].tolist()
+        [0.0, 0.25, 0.75, 1.0]
+
+    References:
+        Touvron, Vedaldi, Douze, Jégou. Fixing the Train-Test Resolution Discrepancy. 2019.
+        https://arxiv.org/abs/1906.06423
+    """
+    if images.ndim != 4:
+        raise ValueError(f"resize needs images [batch, height, width, channels], got the shape {images.shape}")
+    shape = (images.shape[0], size, size, images.shape[3])
+    return jax.image.resize(unit(images, stats), shape, "linear")
+
+
 def _along_channels(values: Float[Array, " channels"], ndim: int) -> Float[Array, "*ones channels"]:
     return values.reshape((1,) * (ndim - 1) + (-1,))
 
@@ -150,11 +192,13 @@ AXIS = Axis(
     seam="(images, stats) -> images",
     data=("images", "stats"),
     identity="unit",
+    composes=True,
     choices={
         "unit": Choice(unit),
         "symmetric": Choice(symmetric),
         "image_mean": Choice(image_mean),
         "channel_mean": Choice(channel_mean),
         "standardize": Choice(standardize),
+        "resize": Choice(resize, example={"size": 6}),
     },
 )

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import math
 import operator
+import pkgutil
 import re
 
 import jax
@@ -15,11 +16,13 @@ import optax
 import pytest
 
 import ablate.tricks
-from ablate.tricks import AXES, Clock, ImageStats, signature_of, split_init
+from ablate.tricks import AXES, Clock, ImageStats, Visit, signature_of, split_init
 
 KEY = jax.random.key(0)
 IMAGES = jax.random.randint(jax.random.key(1), (4, 6, 6, 8), 0, 256).astype(jnp.uint8)
 STATS = ImageStats(mean=jnp.linspace(0.3, 0.6, 8), sd=jnp.linspace(0.1, 0.3, 8))
+PICTURES = jax.random.uniform(jax.random.key(6), (4, 6, 6, 3))
+VISIT = Visit(index=jnp.array([7, 0, 3, 12]), epoch=jnp.float32(1.0), key=jax.random.key(7))
 FEATURES = jax.random.normal(jax.random.key(2), (4, 6, 6, 8))
 LOGITS = 3.0 * jax.random.normal(jax.random.key(3), (4, 5))
 PROBS = jax.nn.one_hot(jnp.array([0, 4, 2, 2]), 5)
@@ -50,6 +53,11 @@ NUMERIC = [
     for axis, choice in TABLE
     if any(argument.traced for argument in AXES[axis].arguments(AXES[axis].choices[choice]).values())
 ]
+MODULES = [
+    module.name
+    for module in pkgutil.iter_modules(ablate.tricks.__path__)
+    if ">>> " in inspect.getsource(importlib.import_module(f"ablate.tricks.{module.name}"))
+]
 VANISHING = [(axis, choice) for axis, choice in TABLE if AXES[axis].choices[choice].off]
 
 
@@ -57,6 +65,11 @@ def run_module(make, x):
     module = make()
     rngs = {"params": KEY, "dropout": KEY}
     return module.apply(module.init(rngs, x, train=True), x, train=True, mutable="batch_stats", rngs=rngs)[0]
+
+
+def run_augment(augment, images):
+    wants = "visit" in inspect.signature(augment).parameters
+    return augment(KEY, images, PROBS, **({"visit": VISIT} if wants else {}))
 
 
 def run_gradient(wrap, x):
@@ -100,7 +113,7 @@ def run_average(average):
 # How the step calls a bound choice; x is what is differentiated where the axis is on the way to the loss.
 SEAMS = {
     "scale": (lambda f, x: f(IMAGES, STATS), IMAGES),
-    "augment": (lambda f, x: f(KEY, FEATURES, PROBS), FEATURES),
+    "augment": (run_augment, PICTURES),
     "init": (lambda f, x: split_init(f()).kernel(KEY, (3, 3, 4, 8), jnp.float32), FEATURES),
     "bias": (lambda f, x: f()(KEY, (8,), jnp.float32), FEATURES),
     "norm": (run_module, FEATURES),
@@ -278,7 +291,7 @@ def test_the_signature_allows_what_the_docstring_says(axis, choice):
             assert allowed.below == ("below 1" in text), name
 
 
-@pytest.mark.parametrize("name", ["axis", "masks", "data_init", "initializers", "kernel_norm", *AXES])
+@pytest.mark.parametrize("name", MODULES)
 def test_doctests(name):
     module = importlib.import_module(f"ablate.tricks.{name}")
     results = doctest.testmod(module)
