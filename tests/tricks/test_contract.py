@@ -247,7 +247,7 @@ def test_the_signature_allows_what_the_docstring_says(axis, choice):
             assert allowed.below == ("below 1" in text), name
 
 
-@pytest.mark.parametrize("name", ["axis", "masks", *AXES])
+@pytest.mark.parametrize("name", ["axis", "masks", "schedule_cycles", *AXES])
 def test_doctests(name):
     module = importlib.import_module(f"ablate.tricks.{name}")
     results = doctest.testmod(module)
