@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from ablate.tricks import coupled, cross_entropy, flood, focal, l1, l2, sgd, smooth_labels
+from ablate.tricks import coupled, cross_entropy, flood, focal, l1, l2, sgd, smooth_labels, weighted
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(0, 3, (8, 5)).astype(np.float32)
@@ -41,6 +41,44 @@ def test_focal(gamma, alpha):
     expected = -alpha * (PROBS * (1 - np.exp(log_p)) ** gamma * log_p).sum(-1)
     found = focal(jnp.asarray(LOGITS), jnp.asarray(PROBS), gamma=gamma, alpha=alpha)
     np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+WEIGHTS = (0.75, 0.25, 0.0, 4.0, 1.0)
+
+
+@pytest.mark.parametrize(("gamma", "alpha"), [(2.0, 1.0), (0.5, 0.25), (0.0, 1.0)])
+@pytest.mark.parametrize("probs", [PROBS, np.eye(5, dtype=np.float32)[RNG.integers(5, size=8)]])
+def test_focal_weighs_classes(gamma, alpha, probs):
+    log_p = log_softmax(LOGITS)
+    expected = -(alpha * np.array(WEIGHTS) * probs * (1 - np.exp(log_p)) ** gamma * log_p).sum(-1)
+    found = focal(jnp.asarray(LOGITS), jnp.asarray(probs), gamma, alpha, weights=WEIGHTS)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_weighted_is_cross_entropy_with_a_weight_per_class():
+    log_p, label = log_softmax(LOGITS), RNG.integers(5, size=8)
+    expected = -np.array(WEIGHTS)[label] * log_p[np.arange(8), label]
+    found = weighted(jnp.asarray(LOGITS), jax.nn.one_hot(label, 5), WEIGHTS)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    soft = weighted(jnp.asarray(LOGITS), jnp.asarray(PROBS), WEIGHTS)
+    np.testing.assert_allclose(soft, -(np.array(WEIGHTS) * PROBS * log_p).sum(-1), rtol=1e-5)
+
+
+def test_weighted_with_equal_weights_and_focal_without_a_gamma_are_cross_entropy():
+    plain = cross_entropy(jnp.asarray(LOGITS), jnp.asarray(PROBS))
+    np.testing.assert_array_equal(weighted(jnp.asarray(LOGITS), jnp.asarray(PROBS), (1, 1, 1, 1, 1)), plain)
+    np.testing.assert_allclose(
+        focal(jnp.asarray(LOGITS), jnp.asarray(PROBS), 0.0, weights=WEIGHTS),
+        weighted(jnp.asarray(LOGITS), jnp.asarray(PROBS), WEIGHTS),
+        rtol=1e-5,
+    )
+
+
+@pytest.mark.parametrize("loss", [focal, weighted])
+@pytest.mark.parametrize("weights", [(1.0,), (1.0,) * 6])
+def test_another_number_of_weights_than_classes_is_refused_in_one_line(loss, weights):
+    with pytest.raises(ValueError, match=rf"^weights=\(1.0,.*\): {len(weights)} for 5 classes; give one for each$"):
+        loss(jnp.asarray(LOGITS), jnp.asarray(PROBS), weights=weights)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
