@@ -69,6 +69,27 @@ def test_adaptive_clip_equals_optax_and_bounds_each_output():
     )
 
 
+UNIT_SHAPES = [(5,), (1,), (), (1, 3), (6, 1), (6, 5), (3, 2, 4), (1, 1, 1, 7), (3, 3, 2, 4), (2, 3, 3, 2, 4), (2,) * 6]
+
+
+@pytest.mark.parametrize("shape", UNIT_SHAPES)
+def test_adaptive_clip_takes_each_output_of_a_kernel_as_a_unit_whatever_its_shape(shape):
+    g, w = (RNG.normal(size=shape).astype(np.float32) for _ in range(2))
+    first, units = ((), [...]) if len(shape) < 2 else ((..., 0), [(..., k) for k in range(shape[-1])])
+    g[first] *= 100  # is clipped for sure, and must not shorten the others
+    expected = g.astype(np.float64)
+    for unit in units:
+        expected[unit] *= min(1, 0.5 * np.linalg.norm(w[unit].ravel()) / np.linalg.norm(g[unit].ravel()))
+    assert not np.array_equal(expected, g)
+    found = adaptive_clip(0.5).update({"w": jnp.asarray(g)}, optax.EmptyState(), {"w": jnp.asarray(w)})[0]["w"]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_adaptive_clip_of_a_kernel_with_one_input():
+    found = adaptive_clip(0.1).update(jnp.array([[0.05, 0.05, 9.0]]), optax.EmptyState(), jnp.ones((1, 3)))[0]
+    np.testing.assert_allclose(found, [[0.05, 0.05, 0.1]], rtol=1e-6)
+
+
 @pytest.mark.parametrize("clip", [clip_by_value, clip_by_global_norm, clip_by_layer_norm, adaptive_clip])
 @pytest.mark.parametrize("size", [0.0, 1e-30, 1e30])
 def test_clips_at_infinity_leave_gradients_of_any_size_alone(clip, size):
