@@ -1,7 +1,8 @@
 """Axis `penalty`: what is added to the objective for the parameters or the features themselves.
 
-For plain SGD an L2 penalty and coupled decay of the same weight give the same step; with momentum, clipping or Adam
-they part, since the penalty's gradient goes through all of those.
+An L2 penalty and coupled decay of the same weight add the same to the gradient in front of the optimizer, so momentum
+and Adam take the same steps with either. They part where something comes between gradient and decay: clipping, flooding
+and a gradient that is changed (`centralize`) treat the penalty's share like the rest, and leave coupled decay alone.
 """
 
 from collections.abc import Callable

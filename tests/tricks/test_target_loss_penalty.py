@@ -6,7 +6,20 @@ import numpy as np
 import optax
 import pytest
 
-from ablate.tricks import coupled, cross_entropy, flood, focal, l1, l2, sgd, smooth_labels, weighted
+from ablate.tricks import (
+    adam,
+    clip_by_global_norm,
+    coupled,
+    cross_entropy,
+    flood,
+    focal,
+    l1,
+    l2,
+    momentum,
+    sgd,
+    smooth_labels,
+    weighted,
+)
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(0, 3, (8, 5)).astype(np.float32)
@@ -124,6 +137,47 @@ def test_l2_and_coupled_decay_give_plain_sgd_the_same_step(mask):
     penalised = step(sgd(0.5), jax.grad(loss)(PARAMS, 0.1))
     decayed = step(coupled(sgd(0.5), 0.5, weight=0.1, mask=mask), jax.grad(loss)(PARAMS, 0.0))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), penalised, decayed)
+
+
+def twenty_steps(optimizer, loss):
+    """Parameters after 20 steps from those of this file."""
+    params, state = PARAMS, optimizer.init(PARAMS)
+    for _ in range(20):
+        updates, state = optimizer.update(jax.grad(loss)(params), state, params)
+        params = optax.apply_updates(params, updates)
+    return params
+
+
+def toy_loss(params):
+    return sum(jnp.sum(jnp.sin(w)) for w in jax.tree.leaves(params))
+
+
+def largest_difference(one, two):
+    return max(float(jnp.max(jnp.abs(a - b))) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True))
+
+
+@pytest.mark.parametrize("make", [momentum, adam])
+def test_l2_and_coupled_decay_are_the_same_under_momentum_and_adam(make):
+    penalised = twenty_steps(make(0.1), lambda params: toy_loss(params) + l2(params, {}, None, 0.5))
+    decayed = twenty_steps(coupled(make(0.1), 0.1, weight=0.5), toy_loss)
+    jax.tree.map(np.testing.assert_array_equal, penalised, decayed)
+    assert largest_difference(penalised, twenty_steps(make(0.1), toy_loss)) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("clip", "objective"),
+    [(clip_by_global_norm(1.0), lambda loss: loss), (optax.identity(), lambda loss: flood(loss, 100.0))],
+    ids=["clip", "flood"],
+)
+@pytest.mark.parametrize("make", [momentum, adam])
+def test_l2_and_coupled_decay_part_where_a_clip_or_a_flood_comes_between(make, clip, objective):
+    penalised = twenty_steps(
+        optax.chain(clip, make(0.1)), lambda params: objective(toy_loss(params) + l2(params, {}, None, 0.5))
+    )
+    decayed = twenty_steps(
+        optax.chain(clip, coupled(make(0.1), 0.1, weight=0.5)), lambda params: objective(toy_loss(params))
+    )
+    assert largest_difference(penalised, decayed) > 0.1
 
 
 @pytest.mark.parametrize(("loss", "value", "slope"), [(0.2, 0.8, -1.0), (0.9, 0.9, 1.0)])
