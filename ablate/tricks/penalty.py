@@ -34,7 +34,7 @@ def l1(
         features: not read.
         labels: not read.
         weight: loss per unit of |w|, at least 0; off at 0.
-        mask: "kernels" leaves biases and norms out, "all" takes every parameter.
+        mask: "kernels" leaves biases and norms out, "all" takes every parameter, "regex:P" those whose path matches P.
 
     Returns:
         A scalar, at least 0.
@@ -64,7 +64,7 @@ def l2(
         features: not read.
         labels: not read.
         weight: the gradient is `weight * w`, at least 0; off at 0.
-        mask: "kernels" leaves biases and norms out, "all" takes every parameter.
+        mask: "kernels" leaves biases and norms out, "all" takes every parameter, "regex:P" those whose path matches P.
 
     Returns:
         A scalar, at least 0.

@@ -1,3 +1,5 @@
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,6 +7,7 @@ import optax
 import pytest
 
 from ablate.tricks import (
+    adamw,
     adaptive_clip,
     centralize,
     clip_by_global_norm,
@@ -134,12 +137,13 @@ def two_steps(optimizer):
     return params
 
 
-@pytest.mark.parametrize("mask", ["kernels", "all"])
+@pytest.mark.parametrize("mask", ["kernels", "all", "regex:^(conv|bias)$"])
 def test_coupled_goes_through_the_momentum_and_decoupled_past_it(mask):
     lr, beta, weight = 0.1, 0.9, 0.2
     inside, past = {}, {}
+    touched = {"kernels": ("conv", "dense"), "all": ("conv", "dense", "bias")}.get(mask, ("conv", "bias"))
     for name in SHAPES:
-        share = weight if mask == "all" or name != "bias" else 0.0
+        share = weight if name in touched else 0.0
         g, v, w = G[name].astype(np.float64), 0.0, W[name].astype(np.float64)
         for _ in range(2):
             v = beta * v - lr * (g + share * w)
@@ -163,6 +167,14 @@ def test_decoupled_follows_a_schedule():
     np.testing.assert_allclose(found["dense"], w, rtol=1e-5, atol=1e-6)
 
 
-def test_decay_refuses_an_unknown_mask():
-    with pytest.raises(ValueError, match="'weights' is not one of"):
-        coupled(sgd(0.1), 0.1, mask="weights").init(PARAMS)
+@pytest.mark.parametrize(("mask", "found"), [("weights", "is not one of"), ("regex:^head", "matches no parameter of")])
+@pytest.mark.parametrize("decay", [coupled, decoupled])
+def test_decay_refuses_a_mask_that_picks_nothing(decay, mask, found):
+    with pytest.raises(ValueError, match=f"mask='{re.escape(mask)}' {found}"):
+        decay(sgd(0.1), 0.1, mask=mask).init(PARAMS)
+
+
+def test_adamw_decays_the_parameters_that_a_pattern_picks():
+    step = update(adamw(0.1, weight_decay=0.5, mask="regex:bias"))
+    plain = update(adamw(0.1, weight_decay=0.0))
+    assert_close(step, {**plain, "bias": plain["bias"] - 0.1 * 0.5 * PARAMS["bias"]})

@@ -1,5 +1,7 @@
 """What is minimised: targets, loss, penalty and objective."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -121,12 +123,34 @@ def test_penalties_weigh_kernels_alone_unless_told_otherwise():
     np.testing.assert_allclose(l2(PARAMS, {}, None, 0.1, mask="all") - l2(PARAMS, {}, None, 0.1), 0.25, rtol=1e-4)
 
 
-def test_an_unknown_mask_is_named():
-    with pytest.raises(ValueError, match="'biases' is not one of 'kernels', 'all'"):
-        l2(PARAMS, {}, None, 0.1, mask="biases")
+@pytest.mark.parametrize(
+    ("mask", "expected"),
+    [
+        ("regex:^conv/", KERNELS[1]),
+        ("regex:^dense/bias$", np.array([1.0, -2.0, 0.0])),
+        ("regex:^(?!conv/).*kernel$", KERNELS[0]),
+    ],
+)
+def test_a_pattern_picks_parameters_by_their_path(mask, expected):
+    np.testing.assert_allclose(l1(PARAMS, {}, None, 0.1, mask=mask), 0.1 * np.abs(expected).sum(), rtol=1e-5)
+    np.testing.assert_allclose(l2(PARAMS, {}, None, 0.1, mask=mask), 0.05 * (expected**2).sum(), rtol=1e-5)
 
 
-@pytest.mark.parametrize("mask", ["kernels", "all"])
+@pytest.mark.parametrize(
+    ("mask", "problem"),
+    [
+        ("biases", "mask='biases' is not one of 'kernels', 'all', and no 'regex:...' either"),
+        ("regex:(", "pattern='(' is not a regular expression: "),
+        ("regex:^head/", "mask='regex:^head/' matches no parameter of conv/kernel, dense/bias, dense/kernel"),
+    ],
+)
+def test_a_mask_that_picks_nothing_is_refused_in_one_line(mask, problem):
+    for use in (lambda: l1(PARAMS, {}, None, 0.1, mask), lambda: l2(PARAMS, {}, None, 0.1, mask)):
+        with pytest.raises(ValueError, match=f"^{re.escape(problem)}.*$"):
+            use()
+
+
+@pytest.mark.parametrize("mask", ["kernels", "all", "regex:^dense/"])
 def test_l2_and_coupled_decay_give_plain_sgd_the_same_step(mask):
     def loss(params, weight):
         return jnp.sum(jnp.sin(params["dense"]["kernel"])) + l2(params, {}, None, weight, mask)
