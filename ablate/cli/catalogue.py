@@ -83,7 +83,8 @@ def _off(axis: Axis, name: str) -> str:
         return "always"
     if not choice.off:
         return "never: a program of its own" if axis.in_step else "never"
-    return ", ".join(f"{key}={value:g}" for key, value in choice.off.items())
+    off = ", ".join(f"{key}={value:g}" for key, value in choice.off.items())
+    return f"{off}, without {' and '.join(choice.unless)}" if choice.unless else off
 
 
 def _summary(choice: Choice) -> str:

@@ -150,7 +150,7 @@ def at_off(spec: "Spec") -> Iterator[str]:
     tried = [(f"vary.{axis}[{i}]", chosen) for axis, choices in spec.vary.items() for i, chosen in enumerate(choices)]
     tried += [(f"arms.{name}.{axis}", chosen) for name, arm in spec.arms.items() for axis, chosen in arm.items()]
     for key, chosen in ((key, each) for key, first in tried for each in first.chain):
-        off = chosen.choice.off
+        off = chosen.choice.off_with(chosen.arguments)
         if off and chosen.name != chosen.table.identity and all(chosen.arguments[k] == off[k] for k in off):
             values = ", ".join(f"{name}={value:g}" for name, value in off.items())
             yield f"{key}: {chosen.name} is off at {values}, so this arm changes nothing; give it another value"

@@ -134,7 +134,7 @@ def _merge(axis: Axis, slots: tuple[Slot, ...], own: tuple[Slot, ...]) -> tuple[
 
 
 def _vanishes(axis: Axis, slot: Slot) -> bool:
-    return slot.name == axis.identity or (slot.choice.merges and bool(slot.choice.off))
+    return slot.name == axis.identity or (slot.choice.merges and bool(slot.choice.off_with(dict(slot.static))))
 
 
 def _without_identity(axis: Axis, slots: tuple[Slot, ...]) -> tuple[Slot, ...]:

@@ -111,12 +111,24 @@ class Choice:
         off: the argument values at which it vanishes exactly, that is, equals the axis's identity choice.
         merges: False where the off value still costs time, so that arms without it get a program of their own.
         example: arguments without a default, as they might be, for whoever must build every choice.
+        unless: arguments that shape the program and that keep it from vanishing where they are not at their default.
     """
 
     make: Callable[..., Any]
     off: Mapping[str, float] = dataclasses.field(default_factory=dict)
     merges: bool = True
     example: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    unless: tuple[str, ...] = ()
+
+    def off_with(self, arguments: Mapping[str, Any]) -> Mapping[str, float]:
+        """The off values beside other arguments; empty where it does not vanish with those.
+
+        >>> def shift(x: float, by: float = 0.0, twice: bool = False): ...
+        >>> [Choice(shift, {"by": 0.0}, unless=("twice",)).off_with({"twice": twice}) for twice in (False, True)]
+        [{'by': 0.0}, {}]
+        """
+        known = signature_of(self.make) if self.unless else {}
+        return {} if any(arguments[name] != known[name].default for name in self.unless) else self.off
 
 
 @dataclasses.dataclass(frozen=True)

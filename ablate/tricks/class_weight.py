@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from ablate.tricks.axis import Axis, BelowOne, Choice
 
-__all__ = ["class_balanced", "equal_weights", "weighted"]
+__all__ = ["class_balanced", "equal_weights"]
 
 Counts = Float[Array, " classes"]
 
@@ -46,35 +46,6 @@ def class_balanced(counts: Counts, beta: BelowOne = 0.999) -> Counts:
     return weights / jnp.mean(weights)
 
 
-def weighted(counts: Counts, weights: tuple[float, ...]) -> Counts:
-    """Weights that somebody chose: what a mistake on each class costs.
-
-        w_k = weights_k
-
-    The mean over a batch divides by the number of examples; PyTorch's divides by the sum of their weights.
-
-    Args:
-        counts: training examples of every class, [classes]; only their number is read.
-        weights: one per class, in the order of the labels.
-
-    Returns:
-        The weights, [classes].
-
-    Raises:
-        ValueError: for another number of weights than classes, or one below 0.
-
-    Example:
-        >>> weighted(jnp.ones(2), weights=(1.0, 5.0)).tolist()
-        [1.0, 5.0]
-
-    References:
-        Elkan. The Foundations of Cost-Sensitive Learning. 2001. https://dl.acm.org/doi/10.5555/1642194.1642224
-    """
-    if len(weights) != counts.shape[0] or min(weights) < 0:
-        raise ValueError(f"weights={weights}: one of 0 or more is needed for each of the {counts.shape[0]} classes")
-    return jnp.asarray(weights, counts.dtype)
-
-
 AXIS = Axis(
     name="class_weight",
     tasks=("classification",),
@@ -84,6 +55,5 @@ AXIS = Axis(
     choices={
         "none": Choice(equal_weights),
         "class_balanced": Choice(class_balanced, off={"beta": 0.0}),
-        "weighted": Choice(weighted, example={"weights": (1.0, 2.0, 1.0, 1.0, 0.5)}),
     },
 )

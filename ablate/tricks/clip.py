@@ -94,7 +94,9 @@ def adaptive_clip(ratio: NonNegative = jnp.inf, epsilon: Positive = 1e-3) -> opt
 
         f(g_i) = g_i * limit / |g_i|  where  |g_i| > limit,    limit = ratio * max(|w_i|, epsilon)
 
-    A unit i is one output of a kernel, or a whole vector. The authors leave the last linear layer out.
+    A unit i is one output of a kernel, its last axis, whatever the kernel's rank; or a whole vector, as in timm and in
+    the authors' code. Theirs and optax's differ for kernels [1, outputs] and for three axes. The authors leave the last
+    linear layer out.
 
     Args:
         ratio: largest |g_i| per |w_i|, at least 0; off at inf.
@@ -114,10 +116,15 @@ def adaptive_clip(ratio: NonNegative = jnp.inf, epsilon: Positive = 1e-3) -> opt
     """
 
     def clip_unit(g: Array, w: Array) -> Array:
-        limit = ratio * jnp.maximum(optax.transforms.unitwise_norm(w), epsilon)
-        return shrink(g, optax.transforms.unitwise_norm(g), limit)
+        return shrink(g, unit_norms(g), ratio * jnp.maximum(unit_norms(w), epsilon))
 
     return optax.stateless(lambda grads, params: jax.tree.map(clip_unit, grads, params))
+
+
+def unit_norms(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """The norm of each number's unit, in the shape of x: over all axes but the last, over the one axis of a vector."""
+    # Left to itself, optax guesses the axes from the rank: a kernel [1, outputs] becomes a vector, rank 6 an error.
+    return optax.transforms.unitwise_norm(x, axis=tuple(range(x.ndim - 1 if x.ndim > 1 else x.ndim)))
 
 
 def shrink(g: Float[Array, "..."], norm: Float[Array, "..."], limit: Scalar | Array) -> Float[Array, "..."]:

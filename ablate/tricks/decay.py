@@ -29,7 +29,7 @@ def coupled(
         optimizer: any optax transform.
         learning_rate: not read.
         weight: the share, at least 0; off at 0.
-        mask: "kernels" leaves biases and norms out, "all" takes every parameter.
+        mask: "kernels" leaves biases and norms out, "all" takes every parameter, "regex:P" those whose path matches P.
 
     Returns:
         An optax transform that needs the parameters.
@@ -61,7 +61,7 @@ def decoupled(
         optimizer: any optax transform.
         learning_rate: the rate of this step, above 0, or an optax schedule.
         weight: the share per unit of the learning rate, at least 0; off at 0.
-        mask: "kernels" leaves biases and norms out, "all" takes every parameter.
+        mask: "kernels" leaves biases and norms out, "all" takes every parameter, "regex:P" those whose path matches P.
 
     Returns:
         An optax transform that needs the parameters.

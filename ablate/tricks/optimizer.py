@@ -195,7 +195,7 @@ def adamw(
         beta2: share of the old mean square that is kept, at least 0 and below 1.
         epsilon: keeps the divisor from 0, above 0, in units of the gradient.
         weight_decay: share of the weights per unit of lr, at least 0; at 0 it equals adam.
-        mask: "kernels" leaves biases and norms out, "all" takes every parameter.
+        mask: "kernels" leaves biases and norms out, "all" takes every parameter, "regex:P" those whose path matches P.
 
     Returns:
         An optax transform that needs the parameters.

@@ -1,7 +1,8 @@
 """Axis `penalty`: what is added to the objective for the parameters or the features themselves.
 
-For plain SGD an L2 penalty and coupled decay of the same weight give the same step; with momentum, clipping or Adam
-they part, since the penalty's gradient goes through all of those.
+An L2 penalty and coupled decay of the same weight add the same to the gradient in front of the optimizer, so momentum
+and Adam take the same steps with either. They part where something comes between gradient and decay: clipping, flooding
+and a gradient that is changed (`centralize`) treat the penalty's share like the rest, and leave coupled decay alone.
 """
 
 from collections.abc import Callable
@@ -33,7 +34,7 @@ def l1(
         features: not read.
         labels: not read.
         weight: loss per unit of |w|, at least 0; off at 0.
-        mask: "kernels" leaves biases and norms out, "all" takes every parameter.
+        mask: "kernels" leaves biases and norms out, "all" takes every parameter, "regex:P" those whose path matches P.
 
     Returns:
         A scalar, at least 0.
@@ -63,7 +64,7 @@ def l2(
         features: not read.
         labels: not read.
         weight: the gradient is `weight * w`, at least 0; off at 0.
-        mask: "kernels" leaves biases and norms out, "all" takes every parameter.
+        mask: "kernels" leaves biases and norms out, "all" takes every parameter, "regex:P" those whose path matches P.
 
     Returns:
         A scalar, at least 0.

@@ -1,24 +1,35 @@
 """Axis `schedule`: factors of the base learning rate as functions of the step.
 
 Steps count from 0 and may be traced. They are computed as float32, exact below 2^24 steps. Every schedule can be
-preceded by a linear warm-up and then counts its own steps from the warm-up's end.
+preceded by a linear warm-up and then counts its own steps from the warm-up's end. Those that rise again stand in
+`schedule_cycles`.
 """
 
 import itertools
-import math
-from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Array, Float
 
-from ablate.tricks.axis import SUPERVISED, Axis, Choice, Count, Counts, NonNegative, OneOrMore, Positive, Share
+from ablate.tricks.axis import SUPERVISED, Axis, Choice, Counts, NonNegative, OneOrMore, Positive, Share
 from ablate.tricks.clock import Clock
+from ablate.tricks.factors import Factor, after_warmup, elapsed_share, line, to_power, wave
+from ablate.tricks.schedule_cycles import one_cycle, sgdr, triangular
 
-__all__ = ["constant", "cosine", "exponential", "multistep", "plateau", "sgdr", "warmup"]
-
-Factor = Float[Array, ""]
+__all__ = [
+    "constant",
+    "cosine",
+    "exponential",
+    "inverse_sqrt",
+    "linear",
+    "multistep",
+    "one_cycle",
+    "plateau",
+    "polynomial",
+    "sgdr",
+    "triangular",
+    "warmup",
+]
 
 
 def constant(clock: Clock, warmup: NonNegative = 0.0) -> Factor:
@@ -97,7 +108,7 @@ def exponential(
 
     def decayed(t: Factor, rest: Factor) -> Factor:
         periods = jnp.floor(t / every) if staircase else t / every
-        return power(factor, periods)
+        return to_power(factor, periods)
 
     return after_warmup(decayed, clock, warmup)
 
@@ -129,7 +140,90 @@ def multistep(clock: Clock, boundaries: Counts, gamma: Share = 0.1, *, warmup: N
     if any(later <= b for b, later in itertools.pairwise(boundaries)):
         raise ValueError(f"boundaries={boundaries} must increase")
     edges = np.asarray(boundaries, np.float32)
-    return after_warmup(lambda t, rest: power(gamma, jnp.sum(t >= edges).astype(jnp.float32)), clock, warmup)
+    return after_warmup(lambda t, rest: to_power(gamma, jnp.sum(t >= edges).astype(jnp.float32)), clock, warmup)
+
+
+def linear(clock: Clock, end_factor: Share = 0.0, *, warmup: NonNegative = 0.0) -> Factor:
+    """A straight line from the base rate to the last at the end of the run.
+
+        f(t) = 1 - (1 - e) * t / total
+
+    Args:
+        clock: the step t, from 0, and the number of steps of the run, total; behind the end it stays at e.
+        end_factor: the last factor e, 0 to 1; off at 1.
+        warmup: steps W of linear warm-up, factor (t+1)/W, then the formula at t - W of total - W; off at 0.
+
+    Returns:
+        A float32 scalar.
+
+    Example:
+        >>> [float(linear(Clock(t, 10), end_factor=0.5)) for t in (0, 5, 10)]
+        [1.0, 0.75, 0.5]
+
+    References:
+        Goodfellow, Bengio, Courville. Deep Learning, section 8.3. 2016. https://www.deeplearningbook.org
+    """
+    return after_warmup(lambda t, rest: line(elapsed_share(t, rest), end_factor), clock, warmup)
+
+
+def polynomial(clock: Clock, power: Positive = 0.9, end_factor: Share = 0.0, *, warmup: NonNegative = 0.0) -> Factor:
+    """A power of the share of the run that is left; `linear` at power 1.
+
+        f(t) = (1 - e) * (1 - t / total)^power + e
+
+    Args:
+        clock: the step t, from 0, and the number of steps of the run, total; behind the end it stays at e.
+        power: above 0; a small one lets the rate fall late, a large one early.
+        end_factor: the last factor e, 0 to 1; off at 1.
+        warmup: steps W of linear warm-up, factor (t+1)/W, then the formula at t - W of total - W; off at 0.
+
+    Returns:
+        A float32 scalar.
+
+    Example:
+        >>> [float(polynomial(Clock(t, 10), power=2.0)) for t in (0, 5, 10)]
+        [1.0, 0.25, 0.0]
+
+    References:
+        Chen, Papandreou, Kokkinos, Murphy, Yuille. DeepLab: Semantic Image Segmentation with Deep Convolutional Nets,
+        Atrous Convolution, and Fully Connected CRFs (power 0.9). 2016. https://arxiv.org/abs/1606.00915
+    """
+
+    def fallen(t: Factor, rest: Factor) -> Factor:
+        left = 1.0 - elapsed_share(t, rest)
+        return (1.0 - end_factor) * jnp.power(left, jnp.asarray(power, jnp.float32)) + end_factor
+
+    return after_warmup(fallen, clock, warmup)
+
+
+def inverse_sqrt(clock: Clock, timescale: Positive, *, warmup: NonNegative = 0.0) -> Factor:
+    """Falls with the root of the steps, slower and slower, whatever the length of the run.
+
+        f(t) = 1 / sqrt(1 + t / k)
+
+    With a warm-up of W = k steps it is the transformer's: t / W, then sqrt(W / t), at a base rate of the authors' peak
+    (width * W)^-1/2. They count steps from 1, so behind the warm-up theirs is one step ahead. T5's differs: it holds
+    the rate for the first k steps and then has sqrt(k / t).
+
+    Args:
+        clock: the step t, from 0; the number of steps of the run is not read.
+        timescale: steps k, above 0, after three of which the rate has halved; off at inf.
+        warmup: steps W of linear warm-up, factor (t+1)/W, then the formula at t - W; off at 0.
+
+    Returns:
+        A float32 scalar.
+
+    Example:
+        >>> [float(inverse_sqrt(Clock(t, 1600), timescale=100.0)) for t in (0, 300, 1500)]
+        [1.0, 0.5, 0.25]
+
+    References:
+        Vaswani, Shazeer, Parmar, Uszkoreit, Jones, Gomez, Kaiser, Polosukhin. Attention Is All You Need (section 5.3).
+        2017. https://arxiv.org/abs/1706.03762
+        Raffel, Shazeer, Roberts, Lee, Narang, Matena, Zhou, Li, Liu. Exploring the Limits of Transfer Learning with a
+        Unified Text-to-Text Transformer (T5). 2019. https://arxiv.org/abs/1910.10683
+    """
+    return after_warmup(lambda t, rest: 1.0 / jnp.sqrt(1.0 + t / timescale), clock, warmup)
 
 
 def cosine(clock: Clock, min_factor: Share = 0.0, *, warmup: NonNegative = 0.0) -> Factor:
@@ -154,55 +248,7 @@ def cosine(clock: Clock, min_factor: Share = 0.0, *, warmup: NonNegative = 0.0) 
         https://arxiv.org/abs/1608.03983
     """
 
-    def half_wave(t: Factor, rest: Factor) -> Factor:
-        return wave(jnp.minimum(t / jnp.maximum(rest, 1.0), 1.0), min_factor)
-
-    return after_warmup(half_wave, clock, warmup)
-
-
-def sgdr(
-    clock: Clock,
-    cycle: OneOrMore,
-    min_factor: Share = 0.0,
-    *,
-    mult: Count = 1,
-    warmup: NonNegative = 0.0,
-) -> Factor:
-    """Half a cosine again and again, each time back to the base rate: a warm restart out of the minimum it is in.
-
-        f(t) = (1 - m) / 2 * (cos(pi * s / T_i) + 1) + m,    s = steps since cycle i began,    T_i = cycle * mult^i
-
-    For mult 1, s is mod(t, cycle). The factor is 1 at every first step of a cycle, and m is never quite reached.
-
-    Args:
-        clock: the step t, from 0, and the number of steps of the run; not read but for the warm-up.
-        cycle: length of the first cycle in steps, at least 1.
-        min_factor: the factor m towards which each cycle sinks, 0 to 1; off at 1.
-        mult: how many times longer each cycle is than the one before, at least 1.
-        warmup: steps W of linear warm-up, factor (t+1)/W, then the formula at t - W; off at 0.
-
-    Returns:
-        A float32 scalar.
-
-    Raises:
-        ValueError: for mult below 1.
-
-    Example:
-        >>> [round(float(sgdr(Clock(t, 60), cycle=10, mult=2)), 4) for t in (0, 5, 10, 20, 30)]
-        [1.0, 0.5, 1.0, 0.5, 1.0]
-
-    References:
-        Loshchilov, Hutter. SGDR: Stochastic Gradient Descent with Warm Restarts. 2016.
-        https://arxiv.org/abs/1608.03983
-    """
-    if mult < 1:
-        raise ValueError(f"mult={mult} must be at least 1")
-
-    def restarted(t: Factor, rest: Factor) -> Factor:
-        elapsed, length = within_cycle(t, cycle, mult)
-        return wave(elapsed / length, min_factor)
-
-    return after_warmup(restarted, clock, warmup)
+    return after_warmup(lambda t, rest: wave(elapsed_share(t, rest), min_factor), clock, warmup)
 
 
 def plateau(
@@ -249,35 +295,7 @@ def plateau(
 
     zero = jnp.zeros((), jnp.float32)
     (_, _, reductions), _ = lax.scan(visit, (zero + jnp.inf, zero, zero), clock.seen())
-    return after_warmup(lambda t, rest: power(factor, reductions), clock, warmup)
-
-
-def within_cycle(t: Factor, cycle: Positive, mult: Count) -> tuple[Factor, Factor]:
-    """Steps since the cycle began and its length; t is compared with every border, as a logarithm would miss some."""
-    if mult == 1:
-        return jnp.mod(t, cycle), jnp.asarray(cycle, jnp.float32)
-    lengths = float(mult) ** np.arange(math.ceil(24 / math.log2(mult)) + 1, dtype=np.float32)
-    starts = (lengths - 1.0) / (mult - 1.0)
-    index = jnp.sum(t >= cycle * starts) - 1
-    return t - cycle * jnp.asarray(starts)[index], cycle * jnp.asarray(lengths)[index]
-
-
-def wave(share: Factor, min_factor: Share) -> Factor:
-    """Half a cosine from 1 at share 0 to `min_factor` at share 1."""
-    return (1.0 - min_factor) * 0.5 * (jnp.cos(jnp.pi * share) + 1.0) + min_factor
-
-
-def power(base: NonNegative, exponent: Factor) -> Factor:
-    """base ^ exponent as float32; exactly 1 for the base 1."""
-    return jnp.power(jnp.asarray(base, jnp.float32), exponent)
-
-
-def after_warmup(schedule: Callable[[Factor, Factor], Factor], clock: Clock, warmup: NonNegative) -> Factor:
-    """The ramp (t+1)/W for the first W steps, then `schedule(t - W, total - W)`."""
-    t, length = jnp.asarray(clock.step, jnp.float32), jnp.asarray(warmup, jnp.float32)
-    rest = jnp.asarray(clock.total, jnp.float32) - length
-    ramp = (t + 1.0) / jnp.maximum(length, 1.0)
-    return jnp.where(t < length, jnp.minimum(ramp, 1.0), schedule(jnp.maximum(t - length, 0.0), rest))
+    return after_warmup(lambda t, rest: to_power(factor, reductions), clock, warmup)
 
 
 OFF = {"warmup": 0.0}
@@ -294,8 +312,13 @@ AXIS = Axis(
         "warmup": Choice(warmup, off={"steps": 0.0}),
         "exponential": Choice(exponential, off=OFF | {"factor": 1.0}, example={"factor": 0.9, "every": 3.0}),
         "multistep": Choice(multistep, off=OFF | {"gamma": 1.0}, example={"boundaries": (2, 5)}),
+        "linear": Choice(linear, off=OFF | {"end_factor": 1.0}),
+        "polynomial": Choice(polynomial, off=OFF | {"end_factor": 1.0}),
+        "inverse_sqrt": Choice(inverse_sqrt, off=OFF | {"timescale": jnp.inf}, example={"timescale": 4.0}),
         "cosine": Choice(cosine, off=OFF | {"min_factor": 1.0}),
         "plateau": Choice(plateau, off={"factor": 1.0, **OFF}),
         "sgdr": Choice(sgdr, off=OFF | {"min_factor": 1.0}, example={"cycle": 4.0}),
+        "triangular": Choice(triangular, off=OFF | {"min_factor": 1.0}, example={"cycle": 4.0}),
+        "one_cycle": Choice(one_cycle, off=OFF | {"start_factor": 1.0, "end_factor": 1.0}),
     },
 )

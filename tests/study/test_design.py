@@ -6,7 +6,7 @@ import pytest
 
 from ablate import choice
 from ablate.study import ConfigError
-from ablate.study.design import arms_of
+from ablate.study.design import arms_of, at_off
 
 from .studies import study_of
 
@@ -189,3 +189,9 @@ def test_a_fraction_that_does_not_exist(monkeypatch):
     assert problems_of(vary={"norm": "layer"}, design="fractional") == (
         "fraction: none for 1 factors and resolution 4",
     )
+
+
+def test_a_choice_at_off_changes_nothing_but_with_arguments_that_keep_it_from_vanishing():
+    off = choice("focal", gamma=0.0)
+    (warning,) = at_off(study_of({"loss": (off, choice("focal", gamma=0.0, weights=(1.0,) * 10))}))
+    assert warning.startswith("vary.loss[0]: focal is off at gamma=0, alpha=1,")

@@ -102,6 +102,8 @@ def test_every_choice_that_can_vanish_shares_the_program_of_its_identity(axis, n
         ({"optimizer": (choice("adam", learning_rate=1e-3), choice("adam", learning_rate=1e-2))}, 2),
         ({"optimizer": (choice("momentum", learning_rate=0.1), choice("nesterov", learning_rate=0.1))}, 2),
         ({"dropout": ("dropout", "spatial")}, 2),
+        ({"loss": ("focal", choice("focal", weights=(1.0,) * 10))}, 2),
+        ({"loss": (choice("focal", weights=(1.0,) * 10), choice("focal", gamma=0.0, weights=(1.0,) * 10))}, 2),
         ({"decay": (choice("coupled"), choice("coupled", mask="all"), choice("decoupled"))}, 1),
         ({"schedule": (choice("sgdr", cycle=10.0), choice("sgdr", cycle=10.0, mult=2), "cosine")}, 1),
         ({"init": ("he", choice("normal", stddev=0.1), "orthogonal"), "bias": choice("constant", value=0.1)}, 1),

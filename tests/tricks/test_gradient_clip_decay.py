@@ -1,3 +1,5 @@
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -5,6 +7,7 @@ import optax
 import pytest
 
 from ablate.tricks import (
+    adamw,
     adaptive_clip,
     centralize,
     clip_by_global_norm,
@@ -69,6 +72,27 @@ def test_adaptive_clip_equals_optax_and_bounds_each_output():
     )
 
 
+UNIT_SHAPES = [(5,), (1,), (), (1, 3), (6, 1), (6, 5), (3, 2, 4), (1, 1, 1, 7), (3, 3, 2, 4), (2, 3, 3, 2, 4), (2,) * 6]
+
+
+@pytest.mark.parametrize("shape", UNIT_SHAPES)
+def test_adaptive_clip_takes_each_output_of_a_kernel_as_a_unit_whatever_its_shape(shape):
+    g, w = (RNG.normal(size=shape).astype(np.float32) for _ in range(2))
+    first, units = ((), [...]) if len(shape) < 2 else ((..., 0), [(..., k) for k in range(shape[-1])])
+    g[first] *= 100  # is clipped for sure, and must not shorten the others
+    expected = g.astype(np.float64)
+    for unit in units:
+        expected[unit] *= min(1, 0.5 * np.linalg.norm(w[unit].ravel()) / np.linalg.norm(g[unit].ravel()))
+    assert not np.array_equal(expected, g)
+    found = adaptive_clip(0.5).update({"w": jnp.asarray(g)}, optax.EmptyState(), {"w": jnp.asarray(w)})[0]["w"]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_adaptive_clip_of_a_kernel_with_one_input():
+    found = adaptive_clip(0.1).update(jnp.array([[0.05, 0.05, 9.0]]), optax.EmptyState(), jnp.ones((1, 3)))[0]
+    np.testing.assert_allclose(found, [[0.05, 0.05, 0.1]], rtol=1e-6)
+
+
 @pytest.mark.parametrize("clip", [clip_by_value, clip_by_global_norm, clip_by_layer_norm, adaptive_clip])
 @pytest.mark.parametrize("size", [0.0, 1e-30, 1e30])
 def test_clips_at_infinity_leave_gradients_of_any_size_alone(clip, size):
@@ -113,12 +137,13 @@ def two_steps(optimizer):
     return params
 
 
-@pytest.mark.parametrize("mask", ["kernels", "all"])
+@pytest.mark.parametrize("mask", ["kernels", "all", "regex:^(conv|bias)$"])
 def test_coupled_goes_through_the_momentum_and_decoupled_past_it(mask):
     lr, beta, weight = 0.1, 0.9, 0.2
     inside, past = {}, {}
+    touched = {"kernels": ("conv", "dense"), "all": ("conv", "dense", "bias")}.get(mask, ("conv", "bias"))
     for name in SHAPES:
-        share = weight if mask == "all" or name != "bias" else 0.0
+        share = weight if name in touched else 0.0
         g, v, w = G[name].astype(np.float64), 0.0, W[name].astype(np.float64)
         for _ in range(2):
             v = beta * v - lr * (g + share * w)
@@ -142,6 +167,14 @@ def test_decoupled_follows_a_schedule():
     np.testing.assert_allclose(found["dense"], w, rtol=1e-5, atol=1e-6)
 
 
-def test_decay_refuses_an_unknown_mask():
-    with pytest.raises(ValueError, match="'weights' is not one of"):
-        coupled(sgd(0.1), 0.1, mask="weights").init(PARAMS)
+@pytest.mark.parametrize(("mask", "found"), [("weights", "is not one of"), ("regex:^head", "matches no parameter of")])
+@pytest.mark.parametrize("decay", [coupled, decoupled])
+def test_decay_refuses_a_mask_that_picks_nothing(decay, mask, found):
+    with pytest.raises(ValueError, match=f"mask='{re.escape(mask)}' {found}"):
+        decay(sgd(0.1), 0.1, mask=mask).init(PARAMS)
+
+
+def test_adamw_decays_the_parameters_that_a_pattern_picks():
+    step = update(adamw(0.1, weight_decay=0.5, mask="regex:bias"))
+    plain = update(adamw(0.1, weight_decay=0.0))
+    assert_close(step, {**plain, "bias": plain["bias"] - 0.1 * 0.5 * PARAMS["bias"]})
