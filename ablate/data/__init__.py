@@ -17,18 +17,22 @@ from ablate.data.sampling import (
     positions,
     split,
 )
+from ablate.data.spirals import spirals
 from ablate.data.table import rows_like, table
 from ablate.data.tfds_source import cache_root, tfds_dataset
+
+from_arrays = DataSet.from_arrays
 
 DATASETS: dict[str, Callable[..., DataSet]] = {
     "digits": digits,
     "diabetes": diabetes,
     "gaussians": gaussians,
+    "spirals": spirals,
     "table": table,
 }
 
 __all__ = [
     "DATASETS", "NOISE_KINDS", "PLANTED", "DataError", "DataInfo", "DataSet", "Draws", "Sampling", "Split",
-    "Stats", "cache_root", "diabetes", "digits", "gaussians", "label_shifts", "lane_numbers",
-    "positions", "rows_like", "split", "table", "tfds_dataset",
+    "Stats", "cache_root", "diabetes", "digits", "from_arrays", "gaussians", "label_shifts", "lane_numbers",
+    "positions", "rows_like", "spirals", "split", "table", "tfds_dataset",
 ]  # fmt: skip

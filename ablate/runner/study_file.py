@@ -63,7 +63,7 @@ def _seed_varies(plan: Plan) -> list[str]:
         "dropout": any(_names(recipe, "dropout") - {"none"} for recipe in recipes),
         "gradient noise": any("gradient_noise" in _names(recipe, "gradient") for recipe in recipes),
         "the train/validation split": any(sampling.validation for sampling in samplings),
-        "the training examples": any(sampling.per_class or sampling.examples for sampling in samplings),
+        "the training examples": any(sampling.selects for sampling in samplings),
         "label noise": any(sampling.label_noise for sampling in samplings),
         "input noise": any(sampling.input_noise for sampling in samplings),
         "outliers": any(sampling.outliers for sampling in samplings),
