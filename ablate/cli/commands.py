@@ -74,6 +74,8 @@ def plan(options: argparse.Namespace, stop: Stop) -> int:
         print(json.dumps({**content, "estimate": cost}, indent=1, ensure_ascii=False))
         return 0
     _print_plan(content, cost, f"{len(plan_.devices)} {plan_.devices[0].platform} devices")
+    if options.params:
+        _print_parameters(plan_)
     return 0
 
 
@@ -195,7 +197,6 @@ def probe(options: argparse.Namespace, stop: Stop) -> int:
 
 def _plan(options: argparse.Namespace, stop: Stop) -> Any:
     """Everything before the first compile: config, devices, plan."""
-    from ablate.study.design import at_off
     from ablate.study.loading import folder_of, load_config, question_of
     from ablate.study.resolving import resolve
 
@@ -214,7 +215,7 @@ def _plan(options: argparse.Namespace, stop: Stop) -> Any:
         strategy=getattr(options, "strategy", None),
         between=stop.check,
     )
-    for warning in at_off(spec):
+    for warning in planned.warnings:
         print(f"ablate: warning: {warning}", file=sys.stderr)
     return planned
 
@@ -277,6 +278,20 @@ def _print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> 
         f"about {_duration(cost['seconds'])}, at most {cost['bytes'] / 2**20:.0f} MiB at once: rough, counted from the "
         "operations of one step, within a factor of 3"
     )
+
+
+def _print_parameters(plan_: Any) -> None:
+    """A table of parameters for every network that differs from those before."""
+    from clu.parameter_overview import get_parameter_overview
+
+    from ablate.runner.plan import parameters_of
+
+    owners: dict[str, list[str]] = {}
+    for item in plan_.programs:
+        owners.setdefault(get_parameter_overview(parameters_of(item), include_stats=False), []).append(item.program.id)
+    for overview, programs in owners.items():
+        print(f"\nparameters of {plural(len(programs), 'program')} {', '.join(programs)}")
+        print(overview)
 
 
 def _status_text(content: dict[str, Any]) -> str:

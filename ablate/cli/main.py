@@ -117,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     two = _configured(commands, "plan", plan, "show arms, cells, programs and an estimate; train nothing")
     two.add_argument("--strategy", choices=tuple(STRATEGIES), help="plan for this strategy")
     two.add_argument("--json", action="store_true", help="one JSON object with lists arms, cells, programs")
+    two.add_argument("--params", action="store_true", help="list the parameters of every network too")
     text = "what is done, running, failed, diverged, left; works while a run goes on"
     three = commands.add_parser("status", help=text, description=_sentence(text))
     three.add_argument("directory", type=Path, metavar="DIR", help="a directory that `ablate run` wrote")

@@ -18,7 +18,7 @@ from ablate.runner.backend import wrong_numbers
 from ablate.runner.interrupts import Between, go_on
 from ablate.study.cells import Cell, cells_of
 from ablate.study.choices import DATA, SAMPLING_NAMES, Chosen, Training, bare, sampling_of, training_of
-from ablate.study.design import Arm, arms_of
+from ablate.study.design import Arm, arms_of, at_off
 from ablate.study.problems import ConfigError, unknown
 from ablate.study.programs import Lane, Program, Slot, programs_of
 from ablate.study.resolving import Spec
@@ -29,6 +29,7 @@ from ablate.train.batches import DataKey, split_of
 from ablate.train.lanes import Device, advance_one, finish_one, measure_one, step_arguments
 from ablate.train.loop import CellInputs, WaveInputs, evaluated_after
 from ablate.train.strategy import STRATEGIES, Strategy, Wave, choose, waves
+from ablate.tricks.rules import Setting, concerns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +103,17 @@ class Plan:
         return self.datasets[data_id(self.arms[0].recipe["data"])]
 
     @property
+    def warnings(self) -> list[str]:
+        """What may be meant otherwise: arms that change nothing, and choices that work against each other."""
+        told: dict[str, list[str]] = {}
+        for arm in self.arms:
+            setting = _setting(arm, self.datasets[data_id(arm.recipe["data"])])
+            for sentence in concerns(setting):
+                told.setdefault(sentence, []).append(arm.name)
+        rules = [f"{_names_of(names, len(self.arms))}: {sentence}" for sentence, names in told.items()]
+        return [*at_off(self.spec), *rules]
+
+    @property
     def task(self) -> Task:
         """The baseline's task."""
         return self.programs[0].task
@@ -121,6 +133,18 @@ class Plan:
         return dataclasses.replace(
             owner, program=program, task=task, inputs=inputs, devices=self.devices[:1], waves=(Wave((0,), 1),)
         )
+
+
+def _setting(arm: Arm, dataset: DataSet) -> Setting:
+    choices = {axis: tuple((each.name, each.arguments) for each in chosen.chain) for axis, chosen in arm.recipe.items()}
+    return Setting(choices, training_of(arm.recipe["train"]).batch_size, dataset.info.levels.get("label", 0))
+
+
+def _names_of(names: Sequence[str], arms: int) -> str:
+    if len(names) == arms:
+        return "all arms"
+    others = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"arm{'s' if len(names) > 1 else ''} {', '.join(map(repr, names[:3]))}{others}"
 
 
 def make_plan(
@@ -299,10 +323,20 @@ def _plan_program(plan: Plan, program: Program, splits: Any) -> ProgramPlan | st
     return ProgramPlan(program, task, training, dataset, inputs, strategy, why, spread, devices, *_sizes(task, state))
 
 
+def parameters_of(item: ProgramPlan) -> Any:
+    """Shapes of the parameters of one cell, by path."""
+    cell = next(iter(item.inputs.values()))
+    state, _ = step_arguments(item.task, cell.init_choices, cell.init_hp, cell.hp, 1, 1)
+    return _parameters(jax.eval_shape(item.task.variables, state.task))
+
+
+def _parameters(variables: Any) -> Any:
+    return variables.get("params", variables) if isinstance(variables, Mapping) else variables
+
+
 def _sizes(task: Task, state: Any) -> tuple[int, int]:
     """Parameters and bytes of one lane."""
-    variables = jax.eval_shape(task.variables, state.task)
-    parameters = variables.get("params", variables) if isinstance(variables, Mapping) else variables
+    parameters = _parameters(jax.eval_shape(task.variables, state.task))
     count = sum(leaf.size for leaf in jax.tree.leaves(parameters))
     return count, sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
 

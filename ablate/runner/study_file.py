@@ -4,7 +4,7 @@ from ablate.results.schema import STUDY_FORMAT, ArmRecord, DataRecord, ProgramRe
 from ablate.runner.plan import Plan, ProgramPlan
 from ablate.study.cells import digest, jsonable
 from ablate.study.choices import sampling_of
-from ablate.study.design import Arm, Recipe, at_off
+from ablate.study.design import Arm, Recipe
 from ablate.tasks.task import Metric
 
 
@@ -42,7 +42,7 @@ def study_json(plan: Plan) -> Study:
             "lanes": spec.train.lanes,
         },
         "seed_varies": _seed_varies(plan),
-        "warnings": list(at_off(spec)),
+        "warnings": plan.warnings,
         "cells": [
             {"cell": cell.name, "arm": cell.arm.name, "seed": cell.seed, "program": owner[cell.name]}
             for cell in plan.cells

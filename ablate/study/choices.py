@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import math
 import os
+import re
 import sys
 import types
 import typing
@@ -106,7 +107,7 @@ def check_choice(axis: Axis, value: Any, key: str, problems: list[str], inherit:
     if not isinstance(content, Mapping) or not isinstance(content.get("name"), str):
         problems.append(f"{key}: write a choice as choice('name', argument=...), not {value!r}")
         return None
-    name = content["name"]
+    name = called(axis, content["name"])
     choice = _look_up(axis, name, key, problems)
     if choice is None:
         return None
@@ -149,6 +150,18 @@ def _then(axis: Axis, value: Any, key: str, problems: list[str]) -> Chosen | Non
         problems.append(f"{key}: axis {axis.name} takes one choice; those of {axis.name} do not compose")
         return None
     return check_choice(axis, value, key, problems)
+
+
+def called(axis: Axis, name: str) -> str:
+    """What the table calls a choice that somebody names by its public name: `clip_by_global_norm`, `GroupNorm`.
+
+    Of modules the name in small letters will do as well, `spatial_dropout`.
+    """
+    if name in axis.choices:
+        return name
+    public = {getattr(choice.make, "__name__", key): key for key, choice in axis.choices.items()}
+    small = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", given).lower(): key for given, key in public.items()}
+    return {**small, **public}.get(name, name)
 
 
 def _look_up(axis: Axis, name: str, key: str, problems: list[str]) -> Choice | None:

@@ -45,8 +45,8 @@ class Learner(NamedTuple):
 
     @property
     def variables(self) -> dict[str, Tree]:
-        """What flax applies a network with."""
-        return {"params": self.params, **self.model_state}
+        """What flax applies a network with at evaluation."""
+        return {"params": parts.evaluated(self.opt_state, self.params), **self.model_state}
 
 
 class Example(NamedTuple):
@@ -133,7 +133,11 @@ class Trainer:
         objective = functools.partial(self.objective, learner.model_state, loss)
         value_and_grad = gradient(jax.value_and_grad(objective, has_aux=True))
         (_, (data_loss, model_state)), grads = value_and_grad(learner.params, example, keys("dropout"))
-        depths = self._depths(learner.variables, example.inputs) if parts.asks_for_depths(self.choices) else {}
+        depths = (
+            self._depths({"params": learner.params, **learner.model_state}, example.inputs)
+            if parts.asks_for_depths(self.choices)
+            else {}
+        )
         params, opt_state = parts.descend(
             self.choices, self.hp, clock, grads, learner.params, learner.opt_state, depths=depths
         )

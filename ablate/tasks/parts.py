@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+import optax.contrib
 from jaxtyping import Array, Float
 
 from ablate.models.layers import Layers, layers_of
@@ -112,6 +113,17 @@ def descend(
     """Parameters and the optimizer's state behind one step along a gradient."""
     updates, opt_state = optimizer(choices, hp, clock, axis, depths).update(grads, opt_state, params)
     return optax.apply_updates(params, updates), opt_state
+
+
+def evaluated(opt_state: Any, params: Any) -> Any:
+    """The parameters that evaluation reads: those in training, or the average that a schedule-free optimizer keeps."""
+    states = jax.tree.leaves(opt_state, is_leaf=_is_schedule_free)
+    own = next((state for state in states if _is_schedule_free(state)), None)
+    return params if own is None else optax.contrib.schedule_free_eval_params(own, params)
+
+
+def _is_schedule_free(state: Any) -> bool:
+    return isinstance(state, optax.contrib.ScheduleFreeState)
 
 
 def keep_frozen(

@@ -219,7 +219,7 @@ AXIS = Axis(
         "none": Choice(no_average),
         "ema": Choice(ema, off={"decay": 0.0}),
         "swa": Choice(swa),
-        "last_checkpoints": Choice(last_checkpoints),
+        "checkpoints": Choice(last_checkpoints),
         "snapshots": Choice(snapshots),
     },
 )

@@ -26,7 +26,7 @@ def test_early_stopping_reads_the_test_split_with_its_best_variables():
 
 
 @pytest.mark.parametrize(
-    "average", [choice("snapshots", cycle=5.0, count=3), choice("last_checkpoints", count=3, every=2.0)]
+    "average", [choice("snapshots", cycle=5.0, count=3), choice("checkpoints", count=3, every=2.0)]
 )
 def test_members_are_measured_and_their_mean_probabilities_too(average):
     plan = planned(small_config(steps=20, eval_every=10, seeds=1, vary={"average": (average,)}))
