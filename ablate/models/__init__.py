@@ -17,5 +17,6 @@ MODELS: dict[str, type[nn.Module]] = {
 }
 
 __all__ = [
-    "GENERATORS", "MODELS", "Conv", "Dense", "Layers", "Mlp", "MlpGenerator", "Network", "ResNet", "layers_of",
+    "GENERATORS", "MODELS", "Conv", "Dense", "Layers", "Mlp",
+    "MlpGenerator", "Network", "ResNet", "layers_of",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from ablate.tricks.place import before_activation
 
 Make = Callable[..., nn.Module]
 Features = Float[Array, "batch *sites channels"]
+Gate = Callable[[Array], Array]  # what a residual branch gives -> the same, scaled
 Reparametrize = Callable[[nn.Module, Array], Array]  # a layer and its kernel -> the kernel that it computes with
 
 
@@ -142,9 +143,9 @@ class Layers(NamedTuple):
         """Norm and activation behind a linear layer, in the order that axis `place` says."""
         return self.place(lambda y: self.norm()(y, train=train), self.activation(), x)
 
-    def branched(self, x: Features, *, depth: float, train: bool) -> Features:
-        """The end of a residual branch, before the sum: its last norm, and what stochastic depth does."""
-        return self.branch(depth=depth)(self.norm(name=BRANCH_NORM)(x, train=train), train=train)
+    def branched(self, x: Features, *, depth: float, train: bool, gate: Gate = lambda y: y) -> Features:
+        """The end of a residual branch, before the sum: its last norm, a gate, and what stochastic depth does."""
+        return self.branch(depth=depth)(gate(self.norm(name=BRANCH_NORM)(x, train=train)), train=train)
 
 
 def layers_of(
