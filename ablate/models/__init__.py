@@ -10,13 +10,15 @@ from ablate.models.generator import GENERATORS, MlpGenerator
 from ablate.models.layers import Conv, Dense, Layers, Network, layers_of
 from ablate.models.mlp import Mlp
 from ablate.models.resnet import ResNet
+from ablate.models.vgg import Vgg
 
 MODELS: dict[str, type[nn.Module]] = {
     "mlp": Mlp,
+    "vgg": Vgg,
     "resnet": ResNet,
 }
 
 __all__ = [
     "GENERATORS", "MODELS", "Conv", "Dense", "Layers", "Mlp",
-    "MlpGenerator", "Network", "ResNet", "layers_of",
+    "MlpGenerator", "Network", "ResNet", "Vgg", "layers_of",
 ]  # fmt: skip

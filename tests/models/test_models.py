@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ablate.models import MODELS
+from ablate.models import MODELS, kernels
 from ablate.models.resnet import blocks_of
 from ablate.tricks import AXES, BatchNorm, Dropout, Linear, zeros
 from ablate.tricks.axis import signature_of
@@ -183,6 +183,8 @@ def test_resnet_refuses_other_depths(depth):
     ("name", "wrong", "message"),
     [
         ("resnet", {"depth": 8, "block": "bottleneck"}, r"resnet: depth=8 is not 9n\+2 .*\(11, 20, 29, \.\.\.\)"),
+        ("vgg", {"widths": ()}, "vgg: widths=.. has no stage"),
+        ("vgg", {"widths": (8, 8, 8), "convs": (1, 2)}, "vgg: convs=.1, 2. must have one number for each of 3 stages"),
     ],
 )
 def test_arguments_that_make_no_network_are_refused_in_one_line(name, wrong, message):
@@ -194,6 +196,7 @@ def test_arguments_that_make_no_network_are_refused_in_one_line(name, wrong, mes
 @pytest.mark.parametrize(
     ("refuse", "message"),
     [
+        (lambda: kernels.shapes_of("7x7", 5, "vgg"), "vgg: kernel='7x7' is not one of '3x3', '5x5', '3x3x2', '1xn'$"),
         (lambda: blocks_of(8, "wide", "resnet"), "resnet: block='wide' is not one of 'basic', 'bottleneck'$"),
     ],
 )
@@ -214,7 +217,7 @@ def test_group_norm_says_where_it_cannot_divide():
         model.init(jax.random.key(0), IMAGES, train=False)
 
 
-@pytest.mark.parametrize("name", ["arguments", "layers", *MODELS])
+@pytest.mark.parametrize("name", ["arguments", "layers", "kernels", *MODELS])
 def test_doctests_of_models(name):
     results = doctest.testmod(importlib.import_module(f"ablate.models.{name}"))
     assert results.attempted
