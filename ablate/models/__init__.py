@@ -7,6 +7,7 @@ fields are what a config may set.
 import flax.linen as nn
 
 from ablate.models.generator import GENERATORS, MlpGenerator
+from ablate.models.inception import Inception
 from ablate.models.layers import Conv, Dense, Layers, Network, layers_of
 from ablate.models.mlp import Mlp
 from ablate.models.resnet import ResNet
@@ -16,9 +17,10 @@ MODELS: dict[str, type[nn.Module]] = {
     "mlp": Mlp,
     "vgg": Vgg,
     "resnet": ResNet,
+    "inception": Inception,
 }
 
 __all__ = [
-    "GENERATORS", "MODELS", "Conv", "Dense", "Layers", "Mlp",
+    "GENERATORS", "MODELS", "Conv", "Dense", "Inception", "Layers", "Mlp",
     "MlpGenerator", "Network", "ResNet", "Vgg", "layers_of",
 ]  # fmt: skip
