@@ -10,6 +10,7 @@ from ablate.models.generator import GENERATORS, MlpGenerator
 from ablate.models.inception import Inception
 from ablate.models.layers import Conv, Dense, Layers, Network, layers_of
 from ablate.models.mlp import Mlp
+from ablate.models.mobilenet import MobileNet
 from ablate.models.resnet import ResNet
 from ablate.models.vgg import Vgg
 
@@ -18,9 +19,10 @@ MODELS: dict[str, type[nn.Module]] = {
     "vgg": Vgg,
     "resnet": ResNet,
     "inception": Inception,
+    "mobilenet": MobileNet,
 }
 
 __all__ = [
     "GENERATORS", "MODELS", "Conv", "Dense", "Inception", "Layers", "Mlp",
-    "MlpGenerator", "Network", "ResNet", "Vgg", "layers_of",
+    "MlpGenerator", "MobileNet", "Network", "ResNet", "Vgg", "layers_of",
 ]  # fmt: skip

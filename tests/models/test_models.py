@@ -187,6 +187,7 @@ def test_resnet_refuses_other_depths(depth):
         ("vgg", {"widths": (8, 8, 8), "convs": (1, 2)}, "vgg: convs=.1, 2. must have one number for each of 3 stages"),
         ("inception", {"widths": ()}, "inception: widths=.. has no stage"),
         ("inception", {"modules": (1, 2, 3)}, "inception: modules=.1, 2, 3. must have"),
+        ("mobilenet", {"blocks": ()}, "mobilenet: blocks=.. has no stage"),
     ],
 )
 def test_arguments_that_make_no_network_are_refused_in_one_line(name, wrong, message):
