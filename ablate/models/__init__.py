@@ -6,6 +6,7 @@ fields are what a config may set.
 
 import flax.linen as nn
 
+from ablate.models.bilinear import Bilinear
 from ablate.models.generator import GENERATORS, MlpGenerator
 from ablate.models.inception import Inception
 from ablate.models.layers import Conv, Dense, Layers, Network, layers_of
@@ -20,9 +21,10 @@ MODELS: dict[str, type[nn.Module]] = {
     "resnet": ResNet,
     "inception": Inception,
     "mobilenet": MobileNet,
+    "bilinear": Bilinear,
 }
 
 __all__ = [
-    "GENERATORS", "MODELS", "Conv", "Dense", "Inception", "Layers", "Mlp",
+    "GENERATORS", "MODELS", "Bilinear", "Conv", "Dense", "Inception", "Layers", "Mlp",
     "MlpGenerator", "MobileNet", "Network", "ResNet", "Vgg", "layers_of",
 ]  # fmt: skip

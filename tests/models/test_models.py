@@ -188,6 +188,7 @@ def test_resnet_refuses_other_depths(depth):
         ("inception", {"widths": ()}, "inception: widths=.. has no stage"),
         ("inception", {"modules": (1, 2, 3)}, "inception: modules=.1, 2, 3. must have"),
         ("mobilenet", {"blocks": ()}, "mobilenet: blocks=.. has no stage"),
+        ("bilinear", {"backbone": "resnet", "depth": 9}, r"depth=9 is not 6n\+2"),
     ],
 )
 def test_arguments_that_make_no_network_are_refused_in_one_line(name, wrong, message):
