@@ -13,6 +13,7 @@ from ablate.models.layers import Conv, Dense, Layers, Network, layers_of
 from ablate.models.mlp import Mlp
 from ablate.models.mobilenet import MobileNet
 from ablate.models.resnet import ResNet
+from ablate.models.shrinkage_resnet import ShrinkageResNet
 from ablate.models.vgg import Vgg
 
 MODELS: dict[str, type[nn.Module]] = {
@@ -22,9 +23,10 @@ MODELS: dict[str, type[nn.Module]] = {
     "inception": Inception,
     "mobilenet": MobileNet,
     "bilinear": Bilinear,
+    "shrinkage_resnet": ShrinkageResNet,
 }
 
 __all__ = [
     "GENERATORS", "MODELS", "Bilinear", "Conv", "Dense", "Inception", "Layers", "Mlp",
-    "MlpGenerator", "MobileNet", "Network", "ResNet", "Vgg", "layers_of",
+    "MlpGenerator", "MobileNet", "Network", "ResNet", "ShrinkageResNet", "Vgg", "layers_of",
 ]  # fmt: skip

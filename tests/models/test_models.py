@@ -183,6 +183,7 @@ def test_resnet_refuses_other_depths(depth):
     ("name", "wrong", "message"),
     [
         ("resnet", {"depth": 8, "block": "bottleneck"}, r"resnet: depth=8 is not 9n\+2 .*\(11, 20, 29, \.\.\.\)"),
+        ("shrinkage_resnet", {"depth": 9}, r"shrinkage_resnet: depth=9 is not 6n\+2"),
         ("vgg", {"widths": ()}, "vgg: widths=.. has no stage"),
         ("vgg", {"widths": (8, 8, 8), "convs": (1, 2)}, "vgg: convs=.1, 2. must have one number for each of 3 stages"),
         ("inception", {"widths": ()}, "inception: widths=.. has no stage"),
