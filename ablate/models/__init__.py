@@ -7,9 +7,10 @@ fields are what a config may set.
 import flax.linen as nn
 
 from ablate.models.bilinear import Bilinear
+from ablate.models.dcgan import Dcgan
 from ablate.models.generator import GENERATORS, MlpGenerator
 from ablate.models.inception import Inception
-from ablate.models.layers import Conv, Dense, Layers, Network, layers_of
+from ablate.models.layers import Conv, Deconv, Dense, Layers, Network, layers_of
 from ablate.models.mlp import Mlp
 from ablate.models.mobilenet import MobileNet
 from ablate.models.resnet import ResNet
@@ -27,6 +28,6 @@ MODELS: dict[str, type[nn.Module]] = {
 }
 
 __all__ = [
-    "GENERATORS", "MODELS", "Bilinear", "Conv", "Dense", "Inception", "Layers", "Mlp",
+    "GENERATORS", "MODELS", "Bilinear", "Conv", "Dcgan", "Deconv", "Dense", "Inception", "Layers", "Mlp",
     "MlpGenerator", "MobileNet", "Network", "ResNet", "ShrinkageResNet", "Vgg", "layers_of",
 ]  # fmt: skip

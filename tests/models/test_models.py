@@ -222,7 +222,7 @@ def test_group_norm_says_where_it_cannot_divide():
         model.init(jax.random.key(0), IMAGES, train=False)
 
 
-@pytest.mark.parametrize("name", ["arguments", "layers", "kernels", *MODELS])
+@pytest.mark.parametrize("name", ["arguments", "layers", "kernels", *MODELS, "dcgan"])
 def test_doctests_of_models(name):
     results = doctest.testmod(importlib.import_module(f"ablate.models.{name}"))
     assert results.attempted
