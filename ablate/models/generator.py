@@ -3,6 +3,7 @@
 import flax.linen as nn
 from jaxtyping import Array, Float
 
+from ablate.models.dcgan import Dcgan
 from ablate.models.layers import Layers
 from ablate.models.mlp import Mlp
 from ablate.tricks.axis import Count, Counts
@@ -48,4 +49,4 @@ class MlpGenerator(nn.Module):
         return self.layers.dense(self.outputs, name="sample")(body(z, train=train))
 
 
-GENERATORS: dict[str, type[nn.Module]] = {"mlp": MlpGenerator}
+GENERATORS: dict[str, type[nn.Module]] = {"mlp": MlpGenerator, "gan_mlp": MlpGenerator, "dcgan": Dcgan}

@@ -19,6 +19,7 @@ from ablate.tricks.place import before_activation
 
 Make = Callable[..., nn.Module]
 Features = Float[Array, "batch *sites channels"]
+Gate = Callable[[Array], Array]  # what a residual branch gives -> the same, scaled
 Reparametrize = Callable[[nn.Module, Array], Array]  # a layer and its kernel -> the kernel that it computes with
 
 
@@ -90,6 +91,42 @@ class Conv(nn.Module):
         return inner(x).astype(x.dtype)
 
 
+class Deconv(nn.Module):
+    """Flax's transposed convolution under the same conditions: strides make the image larger.
+
+    Args:
+        features: channels of what it gives.
+        kernel_size: rows and columns.
+        strides: factors of rows and columns.
+        kernel_init: initializer of the kernel.
+        bias_init: initializer of the bias.
+        dtype: what it multiplies in; it gives the type that it is given.
+        reparametrize: from this module and the kernel's parameter to the kernel; None for the parameter itself.
+        use_bias: whether there is a bias.
+
+    Returns:
+        From `module(x)`: [batch, rows * stride, columns * stride, features].
+    """
+
+    features: int
+    kernel_size: tuple[int, int]
+    strides: tuple[int, int] = (2, 2)
+    kernel_init: Initializer = lecun()
+    bias_init: Initializer = nn.initializers.zeros
+    dtype: Any = jnp.float32
+    reparametrize: Reparametrize | None = None
+    use_bias: bool = True
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "batch rows columns channels"]
+    ) -> Float[Array, "batch new_rows new_columns features"]:
+        """Applies the layer, whose parameters stand straight under this module's name."""
+        inner = nn.ConvTranspose(self.features, self.kernel_size, self.strides, **_options(self))
+        nn.share_scope(self, inner)
+        return inner(x).astype(x.dtype)
+
+
 def _options(layer: Any) -> dict[str, Any]:
     """What a layer of ours tells the one of flax that it consists of."""
 
@@ -138,13 +175,19 @@ class Layers(NamedTuple):
         """A convolution, `conv(channels, (rows, columns), (stride, stride), name=...)`."""
         return Conv(channels, kernel, strides, **{**self.begin, **options})
 
+    def deconv(
+        self, channels: int, kernel: tuple[int, int], strides: tuple[int, int] = (2, 2), **options: Any
+    ) -> nn.Module:
+        """A transposed convolution, `deconv(channels, (rows, columns), (factor, factor), name=...)`."""
+        return Deconv(channels, kernel, strides, **{**self.begin, **options})
+
     def activated(self, x: Features, *, train: bool) -> Features:
         """Norm and activation behind a linear layer, in the order that axis `place` says."""
         return self.place(lambda y: self.norm()(y, train=train), self.activation(), x)
 
-    def branched(self, x: Features, *, depth: float, train: bool) -> Features:
-        """The end of a residual branch, before the sum: its last norm, and what stochastic depth does."""
-        return self.branch(depth=depth)(self.norm(name=BRANCH_NORM)(x, train=train), train=train)
+    def branched(self, x: Features, *, depth: float, train: bool, gate: Gate = lambda y: y) -> Features:
+        """The end of a residual branch, before the sum: its last norm, a gate, and what stochastic depth does."""
+        return self.branch(depth=depth)(gate(self.norm(name=BRANCH_NORM)(x, train=train)), train=train)
 
 
 def layers_of(

@@ -28,7 +28,7 @@ from ablate.tasks.keys import Keys
 from ablate.tasks.network import MODEL
 from ablate.tasks.task import Batch, Mean, Metric, Numbers, ProgramChoices, Tree, columns_named
 from ablate.tricks import game, optimizer
-from ablate.tricks.axis import Axis, Choice, Count, Range
+from ablate.tricks.axis import Axis, Choice, Count, Range, signature_of
 from ablate.tricks.clock import Clock
 from ablate.tricks.dropout import NoDropout
 from ablate.tricks.init import split_init
@@ -38,6 +38,7 @@ GENERATOR = Axis(
     name="generator",
     seam="(layers, outputs) -> module with `latent`, called as module(z, train=...), which gives samples",
     data=("layers", "outputs"),
+    supplied=("shape",),  # of an example, for generators that have it as an argument
     tasks=("adversarial",),
     default="mlp",
     choices={name: Choice(module) for name, module in GENERATORS.items()},
@@ -225,7 +226,9 @@ class Adversarial:
         return layers_of(NoNorm, activation, NoDropout, kernel_init, bias_init, dtype=precision())
 
     def _generator(self, hp: Numbers, layers: Layers) -> Any:
-        return parts.bind(self.choices, hp, "generator")[0](layers, math.prod(self._shape))
+        takes_shape = "shape" in signature_of(self.choices["generator"][0][0].make)
+        shape = {"shape": self._shape} if takes_shape else {}
+        return parts.bind(self.choices, hp, "generator")[0](layers, math.prod(self._shape), **shape)
 
     def _critic(self, hp: Numbers, layers: Layers) -> Network:
         return Network(parts.bind(self.choices, hp, "critic")[0](layers), {"score": functools.partial(layers.dense, 1)})

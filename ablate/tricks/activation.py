@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from ablate.tricks.axis import SUPERVISED, Axis, Choice, Share
 
-__all__ = ["Gelu", "LeakyRelu", "Relu", "Silu", "Tanh"]
+__all__ = ["Gelu", "LeakyRelu", "Relu", "Silu", "SoftThreshold", "Tanh", "soft_threshold"]
 
 
 class Relu(nn.Module):
@@ -123,6 +123,63 @@ class Silu(nn.Module):
         return jax.nn.silu(x)
 
 
+class SoftThreshold(nn.Module):
+    """Shrinks each number by a threshold that every example sets itself for each of its channels.
+
+        f(x) = sign(x) * max(|x| - tau, 0),    tau = m * sigmoid(relu(m W + b) V + c),    m = mean |x|
+
+    The mean is taken over the positions of each example and channel; x of [batch, channels] has none, so that m is |x|
+    and f(x) = (1 - sigmoid(...)) x. W and V are C x C parameters of the activation, which begin as N(0, 1/C), truncated
+    at two sd, b and c as 0, whatever axes `init` and `bias` say. The paper has a batch norm behind W, which an
+    activation cannot have, as it is not told whether it trains; model `shrinkage_resnet` has it.
+
+    Returns:
+        From `module(x)`: an array of the shape of x.
+
+    Example:
+        >>> x = jnp.array([[-1.0, 2.0]])
+        >>> module = SoftThreshold()
+        >>> variables = jax.tree.map(jnp.zeros_like, module.init(jax.random.key(0), x))  # tau = |x| / 2
+        >>> module.apply(variables, x).tolist()
+        [[-0.5, 1.0]]
+
+    References:
+        Zhao, Zhong, Fu, Tang, Pecht. Deep Residual Shrinkage Networks for Fault Diagnosis. 2020.
+        https://doi.org/10.1109/TII.2019.2943898
+    """
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "batch *positions channels"]) -> Float[Array, "batch *positions channels"]:
+        """Applies the formula."""
+        channels, positions = x.shape[-1], tuple(range(1, x.ndim - 1))
+        mean = jnp.mean(jnp.abs(x), axis=positions)
+        inner = nn.relu(nn.Dense(channels, name="dense_0")(mean))
+        shares = nn.sigmoid(nn.Dense(channels, name="dense_1")(inner))
+        return soft_threshold(x, jnp.expand_dims(mean * shares, positions))
+
+
+def soft_threshold(x: Float[Array, "*sizes"], tau: Float[Array, "..."]) -> Float[Array, "*sizes"]:
+    """Sets small numbers to 0 and moves the others towards it.
+
+        f(x) = sign(x) * max(|x| - tau, 0)
+
+    Args:
+        x: any array.
+        tau: thresholds, at least 0, of a shape that broadcasts to that of x.
+
+    Returns:
+        An array of the shape of x.
+
+    Example:
+        >>> soft_threshold(jnp.array([-3.0, 0.5, 2.0]), jnp.float32(1.0)).tolist()
+        [-2.0, 0.0, 1.0]
+
+    References:
+        Donoho. De-Noising by Soft-Thresholding. 1995. https://doi.org/10.1109/18.382009
+    """
+    return jnp.sign(x) * nn.relu(jnp.abs(x) - tau)
+
+
 AXIS = Axis(
     name="activation",
     tasks=(*SUPERVISED, "adversarial"),
@@ -134,5 +191,6 @@ AXIS = Axis(
         "leaky_relu": Choice(LeakyRelu),
         "gelu": Choice(Gelu),
         "silu": Choice(Silu),
+        "soft_threshold": Choice(SoftThreshold),
     },
 )

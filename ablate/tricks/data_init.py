@@ -61,7 +61,7 @@ def lsuv() -> DataInit:
 def _with_unit_variance(spreads: dict[str, Array], call: Any, args: Any, kwargs: Any, context: Any) -> Array:
     """What a layer gives, over its spread, which is noted by its path."""
     module, given = context.module, call(*args, **kwargs)
-    if context.method_name != "__call__" or not isinstance(module, nn.Dense | nn.Conv):
+    if context.method_name != "__call__" or not isinstance(module, nn.Dense | nn.Conv | nn.ConvTranspose):
         return given
     bias = module.get_variable("params", "bias") if module.use_bias else jnp.zeros((), given.dtype)
     linear = given - jnp.broadcast_to(bias, given.shape)

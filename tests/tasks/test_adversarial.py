@@ -292,6 +292,21 @@ def test_predictions_are_as_many_samples_and_follow_from_the_key():
     np.testing.assert_array_equal(np.stack(list(columns.values()), 1), first.reshape(16, -1))
 
 
+def test_a_convolutional_generator_is_told_the_shape_of_an_example():
+    cfg = config(data=choice("digits"))
+    cfg.recipe.generator, cfg.recipe.critic = choice("dcgan", width=4, latent=3), choice("vgg", widths=(4,), hidden=())
+    cell = Cell(cfg)
+    assert cell.state.generator.params["sample"]["kernel"].shape == (4, 4, 4, 1)
+    before = cell.state.generator.params
+    cell.advance(0)
+    assert moved(before, cell.state.generator.params)
+    drawn = cell.task.predict(cell.task.variables(cell.state), cell.batch(0), keys_at(0, 0), cell.hp)
+    assert drawn.shape == (16, 8, 8, 1)
+    cfg.data, cfg.recipe.critic = choice("gaussians", modes=8, per_mode=20), "mlp"
+    with pytest.raises(ValueError, match=r"dcgan: makes images .* has the shape \(2,\)"):
+        Cell(cfg)
+
+
 def test_axes_and_a_fresh_config():
     assert list(axes_of(TASKS["adversarial"]))[-4:] == ["game", "generator", "critic", "critic_optimizer"]
     cfg = ablate.base_config()

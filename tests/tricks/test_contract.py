@@ -117,7 +117,7 @@ SEAMS = {
     "init": (lambda f, x: split_init(f()).kernel(KEY, (3, 3, 4, 8), jnp.float32), FEATURES),
     "bias": (lambda f, x: f()(KEY, (8,), jnp.float32), FEATURES),
     "norm": (run_module, FEATURES),
-    "activation": (lambda f, x: f().apply({}, x), FEATURES),
+    "activation": (lambda f, x: f().init_with_output(KEY, x)[0], FEATURES),
     "dropout": (run_module, FEATURES),
     "place": (lambda f, x: f(jnp.sin, jnp.cos, x), FEATURES),
     "precision": (lambda f, x: jnp.zeros((), f()).astype(jnp.float32), FEATURES),
