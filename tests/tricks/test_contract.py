@@ -32,6 +32,8 @@ GRADS = jax.tree.map(lambda w: jnp.sin(3.0 * w) * 2.0, PARAMS)
 
 DIFFERENTIATED = ("norm", "activation", "dropout", "head", "target", "loss", "regression_loss", "penalty", "objective")
 
+OPTIMIZERS = ("descent", "adaptive", "adam_variants", "blockwise", "trajectory")
+
 TABLE = [(axis, choice) for axis in AXES for choice in AXES[axis].choices]
 NUMERIC = [
     (axis, choice)
@@ -247,7 +249,7 @@ def test_the_signature_allows_what_the_docstring_says(axis, choice):
             assert allowed.below == ("below 1" in text), name
 
 
-@pytest.mark.parametrize("name", ["axis", "masks", *AXES])
+@pytest.mark.parametrize("name", ["axis", "masks", *OPTIMIZERS, *AXES])
 def test_doctests(name):
     module = importlib.import_module(f"ablate.tricks.{name}")
     results = doctest.testmod(module)
