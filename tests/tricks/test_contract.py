@@ -47,6 +47,8 @@ DIFFERENTIATED = (
     "objective",
 )
 
+OPTIMIZERS = ("descent", "adaptive", "adam_variants", "blockwise", "trajectory")
+
 TABLE = [(axis, choice) for axis in AXES for choice in AXES[axis].choices]
 NUMERIC = [
     (axis, choice)
