@@ -13,6 +13,9 @@ def adagrad(learning_rate: Rate, initial: NonNegative = 0.0, epsilon: Positive =
         r <- r + g^2,    r_0 = initial
         w <- w - lr * g / sqrt(r + epsilon)
 
+    Epsilon stands under the root, as in optax; PyTorch's Adagrad adds 1e-10 to the root, so the two part where
+    gradients are not large beside sqrt(epsilon).
+
     Args:
         learning_rate: lr, above 0, or an optax schedule.
         initial: first value of r, at least 0, in units of the squared gradient (optax: 0.1).
@@ -69,6 +72,9 @@ def rmsprop(learning_rate: Rate, beta: Share = 0.9, epsilon: Positive = 1e-8) ->
         r <- beta * r + (1 - beta) * g^2,    r_0 = 0
         w <- w - lr * g / sqrt(r + epsilon)
 
+    Epsilon stands under the root, as in optax; PyTorch's RMSprop adds it to the root and has beta 0.99, so the two
+    part where gradients are not large beside sqrt(epsilon).
+
     Args:
         learning_rate: lr, above 0, or an optax schedule.
         beta: share of the old mean that is kept, 0 to 1.
@@ -93,7 +99,7 @@ def rmsprop(learning_rate: Rate, beta: Share = 0.9, epsilon: Positive = 1e-8) ->
 def adam(
     learning_rate: Rate, beta1: BelowOne = 0.9, beta2: BelowOne = 0.999, epsilon: Positive = 1e-8
 ) -> optax.GradientTransformation:
-    """Running mean of the gradient over the root of the running mean of its square, both freed of their start at 0.
+    """Running mean of the gradient over the root of the running mean of its square, both bias-corrected.
 
         m <- beta1 * m + (1 - beta1) * g,    v <- beta2 * v + (1 - beta2) * g^2
         w <- w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
