@@ -28,7 +28,7 @@ def get_config():
     cfg.vary.target = (choice("smooth_labels", alpha=0.2),)
     cfg.vary.loss = (choice("focal", gamma=2.0),)
     cfg.vary.objective = (choice("flood", level=0.5),)
-    cfg.vary.clip = (choice("global_norm", max_norm=1.0),)
+    cfg.vary.clip = (choice("global_norm", max=1.0),)
     cfg.vary.decay = (choice("coupled", weight=5e-4),)
     cfg.vary.optimizer = (choice("sgd", learning_rate=0.1), choice("adam", learning_rate=1e-3))
     cfg.vary.schedule = (choice("cosine"), choice("sgdr", cycle=200.0))

@@ -101,7 +101,7 @@ def get_config():
     cfg.data = choice("own_task:text", validation=0.1)
     cfg.recipe.optimizer = choice("adam", learning_rate=0.01)
     cfg.train.update(steps=300, batch_size=32, eval_every=50)
-    cfg.vary.clip = (choice("global_norm", max_norm=0.5),)
+    cfg.vary.clip = (choice("global_norm", max=0.5),)
     cfg.vary.schedule = (choice("cosine"),)
     cfg.seeds = 6
     return cfg

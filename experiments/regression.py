@@ -24,6 +24,6 @@ def get_config():
         choice("absolute_error"),
     )
     cfg.vary.stop = (choice("early_stopping", patience=3.0),)
-    cfg.vary.clip = (choice("global_norm", max_norm=0.5),)
+    cfg.vary.clip = (choice("global_norm", max=0.5),)
     cfg.vary.data = ({"outliers": 0.0},)
     return cfg

@@ -113,8 +113,8 @@ def jsonable(value: Any) -> Any:
 def restored(value: Any) -> Any:
     """What `jsonable` was given, up to lists for tuples.
 
-    >>> restored(jsonable({"max_norm": math.inf}))
-    {'max_norm': inf}
+    >>> restored(jsonable({"max": math.inf}))
+    {'max': inf}
     """
     if isinstance(value, Mapping):
         return {key: restored(item) for key, item in value.items()}

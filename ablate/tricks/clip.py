@@ -18,41 +18,41 @@ def no_clip() -> optax.GradientTransformation:
     return optax.identity()
 
 
-def clip_by_value(max_value: NonNegative = jnp.inf) -> optax.GradientTransformation:
+def clip_by_value(max: NonNegative = jnp.inf) -> optax.GradientTransformation:
     """Cuts every number of the gradient off at a bound.
 
         f(g) = max(-theta, min(theta, g))
 
     Args:
-        max_value: the bound theta in units of the gradient, at least 0; off at inf.
+        max: the bound theta in units of the gradient, at least 0; off at inf.
 
     Returns:
         An optax transform without state.
 
     Example:
-        >>> clip_by_value(max_value=3.5).update(jnp.array([3.0, -4.0]), optax.EmptyState())[0].tolist()
+        >>> clip_by_value(max=3.5).update(jnp.array([3.0, -4.0]), optax.EmptyState())[0].tolist()
         [3.0, -3.5]
 
     References:
         Mikolov. Statistical Language Models Based on Neural Networks. 2012.
         https://www.fit.vut.cz/study/phd-thesis/283/
     """
-    return optax.clip(max_value)
+    return optax.clip(max)
 
 
-def clip_by_global_norm(max_norm: NonNegative = jnp.inf) -> optax.GradientTransformation:
+def clip_by_global_norm(max: NonNegative = jnp.inf) -> optax.GradientTransformation:
     """Shortens the whole gradient to a length, and keeps its direction.
 
         f(g) = g * theta / |g|  where  |g| > theta,    |g| over all parameters together
 
     Args:
-        max_norm: the length theta in units of the gradient, at least 0; off at inf.
+        max: the length theta in units of the gradient, at least 0; off at inf.
 
     Returns:
         An optax transform without state.
 
     Example:
-        >>> clip_by_global_norm(max_norm=2.5).update(jnp.array([3.0, 4.0]), optax.EmptyState())[0].tolist()
+        >>> clip_by_global_norm(max=2.5).update(jnp.array([3.0, 4.0]), optax.EmptyState())[0].tolist()
         [1.5, 2.0]
 
     References:
@@ -62,31 +62,31 @@ def clip_by_global_norm(max_norm: NonNegative = jnp.inf) -> optax.GradientTransf
 
     def clip_all(grads: optax.Updates, params: optax.Params | None) -> optax.Updates:
         norm = optax.tree.norm(grads)
-        return jax.tree.map(lambda g: shrink(g, norm, max_norm), grads)
+        return jax.tree.map(lambda g: shrink(g, norm, max), grads)
 
     return optax.stateless(clip_all)
 
 
-def clip_by_layer_norm(max_norm: NonNegative = jnp.inf) -> optax.GradientTransformation:
+def clip_by_layer_norm(max: NonNegative = jnp.inf) -> optax.GradientTransformation:
     """Shortens the gradient of each parameter array to a length of its own.
 
         f(g_l) = g_l * theta / |g_l|  where  |g_l| > theta,    for each array l
 
     Args:
-        max_norm: the length theta in units of the gradient, at least 0; off at inf.
+        max: the length theta in units of the gradient, at least 0; off at inf.
 
     Returns:
         An optax transform without state.
 
     Example:
-        >>> clip_by_layer_norm(max_norm=2.5).update(jnp.array([3.0, 4.0]), optax.EmptyState())[0].tolist()
+        >>> clip_by_layer_norm(max=2.5).update(jnp.array([3.0, 4.0]), optax.EmptyState())[0].tolist()
         [1.5, 2.0]
 
     References:
         Pascanu, Mikolov, Bengio. On the Difficulty of Training Recurrent Neural Networks. 2012.
         https://arxiv.org/abs/1211.5063
     """
-    return optax.stateless(lambda grads, params: jax.tree.map(lambda g: shrink(g, optax.tree.norm(g), max_norm), grads))
+    return optax.stateless(lambda grads, params: jax.tree.map(lambda g: shrink(g, optax.tree.norm(g), max), grads))
 
 
 def adaptive_clip(ratio: NonNegative = jnp.inf, epsilon: Positive = 1e-3) -> optax.GradientTransformation:
@@ -140,9 +140,9 @@ AXIS = Axis(
     composes=True,
     choices={
         "none": Choice(no_clip),
-        "value": Choice(clip_by_value, off={"max_value": jnp.inf}),
-        "global_norm": Choice(clip_by_global_norm, off={"max_norm": jnp.inf}),
-        "layer_norm": Choice(clip_by_layer_norm, off={"max_norm": jnp.inf}),
+        "value": Choice(clip_by_value, off={"max": jnp.inf}),
+        "global_norm": Choice(clip_by_global_norm, off={"max": jnp.inf}),
+        "layer_norm": Choice(clip_by_layer_norm, off={"max": jnp.inf}),
         "adaptive": Choice(adaptive_clip, off={"ratio": jnp.inf}),
     },
 )

@@ -33,7 +33,7 @@ def get_config(n="4"):
 '''
 BODY = """
     cfg.vary.norm = (choice("layer"), choice("group", groups=4))
-    cfg.vary.clip = (choice("value", max_value=1.0),)
+    cfg.vary.clip = (choice("value", max=1.0),)
     return cfg
 """
 NAMES = ["Größe | \"x\" 'y' & <b>", "lr 0.1, [red]/..\\", "日本 $x_1$ *a* `b`", "100 % {z} #1 ~ ^"]
@@ -227,11 +227,11 @@ def test_plan_as_json(ablate, study):
     found = json.loads(out, parse_constant=pytest.fail)
     assert code == 0
     assert [arm["name"] for arm in found["arms"]] == [
-        "baseline", "norm=layer", "norm=group(groups=4)", "clip=value(max_value=1)",
+        "baseline", "norm=layer", "norm=group(groups=4)", "clip=value(max=1)",
     ]  # fmt: skip
     assert len(found["cells"]) == 8
     assert [program["arms"] for program in found["programs"]] == [
-        ["baseline", "clip=value(max_value=1)"], ["norm=layer"], ["norm=group(groups=4)"],
+        ["baseline", "clip=value(max=1)"], ["norm=layer"], ["norm=group(groups=4)"],
     ]  # fmt: skip
     assert sorted(cell for program in found["programs"] for cell in program["cells"]) == sorted(
         cell["cell"] for cell in found["cells"]
@@ -249,7 +249,7 @@ def test_plan_as_text_cuts_no_name(ablate, study, monkeypatch):
     assert out.startswith("study: 4 arms x 2 seeds = 8 cells in 3 programs; 6 steps of 8; 2 cpu devices")
     assert "…" not in out
     column = "".join(line.split("│")[2].strip() for line in out.splitlines() if line.startswith("│"))
-    assert column == "baselineclip=value(max_value=1)norm=layernorm=group(groups=4)"
+    assert column == "baselineclip=value(max=1)norm=layernorm=group(groups=4)"
 
 
 def test_plan_for_another_strategy(ablate, study):
@@ -511,7 +511,7 @@ def test_check_and_probe(ablate, study):
     assert code == 0
     rows = list(csv.DictReader(Path("out/probe.csv").read_text(encoding="utf-8").splitlines()))
     assert [(row["arm"], row["layer"]) for row in rows] == [
-        (arm, layer) for arm in ("baseline", "clip=value(max_value=1)") for layer in ("Relu_0", "head")
+        (arm, layer) for arm in ("baseline", "clip=value(max=1)") for layer in ("Relu_0", "head")
     ]
     assert all(float(row["activation_sd"]) > 0 and float(row["gradient_sd"]) > 0 for row in rows)
     assert {path.name for path in Path("out/figures").iterdir()} == {"probe.svg", "probe.png"}

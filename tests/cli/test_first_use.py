@@ -40,7 +40,7 @@ def test_a_trick_at_its_off_value_is_warned_of_in_plan_and_report(tmp_path, caps
     )
     assert main(["plan", f"--config={experiment}", "--json"]) == 0
     found = capsys.readouterr()
-    warning = "vary.clip[0]: global_norm is off at max_norm=inf, so this arm changes nothing; give it another value"
+    warning = "vary.clip[0]: global_norm is off at max=inf, so this arm changes nothing; give it another value"
     assert f"ablate: warning: {warning}" in found.err
     study = json.loads(found.out)
     assert study["warnings"] == [warning]

@@ -19,7 +19,7 @@ ARMS = {
     "init=lsuv": ({"init": {"name": "lsuv"}}, 0.001),
     "dropout=0.2": ({"dropout": {"name": "plain", "rate": 0.2}}, -0.012),
     "smooth=0.1": ({"target": {"name": "smooth", "smoothing": 0.1}}, 0.003),
-    "clip=1.0": ({"clip": {"name": "global_norm", "max_norm": 1.0}}, 0.0),
+    "clip=1.0": ({"clip": {"name": "global_norm", "max": 1.0}}, 0.0),
     "adam": ({"optimizer": {"name": "adam"}}, 0.012),
     "rmsprop": ({"optimizer": {"name": "rmsprop"}}, -0.025),
     "cosine": ({"schedule": {"name": "cosine"}}, 0.009),

@@ -20,8 +20,8 @@ SMALL = {"model__widths": (8,), "train__steps": 10, "train__eval_every": 4}
 
 @pytest.fixture(scope="module")
 def plan():
-    vary = {"norm": (choice("layer"), choice("group", groups=4)), "clip": choice("value", max_value=1.0), "init": "he"}
-    spec = study_of(vary, {"clip": choice("global_norm", max_norm=float("inf"))}, seeds=3, **SMALL)
+    vary = {"norm": (choice("layer"), choice("group", groups=4)), "clip": choice("value", max=1.0), "init": "he"}
+    spec = study_of(vary, {"clip": choice("global_norm", max=float("inf"))}, seeds=3, **SMALL)
     return make_plan(spec, name="planned", question="Why?", command="ablate plan")
 
 
@@ -56,7 +56,7 @@ def test_study_json_is_strict_and_complete(plan):
     assert content["data"]["train"] + content["data"]["validation"] == 1347
     assert content["data"]["test"] == 450
     assert content["arms"][1]["changes"] == {"norm": {"name": "layer", "epsilon": 1e-5}}
-    assert content["arms"][0]["recipe"]["clip"] == {"name": "global_norm", "max_norm": "inf"}
+    assert content["arms"][0]["recipe"]["clip"] == {"name": "global_norm", "max": "inf"}
     assert {cell["program"] for cell in content["cells"]} == {program["id"] for program in content["programs"]}
     assert content["programs"][0]["structure"]["norm"] == ["none"]
 

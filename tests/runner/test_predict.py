@@ -20,7 +20,7 @@ SNAPSHOTS = "average=snapshots(cycle=5, count=2)"
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    vary = {"average": (choice("snapshots", cycle=5.0, count=2),), "clip": (choice("global_norm", max_norm=1.0),)}
+    vary = {"average": (choice("snapshots", cycle=5.0, count=2),), "clip": (choice("global_norm", max=1.0),)}
     cfg = small_config(steps=20, eval_every=10, seeds=2, vary=vary)
     cfg.train.keep_weights = True
     cfg.train.eval_batch_size = 200  # the 450 test examples are no multiple of it
@@ -51,7 +51,7 @@ def row_of(rows, arm, seed):
     return next(row for row in rows if (row["arm"], row["seed"]) == (arm, seed))
 
 
-@pytest.mark.parametrize("arm", ["baseline", SNAPSHOTS, "clip=global_norm(max_norm=1)"])
+@pytest.mark.parametrize("arm", ["baseline", SNAPSHOTS, "clip=global_norm(max=1)"])
 def test_predictions_give_the_test_metrics(digits, arm):
     columns, changed = predict(digits, arm, 1)
     probs = np.stack([columns[f"p_{k}"] for k in range(10)], 1)
@@ -187,7 +187,7 @@ def colours(tmp_path_factory):
     cfg = base_config()
     cfg.data, cfg.model = choice("table", path=folder / "train.csv", label="Klasse"), choice("mlp", widths=(8,))
     cfg.train.update(steps=20, batch_size=16, eval_every=10, keep_weights=True)
-    cfg.seeds, cfg.vary.clip = 1, (choice("global_norm", max_norm=1.0),)
+    cfg.seeds, cfg.vary.clip = 1, (choice("global_norm", max=1.0),)
     return ablate.run(cfg, folder / "run")
 
 

@@ -128,8 +128,8 @@ def test_a_default_written_down_is_the_same_result():
 
 
 def test_the_identity_is_strict_json():
-    identity = first(recipe={"clip": choice("value", max_value=math.inf)}).identity
-    assert identity["recipe"]["clip"] == {"name": "value", "max_value": "inf"}
+    identity = first(recipe={"clip": choice("value", max=math.inf)}).identity
+    assert identity["recipe"]["clip"] == {"name": "value", "max": "inf"}
     assert json.loads(json.dumps(identity, allow_nan=False)) == identity
     assert "checkpoint_seconds" not in identity["recipe"]["train"]
 

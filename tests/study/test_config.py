@@ -62,7 +62,7 @@ def test_two_configs_share_nothing():
 
 def test_vary_keeps_the_order_of_writing():
     cfg = base_config()
-    cfg.vary.clip = (choice("value", max_value=1.0),)
+    cfg.vary.clip = (choice("value", max=1.0),)
     cfg.vary.norm = (choice("layer"),)
     cfg.vary.init = (choice("he"),)
     cfg.vary.clip = (choice("global_norm"),)  # writing it again changes the choice, not the place

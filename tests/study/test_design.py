@@ -10,7 +10,7 @@ from ablate.study.design import arms_of, at_off
 
 from .studies import study_of
 
-THREE = {"norm": choice("group", groups=4), "clip": choice("value", max_value=1.0), "init": "he"}
+THREE = {"norm": choice("group", groups=4), "clip": choice("value", max=1.0), "init": "he"}
 
 
 def names(spec):
@@ -51,7 +51,7 @@ def test_leave_one_out():
     assert [arm.name for arm in arms] == [
         "all",
         "without norm=group(groups=4)",
-        "without clip=value(max_value=1)",
+        "without clip=value(max=1)",
         "without init=he",
     ]
     assert [changed(arm) for arm in arms] == [{}, {"norm": "none"}, {"clip": "none"}, {"init": "lecun"}]

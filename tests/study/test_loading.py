@@ -168,14 +168,14 @@ def test_arguments_given_with_a_new_element_stay_in_any_order(experiment):
 @pytest.mark.parametrize(
     "overrides",
     [
-        [("vary.clip[0].max_value", "2.0")],
-        [("vary.clip", "('value',)"), ("vary.clip[0].max_value", "2.0")],
-        [("vary.clip[0].max_value", "2.0"), ("vary.clip[0]", "'value'")],
+        [("vary.clip[0].max", "2.0")],
+        [("vary.clip", "('value',)"), ("vary.clip[0].max", "2.0")],
+        [("vary.clip[0].max", "2.0"), ("vary.clip[0]", "'value'")],
     ],
 )
 def test_a_bare_name_can_be_given_arguments(experiment, overrides):
     cfg = load_config(experiment(), overrides)
-    assert [chosen.label() for chosen in resolve(cfg).vary["clip"]] == ["value(max_value=2)"]
+    assert [chosen.label() for chosen in resolve(cfg).vary["clip"]] == ["value(max=2)"]
 
 
 def test_a_bare_name_in_the_recipe_can_be_given_arguments(experiment):

@@ -14,7 +14,7 @@ from .studies import cells, programs, study_of
 NUMBERS = {
     "target": choice("smooth_labels", alpha=0.2),
     "objective": choice("flood", level=0.5),
-    "clip": choice("global_norm", max_norm=1.0),
+    "clip": choice("global_norm", max=1.0),
     "decay": choice("coupled", weight=5e-4),
     "dropout": choice("dropout", rate=0.3),
     "loss": choice("focal", gamma=2.0),
@@ -51,7 +51,7 @@ def test_a_lane_has_its_own_numbers_and_all_else_off():
     lanes = by_arm(program)
     off = {axis: numbers(lanes["baseline"], axis) for axis in NUMBERS}
     assert off["target"] == [{"alpha": 0.0}]
-    assert off["clip"] == [{"max_norm": math.inf}]
+    assert off["clip"] == [{"max": math.inf}]
     assert off["loss"] == [{"gamma": 0.0, "alpha": 1.0}]
     assert off["layerwise"] == [{"factor": 1.0}]
     assert numbers(lanes["target=smooth_labels(alpha=0.2)"], "target") == [{"alpha": 0.2}]
@@ -64,7 +64,7 @@ def test_a_lane_has_its_own_numbers_and_all_else_off():
 
 
 def test_every_number_is_a_float():
-    (program,) = programs(study_of(NUMBERS | {"clip": choice("global_norm", max_norm=2)}))
+    (program,) = programs(study_of(NUMBERS | {"clip": choice("global_norm", max=2)}))
     values = [
         value for lane in program.lanes for slots in lane.hp.values() for slot in slots for value in slot.values()
     ]
@@ -155,12 +155,12 @@ def test_adam_does_not_merge_but_its_numbers_do():
 
 
 def test_clips_stand_behind_one_another():
-    (program,) = programs(study_of({"clip": (choice("value", max_value=0.5), choice("global_norm", max_norm=2.0))}))
+    (program,) = programs(study_of({"clip": (choice("value", max=0.5), choice("global_norm", max=2.0))}))
     assert [slot.name for slot in program.slots["clip"]] == ["value", "global_norm"]
     assert [numbers(lane, "clip") for lane in program.lanes] == [
-        [{"max_value": math.inf}, {"max_norm": math.inf}],
-        [{"max_value": 0.5}, {"max_norm": math.inf}],
-        [{"max_value": math.inf}, {"max_norm": 2.0}],
+        [{"max": math.inf}, {"max": math.inf}],
+        [{"max": 0.5}, {"max": math.inf}],
+        [{"max": math.inf}, {"max": 2.0}],
     ]
 
 
@@ -237,7 +237,7 @@ def test_grouping_is_the_same_every_time():
 
 def test_the_id_tells_structure_not_numbers():
     ids = [
-        [program.id for program in programs(study_of({"clip": choice("value", max_value=bound)}, seeds=seeds))]
+        [program.id for program in programs(study_of({"clip": choice("value", max=bound)}, seeds=seeds))]
         for bound, seeds in ((1.0, 1), (2.0, 3))
     ]
     assert ids[0] == ids[1]

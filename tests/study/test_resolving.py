@@ -47,9 +47,9 @@ def test_traced_numbers_become_floats_and_lists_tuples():
 
 
 def test_bare_names_and_mappings_are_choices():
-    spec = resolve(config(recipe__norm="batch", vary__clip=["value", {"name": "global_norm", "max_norm": 2}]))
+    spec = resolve(config(recipe__norm="batch", vary__clip=["value", {"name": "global_norm", "max": 2}]))
     assert spec.recipe["norm"].name == "batch"
-    assert [chosen.label() for chosen in spec.vary["clip"]] == ["value", "global_norm(max_norm=2)"]
+    assert [chosen.label() for chosen in spec.vary["clip"]] == ["value", "global_norm(max=2)"]
 
 
 def test_a_choice_of_the_same_name_inherits_the_baselines_arguments():
@@ -66,8 +66,8 @@ def test_a_choice_of_the_same_name_inherits_the_baselines_arguments():
 
 
 def test_labels_tell_close_numbers_apart():
-    spec = resolve(config(vary__clip=(choice("value", max_value=0.1), choice("value", max_value=0.10000001))))
-    assert [chosen.label() for chosen in spec.vary["clip"]] == ["value(max_value=0.1)", "value(max_value=0.10000001)"]
+    spec = resolve(config(vary__clip=(choice("value", max=0.1), choice("value", max=0.10000001))))
+    assert [chosen.label() for chosen in spec.vary["clip"]] == ["value(max=0.1)", "value(max=0.10000001)"]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_wrong_keys_of_the_study(changes, start):
             "recipe.optimizer.beta1: must lie between 0 and 1, got 3",
         ),
         ({"recipe__decay": choice("coupled", weight=-1.0)}, "recipe.decay.weight: must be 0 or more, got -1"),
-        ({"recipe__clip": choice("value", max_value=-1.0)}, "recipe.clip.max_value: must be 0 or more, got -1"),
+        ({"recipe__clip": choice("value", max=-1.0)}, "recipe.clip.max: must be 0 or more, got -1"),
         (
             {"data": choice("digits", label_nose=0.2)},
             "data.label_nose: unknown argument 'label_nose'; did you mean 'label_",
@@ -215,7 +215,7 @@ def test_wrong_choices(changes, start):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"recipe__clip": choice("global_norm", max_norm=math.inf)},
+        {"recipe__clip": choice("global_norm", max=math.inf)},
         {"recipe__bias": choice("constant", value=-1.0)},
         {"data": choice("digits", validation=0.0, label_noise=1.0)},
         {"recipe__target": choice("smooth_labels", alpha=0.0)},
@@ -236,7 +236,7 @@ def test_all_problems_at_once():
         train__steps=0,
         report__alpha=2.0,
         recipe__norm="bath",
-        recipe__clip=choice("value", max=1),
+        recipe__clip=choice("value", maximum=1),
         vary__norm=("x",),
         vary__clip="value",
         data=choice("digits", test=3.0),
@@ -244,7 +244,7 @@ def test_all_problems_at_once():
         arms={"x": 3},
     )
     assert {problem.split(":")[0] for problem in found} == {
-        "seeds", "design", "paired", "train.steps", "report.alpha", "recipe.norm.name", "recipe.clip.max",
+        "seeds", "design", "paired", "train.steps", "report.alpha", "recipe.norm.name", "recipe.clip.maximum",
         "vary.norm[0].name", "vary.clip", "data.test", "tune.seeds", "arms.x",
     }  # fmt: skip
     assert len(found) == 12

@@ -164,11 +164,11 @@ def test_an_arm_that_only_varies_what_is_tuned_would_be_the_baseline():
 
 
 def test_the_record_is_strict_json_with_an_infinite_value():
-    cfg = config({"clip": {"max_norm": (1.0, float("inf"))}})
-    cfg.recipe.clip = ablate.choice("global_norm", max_norm=1.0)
+    cfg = config({"clip": {"max": (1.0, float("inf"))}})
+    cfg.recipe.clip = ablate.choice("global_norm", max=1.0)
     spec, arms = spec_and_arms(cfg)
     record = choose_arms(spec, arms, {}, (7,)).record
-    assert record["points"][1] == {"clip": {"max_norm": "inf"}}
+    assert record["points"][1] == {"clip": {"max": "inf"}}
     json.dumps(record, allow_nan=False)
 
 

@@ -36,7 +36,7 @@ def config(weighting="fixed", **task):
     cfg.model = choice("mlp", widths=(8,))
     cfg.recipe.weighting = weighting
     cfg.train.update(steps=8, batch_size=32, eval_every=4, keep_weights=True)
-    cfg.vary.clip, cfg.seeds = (choice("global_norm", max_norm=1.0),), 1
+    cfg.vary.clip, cfg.seeds = (choice("global_norm", max=1.0),), 1
     return cfg
 
 

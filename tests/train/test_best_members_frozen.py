@@ -74,7 +74,7 @@ def test_frozen_layers_stay_with_their_moments_and_their_statistics_until_they_t
 
 
 def test_a_frozen_layer_does_not_count_in_a_global_norm():
-    clip = choice("global_norm", max_norm=1e-3)
+    clip = choice("global_norm", max=1e-3)
     cfg = small_config(steps=1, eval_every=1, seeds=1, vary={"layerwise": (choice("freeze", pattern="^layer_0"),)})
     cfg.recipe.clip = clip
     cfg.recipe.optimizer = choice("sgd", learning_rate=1.0)

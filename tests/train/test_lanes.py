@@ -127,7 +127,7 @@ def test_the_baseline_as_a_lane_equals_the_baseline_in_a_program_of_its_own():
         "objective": (choice("flood", level=2.25),),
         "loss": (choice("focal", gamma=2.0),),
         "penalty": (choice("l2", weight=0.1),),
-        "clip": (choice("global_norm", max_norm=0.1), choice("value", max_value=0.01)),
+        "clip": (choice("global_norm", max=0.1), choice("value", max=0.01)),
         "decay": (choice("coupled", weight=0.2), choice("decoupled", weight=0.3)),
         "dropout": (choice("dropout", rate=0.5),),
         "optimizer": (choice("momentum", learning_rate=0.1, beta=0.9),),
