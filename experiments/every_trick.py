@@ -1,0 +1,66 @@
+"""Does every choice of every axis train? One short cell of each, no comparison of any worth.
+
+    ablate run --config=experiments/every_trick.py                   classification, by far the most
+    ablate run --config=experiments/every_trick.py:regression        likewise :adversarial and :multi_task
+
+A perceptron on the bundled digits; what needs positions or branches gets a small residual network. Left out is
+`init=pretrained`, which needs a file.
+"""
+
+from ablate import base_config, choice
+from ablate.tasks import TASKS, axes_of
+
+DATA = {
+    "regression": choice("diabetes"),
+    "adversarial": choice("gaussians"),
+    "multi_task": choice("digits", parity=True),
+}
+NETWORK = {"model": choice("resnet", depth=8, width=2), "norm": choice("batch")}
+BESIDE = {  # what an arm needs beside its own choice
+    "norm.instance": {"model": NETWORK["model"]},
+    "norm.weight_standardization": {"model": choice("resnet", depth=8, width=4)},
+    "init.zero_residual": NETWORK,
+    "dropout.stochastic_depth": NETWORK,
+    "layerwise.layer_decay": NETWORK,
+    "average.snapshots": {"schedule": choice("sgdr", cycle=10)},
+    "generator.dcgan": {"data": choice("digits")},
+}
+ARGUMENTS = {  # where the default does not fit so short a training, or so small an image
+    "average.snapshots": {"cycle": 10.0, "count": 2},
+    "average.checkpoints": {"count": 2, "every": 3.0},
+    "norm.group": {"groups": 4},
+    "norm.weight_standardization": {"groups": 2},
+    "scale.resize": {"size": 6},
+    "augment.multi_scale": {"sizes": (6, 8, 10)},
+    "augment.cutout": {"size": 3},
+    "loss.weighted": {"weights": (1.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5)},
+    "gradient.accumulate": {"steps": 2},
+    "layerwise.multipliers": {"pattern": "^head", "factor": 0.5},
+    "layerwise.freeze": {"pattern": "^layer_0", "until": 10.0},
+    "model.resnet": {"width": 2},
+}
+RATES = {"normalized_gradient": 0.1, "prodigy": 1.0, "adadelta": 1.0, "lars": 1.0, "sgd": 0.1, "momentum": 0.01}
+LEFT_OUT = ("init.pretrained",)
+
+
+def get_config(task="classification"):
+    cfg = base_config()
+    cfg.task, cfg.design, cfg.seeds = task, "arms", 1
+    cfg.data = DATA.get(task, choice("digits"))
+    cfg.model = choice("mlp", widths=(32, 16))
+    cfg.train.update(steps=20, batch_size=32, eval_every=10)
+    for name, axis in axes_of(TASKS[task]).items():
+        usual = axis.default or axis.identity or next(iter(axis.choices))  # what the baseline has
+        for entry in axis.choices:
+            key = f"{name}.{entry}"
+            if entry != usual and key not in LEFT_OUT:
+                cfg.arms[key] = {**BESIDE.get(key, {}), name: choice(entry, **arguments_of(axis, entry, key))}
+    return cfg
+
+
+def arguments_of(axis, entry, key):
+    known = axis.arguments(axis.choices[entry])
+    given = {**axis.choices[entry].example, **ARGUMENTS.get(key, {})}
+    if "learning_rate" in known:
+        given["learning_rate"] = RATES.get(entry, 1e-3)
+    return given
