@@ -24,6 +24,7 @@ format: .venv/installed-dev
 
 docs: .venv/installed-dev
 	$(BIN)/python -m tests.results.documents
+	$(BIN)/python -m tests.cli.documents
 
 clean:
 	rm -rf .venv build dist *.egg-info

@@ -1,13 +1,16 @@
 """The catalogue of tricks, generated from the tables and their docstrings."""
 
+import difflib
 import inspect
+import textwrap
 from io import StringIO
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ablate.study.choices import TASK
+from ablate.cli.card import Card, card_of, off_of
+from ablate.study.choices import TASK, called, public_names
 from ablate.study.problems import ConfigError, unknown
 from ablate.tasks import MODEL, TASKS, axes_of
 from ablate.tricks import AXES
@@ -26,17 +29,58 @@ def all_axes() -> str:
     """Every axis with its choices, the one that stands for absence first, and the tasks that have it."""
     table = Table("axis", "called as", "choices", "tasks")
     for key, axis in TABLES.items():
-        tasks = ", ".join(name for name, task in TASKS.items() if axes_of(task).get(axis.name) is axis)
-        table.add_row(
-            key, escape(axis.seam), ", ".join(axis.choices), "all" if len(tasks.split(", ")) == len(TASKS) else tasks
-        )
-    return _text(table) + "\nablate tricks AXIS.NAME shows formula, arguments, off value and reference."
+        table.add_row(key, escape(axis.seam), ", ".join(axis.choices), tasks_of(axis))
+    return _text(table) + "\nablate tricks NAME shows formula, arguments, off value and reference."
 
 
-def named(text: str) -> tuple[str, str]:
-    """The axis and the choice that somebody names; keys of axes that belong to a task hold a dot themselves."""
+def tasks_of(axis: Axis) -> str:
+    """The tasks that have an axis, in words; `task` itself is of none and thereby of all."""
+    tasks = [name for name, task in TASKS.items() if axes_of(task).get(axis.name) is axis]
+    return "all" if len(tasks) in (0, len(TASKS)) else ", ".join(tasks)
+
+
+def described(text: str) -> str:
+    """What the catalogue has to say of a name: of an axis, of `AXIS.NAME`, or of a choice by any of its names alone.
+
+    Raises:
+        ConfigError: there is no such axis or choice.
+    """
+    if not text:
+        return all_axes()
     key = next((key for key in TABLES if text == key or text.startswith(f"{key}.")), "")
-    return (key, text.removeprefix(key).removeprefix(".")) if key else (text.partition(".")[0], text.partition(".")[2])
+    if key:  # keys of axes that belong to a task hold a dot themselves
+        name = text.removeprefix(key).removeprefix(".")
+        return one_choice(key, called(TABLES[key], name)) if name else one_axis(key)
+    places = places_of(text)
+    if not places:
+        raise ConfigError([_nothing(text)])
+    return one_choice(*places[0]) if len(places) == 1 else _candidates(text, places)
+
+
+def places_of(name: str) -> list[tuple[str, str]]:
+    """Axis and choice wherever a table has a name, or a choice with that public name; a choice of two tables once."""
+    places: dict[int, tuple[str, str]] = {}
+    for key, axis in TABLES.items():
+        choice = axis.choices.get(called(axis, name))
+        if choice is not None:
+            places.setdefault(id(choice), (key, called(axis, name)))
+    return list(places.values())
+
+
+def _candidates(text: str, places: list[tuple[str, str]]) -> str:
+    lines = [f"  {key}.{name}: {card_of(key, TABLES[key], name).summary}" for key, name in places]
+    return "\n".join([f"{len(places)} choices answer to {text!r}; name one of them with its axis:", *lines])
+
+
+def _nothing(text: str) -> str:
+    """The problem with a name that nothing answers to; the nearest name decides whether it is about an axis."""
+    names = {name for axis in TABLES.values() for name in (*axis.choices, *public_names(axis))}
+    near = difflib.get_close_matches(text, sorted({*TABLES, *names}), n=1, cutoff=0.5)
+    if "." in text or not near or near[0] in TABLES:
+        axis = text.partition(".")[0]
+        return unknown(axis, "axis", axis, TABLES)
+    places = " or ".join(f"{key}.{name}" for key, name in places_of(near[0]))
+    return f"{text}: no axis or choice answers to it; did you mean {places}? `ablate tricks` lists all"
 
 
 def one_axis(name: str) -> str:
@@ -48,7 +92,7 @@ def one_axis(name: str) -> str:
     axis = _axis(name)
     table = Table("choice", "arguments", "off at", "what it does")
     for choice_name, choice in axis.choices.items():
-        table.add_row(choice_name, escape(_arguments(axis, choice)), _off(axis, choice_name), _summary(choice))
+        table.add_row(choice_name, escape(_arguments(axis, choice)), off_of(axis, choice_name), _summary(choice))
     return _text(table)
 
 
@@ -61,9 +105,26 @@ def one_choice(axis_name: str, name: str) -> str:
     axis = _axis(axis_name)
     if name not in axis.choices:
         raise ConfigError([unknown(f"{axis_name}.{name}", "choice", name, axis.choices)])
-    choice = axis.choices[name]
-    head = [f"{axis_name}.{name}({_arguments(axis, choice)})", f"off at: {_off(axis, name)}"]
-    return "\n".join([*head, "", inspect.cleandoc(choice.make.__doc__ or "")])
+    return as_text(card_of(axis_name, axis, name))
+
+
+def as_text(card: Card) -> str:
+    """A method card for the terminal."""
+    facts = [
+        card.call(),
+        *([f"also called: {', '.join(card.public)}"] if card.public else []),
+        f"off at: {card.off}",
+        f"program: {card.program}",
+        *(f"rule: {caution.summary} It looks at {', '.join(caution.choices)}." for caution in card.cautions),
+    ]
+    table = Table("argument", "default", "values", "is", "what it is")
+    for p in card.parameters:
+        role = "an input" if p.traced else "part of the program"
+        table.add_row(p.name, *map(escape, (p.default or "must be given", p.values, role, p.about)))
+    sections = {**card.sections, **({"References": "\n".join(card.references)} if card.references else {})}
+    parts = ["\n".join(facts), card.summary, card.formula, _text(table) if card.parameters else ""]
+    parts += [f"{title}:\n{textwrap.indent(body, '    ')}" for title, body in sections.items()]
+    return "\n\n".join(filter(None, parts))
 
 
 def _axis(name: str) -> Axis:
@@ -75,16 +136,6 @@ def _axis(name: str) -> Axis:
 def _arguments(axis: Axis, choice: Choice) -> str:
     arguments = axis.arguments(choice).values()
     return ", ".join(a.name if a.required else f"{a.name}={a.default}" for a in arguments)
-
-
-def _off(axis: Axis, name: str) -> str:
-    choice = axis.choices[name]
-    if name == axis.identity:
-        return "always"
-    if not choice.off:
-        return "never: a program of its own" if axis.in_step else "never"
-    off = ", ".join(f"{key}={value:g}" for key, value in choice.off.items())
-    return f"{off}, without {' and '.join(choice.unless)}" if choice.unless else off
 
 
 def _summary(choice: Choice) -> str:

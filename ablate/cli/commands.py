@@ -155,10 +155,9 @@ def predict(options: argparse.Namespace, stop: Stop) -> int:
 def tricks(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate tricks`: the catalogue, generated from the tables."""
     del stop  # it ends sooner than it could be asked
-    from ablate.cli.catalogue import all_axes, named, one_axis, one_choice
+    from ablate.cli.catalogue import described
 
-    axis, name = named(options.name or "")
-    print(all_axes() if not axis else one_choice(axis, name) if name else one_axis(axis))
+    print(described(options.name or ""))
     return 0
 
 

@@ -146,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     six.set_defaults(command=predict)
     text = "the catalogue: formula, arguments, off value, reference"
     four = commands.add_parser("tricks", help=text, description=_sentence(text))
-    four.add_argument("name", nargs="?", metavar="AXIS[.NAME]", help="an axis, or one choice on it")
+    four.add_argument("name", nargs="?", metavar="NAME", help="an axis, AXIS.NAME, or any name of a choice")
     four.set_defaults(command=tricks)
     _configured(
         commands, "check", check, "sanity checks per arm: first loss, overfits 64 examples, finite, one compile"

@@ -157,11 +157,17 @@ def called(axis: Axis, name: str) -> str:
 
     Of modules the name in small letters will do as well, `spatial_dropout`.
     """
-    if name in axis.choices:
-        return name
+    return name if name in axis.choices else public_names(axis).get(name, name)
+
+
+def public_names(axis: Axis) -> dict[str, str]:
+    """The names beside those of the table, and what the table calls each of them.
+
+    Those that are written in the code come first, and win over those that small letters make of another one.
+    """
     public = {getattr(choice.make, "__name__", key): key for key, choice in axis.choices.items()}
     small = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", given).lower(): key for given, key in public.items()}
-    return {**small, **public}.get(name, name)
+    return {given: key for given, key in {**public, **small, **public}.items() if given not in axis.choices}
 
 
 def _look_up(axis: Axis, name: str, key: str, problems: list[str]) -> Choice | None:
@@ -232,7 +238,7 @@ def _typed(argument: Argument, value: Any, key: str, problems: list[str]) -> Any
     if argument.annotation == tuple[str, ...] and isinstance(value, str):
         value = (value,)
     if not _fits(argument.annotation, value):
-        problems.append(f"{key}: expected {_worded(argument.annotation)}, got {value!r}")
+        problems.append(f"{key}: expected {worded(argument.annotation)}, got {value!r}")
         return value
     if argument.file and not os.path.isfile(value):
         problems.append(f"{key}: there is no file {value!r}")
@@ -244,7 +250,8 @@ def _typed(argument: Argument, value: Any, key: str, problems: list[str]) -> Any
 WORDS = {int: "an integer", float: "a number", bool: "True or False", str: "a text"}
 
 
-def _worded(annotation: Any) -> str:
+def worded(annotation: Any) -> str:
+    """What an argument that is no number may be."""
     if typing.get_origin(annotation) is typing.Literal:
         return " or ".join(map(repr, typing.get_args(annotation)))
     return WORDS.get(annotation, annotation.__name__ if type(annotation) is type else str(annotation))
