@@ -53,7 +53,7 @@ ONLY = {
     "flax": {"tricks", "models", "tasks"},
     "optax": {"tricks", "tasks"},
     "orbax": {"train"},
-    "clu": {"train", "runner/tensorboard.py"},
+    "clu": {"train", "runner/tensorboard.py", "runner/plan.py"},
     "scipy": {"stats"},
     "matplotlib": {"report"},
     "jinja2": {"report"},

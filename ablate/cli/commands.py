@@ -283,13 +283,11 @@ def _print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> 
 
 def _print_parameters(plan_: Any) -> None:
     """A table of parameters for every network that differs from those before."""
-    from clu.parameter_overview import get_parameter_overview
-
-    from ablate.runner.plan import parameters_of
+    from ablate.runner.plan import parameter_table
 
     owners: dict[str, list[str]] = {}
     for item in plan_.programs:
-        owners.setdefault(get_parameter_overview(parameters_of(item), include_stats=False), []).append(item.program.id)
+        owners.setdefault(parameter_table(item), []).append(item.program.id)
     for overview, programs in owners.items():
         print(f"\nparameters of {plural(len(programs), 'program')} {', '.join(programs)}")
         print(overview)

@@ -323,11 +323,13 @@ def _plan_program(plan: Plan, program: Program, splits: Any) -> ProgramPlan | st
     return ProgramPlan(program, task, training, dataset, inputs, strategy, why, spread, devices, *_sizes(task, state))
 
 
-def parameters_of(item: ProgramPlan) -> Any:
-    """Shapes of the parameters of one cell, by path."""
+def parameter_table(item: ProgramPlan) -> str:
+    """Every parameter of one cell with its shape and size, and their sum."""
+    from clu.parameter_overview import get_parameter_overview
+
     cell = next(iter(item.inputs.values()))
     state, _ = step_arguments(item.task, cell.init_choices, cell.init_hp, cell.hp, 1, 1)
-    return _parameters(jax.eval_shape(item.task.variables, state.task))
+    return get_parameter_overview(_parameters(jax.eval_shape(item.task.variables, state.task)), include_stats=False)
 
 
 def _parameters(variables: Any) -> Any:

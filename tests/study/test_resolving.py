@@ -149,7 +149,7 @@ def test_wrong_keys_of_the_study(changes, start):
             {"recipe__norm": "bath"},
             "recipe.norm.name: unknown choice 'bath'; did you mean 'batch'? Allowed: none, batch",
         ),
-        ({"model": "mpl"}, "model.name: unknown choice 'mpl'; did you mean 'mlp'? Allowed: mlp, resnet"),
+        ({"model": "mpl"}, "model.name: unknown choice 'mpl'; did you mean 'mlp'? Allowed: mlp, vgg, resnet"),
         ({"vary__norm": "batch"}, "vary.norm: expected a tuple of choices, got 'batch'; write (choice(...),)"),
         ({"vary__norm": choice("batch")}, "vary.norm: expected a tuple of choices"),
         ({"vary__norm": (3,)}, "vary.norm[0]: write a choice as choice("),

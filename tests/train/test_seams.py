@@ -13,7 +13,7 @@ from tests.train.small import planned, small_config
 
 WRONG = [
     ("scale", "scale_loses_the_batch", "float32[8,8,1]", "float32[32,8,8,1], as many images as it was given"),
-    ("scale", "scale_stays_integer", "uint8[32,8,8,1]", "float32[32,8,8,1]"),
+    ("scale", "scale_gives_bytes", "uint8[32,8,8,1]", "float32[32,8,8,1]"),
     ("augment", "augment_gives_images_only", "float32[32,8,8,1]", "a pair (images, targets)"),
     ("augment", "augment_gives_labels", "int32[32]", "float32[32,10], the shape of the targets"),
     ("target", "target_gives_labels", "int32[32]", "float32[32,10], the shape of the targets"),
