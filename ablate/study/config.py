@@ -50,12 +50,14 @@ def base_config() -> ConfigDict:
     # What a cell trains and how it is judged: classification, regression, multi_task, adversarial, or the import path
     # of a task of your own. It decides which axes and metrics there are.
     cfg.task = "classification"
-    # The network, by name or import path: mlp(widths), resnet(depth, width).
+    # The network, by name or import path: mlp, vgg, resnet, inception, mobilenet, bilinear, shrinkage_resnet.
     cfg.model = choice("mlp")
     # The data set: digits, or any name that tensorflow-datasets knows. Beside its own arguments it takes
-    # validation (share of the training images), label_noise and noise_kind, per_class (0: all images).
+    # validation (share of the training images), label_noise and noise_kind, input_noise, per_class (0: all images),
+    # imbalance and oversample.
     cfg.data = choice("digits")
-    # The baseline: one choice per axis. `ablate tricks` lists axes, choices and arguments.
+    # The baseline: one choice per axis. `ablate tricks` lists axes, choices and arguments. Where choices compose (augment,
+    # scale, clip, decay, penalty, gradient, schedule, layerwise, objective) a tuple puts one behind the other.
     axes = axes_of(TASKS["classification"])
     cfg.recipe = Written({name: absent(axis) for name, axis in axes.items() if name != "model"})
     # What to try: a tuple of choices per axis, or of models. A bare name stands for the choice with its defaults.
