@@ -29,6 +29,7 @@ SHRUNK = [
 NETWORK = ["--config.model.name=mlp", "--config.model.widths=(8,)"]
 SMALL = {
     "own_task.py": ["--config.task.width=8"],
+    "own_parts.py": ["--config.model.width=8", "--config.model.blocks=1"],
     "multi_task.py": NETWORK,
     "regression.py": NETWORK,
     "wgan.py": [

@@ -56,8 +56,8 @@ def base_config() -> ConfigDict:
     # validation (share of the training images), label_noise and noise_kind, input_noise, per_class (0: all images),
     # imbalance and oversample.
     cfg.data = choice("digits")
-    # The baseline: one choice per axis. `ablate tricks` lists axes, choices and arguments. Where choices compose (augment,
-    # scale, clip, decay, penalty, gradient, schedule, layerwise, objective) a tuple puts one behind the other.
+    # The baseline: one choice per axis. `ablate tricks` lists axes, choices and arguments. Where choices compose
+    # (augment, scale, clip, decay, penalty, gradient, schedule, layerwise, objective) a tuple puts one behind the other.
     axes = axes_of(TASKS["classification"])
     cfg.recipe = Written({name: absent(axis) for name, axis in axes.items() if name != "model"})
     # What to try: a tuple of choices per axis, or of models. A bare name stands for the choice with its defaults.

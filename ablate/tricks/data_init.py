@@ -58,8 +58,8 @@ def lsuv() -> DataInit:
     return DataInit(orthogonal(), adjust)
 
 
-def _with_unit_variance(spreads: dict[str, Array], call: Any, args: Any, kwargs: Any, context: Any) -> Array:
-    """What a layer gives, over its spread, which is noted by its path."""
+def _with_unit_variance(spreads: dict[str, Array], call: Any, args: Any, kwargs: Any, context: Any) -> Any:
+    """What a layer gives, over its spread, which is noted by its path; what other methods give, as it is."""
     module, given = context.module, call(*args, **kwargs)
     if context.method_name != "__call__" or not isinstance(module, nn.Dense | nn.Conv | nn.ConvTranspose):
         return given
