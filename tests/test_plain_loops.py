@@ -69,7 +69,7 @@ def train_linen(images, labels):
         jax.random.key(2), variables, lambda variables, x: network.apply(variables, x, train=False), images
     )
     params = variables["params"]
-    optimizer = optax.chain(clip_by_global_norm(max_norm=1.0), momentum(rate, beta=0.9))
+    optimizer = optax.chain(clip_by_global_norm(max=1.0), momentum(rate, beta=0.9))
     opt_state, average = optimizer.init(params), ema(decay=0.9)
     averaged = average.init(params)
 
@@ -161,7 +161,7 @@ def nnx_network(images):
 def test_an_nnx_loop():
     images, labels = data()
     model, average = nnx_network(images), ema(decay=0.9)
-    transform = optax.chain(clip_by_global_norm(max_norm=1.0), momentum(rate, beta=0.9))
+    transform = optax.chain(clip_by_global_norm(max=1.0), momentum(rate, beta=0.9))
     optimizer = nnx.Optimizer(model, transform, wrt=nnx.Param)
     averaged = average.init(nnx.as_pure(nnx.state(model, nnx.Param)))
     losses = []

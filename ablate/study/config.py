@@ -57,7 +57,7 @@ def base_config() -> ConfigDict:
     # imbalance and oversample.
     cfg.data = choice("digits")
     # The baseline: one choice per axis. `ablate tricks` lists axes, choices and arguments. Where choices compose
-    # (augment, scale, clip, decay, penalty, gradient, schedule, layerwise, objective) a tuple puts one behind the other.
+    # (augment, scale, clip, decay, penalty, gradient, schedule, layerwise, objective) a tuple puts one behind another.
     axes = axes_of(TASKS["classification"])
     cfg.recipe = Written({name: absent(axis) for name, axis in axes.items() if name != "model"})
     # What to try: a tuple of choices per axis, or of models. A bare name stands for the choice with its defaults.
