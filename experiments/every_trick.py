@@ -3,8 +3,8 @@
     ablate run --config=experiments/every_trick.py                   classification, by far the most
     ablate run --config=experiments/every_trick.py:regression        likewise :adversarial and :multi_task
 
-A perceptron on the bundled digits; what needs positions or branches gets a small residual network. Left out is
-`init=pretrained`, which needs a file.
+A perceptron on the bundled digits; what needs positions or branches gets a small residual network. Left out are
+`init=pretrained`, which needs a file, and in adversarial training, which has no norm, `init=zero_residual`.
 """
 
 from ablate import base_config, choice
@@ -47,13 +47,16 @@ def get_config(task="classification"):
     cfg = base_config()
     cfg.task, cfg.design, cfg.seeds = task, "arms", 1
     cfg.data = DATA.get(task, choice("digits"))
-    cfg.model = choice("mlp", widths=(32, 16))
     cfg.train.update(steps=20, batch_size=32, eval_every=10)
-    for name, axis in axes_of(TASKS[task]).items():
+    axes = axes_of(TASKS[task])
+    if "model" in axes:
+        cfg.model = choice("mlp", widths=(32, 16))
+    for name, axis in axes.items():
         usual = axis.default or axis.identity or next(iter(axis.choices))  # what the baseline has
         for entry in axis.choices:
             key = f"{name}.{entry}"
-            if entry != usual and key not in LEFT_OUT:
+            fits = BESIDE.get(key, {}).keys() <= {*axes, "data"}
+            if entry != usual and fits and key not in LEFT_OUT:
                 cfg.arms[key] = {**BESIDE.get(key, {}), name: choice(entry, **arguments_of(axis, entry, key))}
     return cfg
 

@@ -74,7 +74,7 @@ def test_an_argument_is_described_by_its_signature():
     ("place", "off", "program"),
     [
         ("clip.none", "always", "shared with choices that merge"),
-        ("clip.global_norm", "max_norm=inf", "merges: arms without it run in its program, at the off value"),
+        ("clip.global_norm", "max=inf", "merges: arms without it run in its program, at the off value"),
         ("norm.group", "never", "its own"),
         ("init.he", "never", "shared: it only makes initial values"),
     ],
