@@ -15,7 +15,14 @@ from jaxtyping import Array, Float, PyTree
 
 from ablate.tricks.axis import Axis, Choice, Count, NonNegative, Positive
 
-__all__ = ["Game", "gradient_penalty", "non_saturating", "wasserstein"]
+__all__ = [
+    "Game",
+    "gradient_penalty",
+    "non_saturating",
+    "wasserstein",
+    "wasserstein_critic",
+    "wasserstein_generator",
+]
 
 Critic = Callable[[Array], Float[Array, " batch"]]  # examples -> scores
 
@@ -88,7 +95,7 @@ def wasserstein(clip: Positive = 0.01, critic_steps: Count = 5) -> Game:
         Arjovsky, Chintala, Bottou. Wasserstein GAN. 2017. https://arxiv.org/abs/1701.07875
     """
     bounded = functools.partial(jax.tree.map, lambda w: jnp.clip(w, -clip, clip))
-    return Game(score_difference, negative_score, critic_steps, constrain=bounded)
+    return Game(wasserstein_critic, wasserstein_generator, critic_steps, constrain=bounded)
 
 
 def gradient_penalty(weight: NonNegative = 10.0, critic_steps: Count = 5) -> Game:
@@ -120,7 +127,7 @@ def gradient_penalty(weight: NonNegative = 10.0, critic_steps: Count = 5) -> Gam
     def penalty(critic: Critic, real: Array, fake: Array, key: Array) -> Float[Array, ""]:
         return weight * slope_penalty(critic, between(real, fake, key))
 
-    return Game(score_difference, negative_score, critic_steps, penalty=penalty)
+    return Game(wasserstein_critic, wasserstein_generator, critic_steps, penalty=penalty)
 
 
 def logistic_loss(real: Float[Array, " batch"], fake: Float[Array, " batch"]) -> Float[Array, ""]:
@@ -128,13 +135,13 @@ def logistic_loss(real: Float[Array, " batch"], fake: Float[Array, " batch"]) ->
     return jnp.mean(jax.nn.softplus(-real)) + jnp.mean(jax.nn.softplus(fake))
 
 
-def score_difference(real: Float[Array, " batch"], fake: Float[Array, " batch"]) -> Float[Array, ""]:
-    """Mean score of fake examples less that of real ones."""
+def wasserstein_critic(real: Float[Array, " batch"], fake: Float[Array, " batch"]) -> Float[Array, ""]:
+    """What a Wasserstein critic minimises: E D(G(z)) - E D(x), in units of its score."""
     return jnp.mean(fake) - jnp.mean(real)
 
 
-def negative_score(fake: Float[Array, " batch"]) -> Float[Array, ""]:
-    """The mean score of fake examples with its sign changed."""
+def wasserstein_generator(fake: Float[Array, " batch"]) -> Float[Array, ""]:
+    """What a Wasserstein generator minimises: -E D(G(z)), in units of the critic's score."""
     return -jnp.mean(fake)
 
 
