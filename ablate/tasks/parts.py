@@ -225,9 +225,10 @@ def _scale(functions: list[Bound], inputs: Any, stats: Any) -> Any:
 
 def _augment(chosen: Any, functions: list[Bound], key: Any, images: Any, targets: Any, visit: Callable[[], Any]) -> Any:
     """One choice behind the other; what each draws follows from its name, whatever stands beside it in the program."""
-    for (choice, _), function in zip(chosen, functions, strict=True):
+    names = [_name(choice) for choice, _ in chosen]
+    for k, ((choice, _), function) in enumerate(zip(chosen, functions, strict=True)):
         asked = {"visit": visit()} if "visit" in signature_of(choice.make) else {}
-        own = jax.random.fold_in(key, zlib.crc32(_name(choice).encode()))
+        own = jax.random.fold_in(jax.random.fold_in(key, zlib.crc32(names[k].encode())), names[:k].count(names[k]))
         images, targets = function(own, images, targets, **asked)
     return images, targets
 
