@@ -11,7 +11,8 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from ablate.data.dataset import DataSet
+from ablate.data.classes import long_tail, oversampled, ranks, stratified
+from ablate.data.dataset import DataError, DataSet
 from ablate.tricks.axis import Range
 
 Share = Annotated[float, Range(0, 1)]
@@ -29,6 +30,10 @@ class Sampling:
         noise_kind: symmetric (any other class alike) or pair (the next class).
         per_class: training examples kept per class; 0 keeps all.
         examples: training examples kept, where `per_class` is 0; 0 keeps all.
+        imbalance: how many times as many training examples the first class keeps as the last, at least 1; those between
+            follow `long_tail`. 1 leaves all classes as they are.
+        oversample: how far weak classes are filled up with copies of their training examples, 0 (not at all) to 1 (as
+            many as the largest class has), see `oversampled`; by the labels that training sees, noise included.
         outliers: share of the training targets that are moved far away, 0 to 1.
         outlier_size: by how many standard deviations of the target, at least 0.
     """
@@ -38,8 +43,15 @@ class Sampling:
     noise_kind: str = "symmetric"
     per_class: Annotated[int, Range(0)] = 0
     examples: Annotated[int, Range(0)] = 0
+    imbalance: Annotated[float, Range(1)] = 1.0
+    oversample: Share = 0.0
     outliers: Share = 0.0
     outlier_size: Annotated[float, Range(0)] = 5.0
+
+    @property
+    def selects(self) -> bool:
+        """Whether a seed decides which examples of its training split it trains on, or on which more often."""
+        return bool(self.per_class or self.examples or self.imbalance > 1 or self.oversample)
 
 
 class Draws(NamedTuple):
@@ -67,7 +79,10 @@ class Split(NamedTuple):
 
 
 def split(dataset: DataSet, sampling: Sampling, draws: Draws) -> Split:
-    """Splits the pool for one seed, thins the classes and plants label noise or outliers.
+    """Splits the pool for one seed, thins and repeats training examples and plants label noise or outliers.
+
+    Where there is a `label`, the validation split has the same share of every class, by `quotas`; so its size does not
+    depend on the seed, nor does the number of examples of a class. Both parts keep the shuffled order of the seed.
 
     Args:
         dataset: whose pool is split.
@@ -75,21 +90,33 @@ def split(dataset: DataSet, sampling: Sampling, draws: Draws) -> Split:
         draws: the seed's random numbers; `shifts` in 1..classes-1.
 
     Returns:
-        The split; only training examples are spoilt.
+        The split; only training examples are spoilt, left out or repeated.
+
+    Raises:
+        DataError: classes are to be thinned or filled up, and there is no `label`.
     """
-    held = round(sampling.validation * dataset.sizes[0])
-    validation, train = draws.order[:held], draws.order[held:]
     labels, targets = dataset.pool.get("label"), dataset.pool.get("target")
-    if sampling.per_class and labels is not None:
-        train = _thinned(train, labels, sampling.per_class)
-    elif sampling.examples:
-        train = train[: sampling.examples]
+    count = round(sampling.validation * dataset.sizes[0])
+    held = stratified(draws.order, labels, count)
+    validation, train = draws.order[held], draws.order[~held]
     planted = {}
-    if labels is not None:
-        planted["label"] = noisy(labels, dataset.classes, sampling, draws)[train]
+    if labels is None:
+        _reject_classes(dataset, sampling)
+        train = train[: sampling.examples or None]
+    else:
+        seen = noisy(labels, dataset.classes, sampling, draws)
+        train = oversampled(_thinned(train, labels, dataset.classes, sampling), seen, sampling.oversample)
+        planted["label"] = seen[train]
     if targets is not None:
         planted["target"] = with_outliers(targets, sampling, draws)[train]
     return Split(train, validation, planted)
+
+
+def _reject_classes(dataset: DataSet, sampling: Sampling) -> None:
+    needs_label = {"imbalance": sampling.imbalance > 1, "oversample": sampling.oversample > 0}
+    name = next((name for name, is_asked in needs_label.items() if is_asked), None)
+    if name:
+        raise DataError(f"data.{name}: needs an array 'label', and {dataset.name} has {', '.join(dataset.pool)}")
 
 
 def noisy(
@@ -119,12 +146,15 @@ def with_outliers(
     return (targets + sampling.outlier_size * targets.std(0) * sign[:, None]).astype(np.float32)
 
 
-def _thinned(train: np.ndarray, labels: np.ndarray, per_class: int) -> np.ndarray:
-    """The first `per_class` of each class in the shuffled order."""
-    kept = np.zeros(len(train), bool)
-    for label in np.unique(labels):
-        kept[np.flatnonzero(labels[train] == label)[:per_class]] = True
-    return train[kept]
+def _thinned(train: np.ndarray, labels: np.ndarray, classes: int, sampling: Sampling) -> np.ndarray:
+    """The first of each class, or of all, in the shuffled order; what is left is thinned to a long tail."""
+    if sampling.per_class:
+        train = train[ranks(labels[train]) < sampling.per_class]
+    elif sampling.examples:
+        train = train[: sampling.examples]
+    own = labels[train]
+    kept = long_tail(int(np.bincount(own).max(initial=0)), classes, sampling.imbalance)
+    return train[ranks(own) < kept[own]]
 
 
 def positions(step: int, batch_size: int, size: int) -> tuple[int, slice]:

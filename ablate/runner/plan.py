@@ -181,7 +181,7 @@ def _planned(plan: Plan, between: Between) -> Plan:
         plans.append(_plan_program(plan, program, splits))
     problems = [problem for problem in plans if isinstance(problem, str)]
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(dict.fromkeys(problems))
     programs = tuple(item for item in plans if isinstance(item, ProgramPlan))
     return dataclasses.replace(plan, cells=cells, programs=programs)
 
@@ -276,9 +276,12 @@ def data_key(cell: Cell) -> DataKey:
 def _plan_program(plan: Plan, program: Program, splits: Any) -> ProgramPlan | str:
     first, devices = program.lanes[0].cell.arm, plan.devices
     dataset, training = plan.datasets[data_id(first.recipe["data"])], training_of(first.recipe["train"])
-    inputs = {
-        lane.cell.name: cell_inputs(lane, dataset, splits(data_key(lane.cell), dataset)) for lane in program.lanes
-    }
+    try:
+        inputs = {
+            lane.cell.name: cell_inputs(lane, dataset, splits(data_key(lane.cell), dataset)) for lane in program.lanes
+        }
+    except DataError as error:
+        return str(error)
     smallest = min(len(cell.split.train) for cell in inputs.values())
     if training.batch_size > smallest:
         return f"train.batch_size: {training.batch_size} is more than the {smallest} training examples"

@@ -63,7 +63,7 @@ def _seed_varies(plan: Plan) -> list[str]:
         "dropout": any(_random(recipe, "dropout") for recipe in recipes),
         "gradient noise": any(_random(recipe, "gradient") for recipe in recipes),
         "the train/validation split": any(sampling.validation for sampling in samplings),
-        "the training examples": any(sampling.per_class or sampling.examples for sampling in samplings),
+        "the training examples": any(sampling.selects for sampling in samplings),
         "label noise": any(sampling.label_noise for sampling in samplings),
         "outliers": any(sampling.outliers for sampling in samplings),
     }

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ablate.data import NOISE_KINDS, DataSet, Draws, Sampling, Split, positions, split
+from ablate.data import NOISE_KINDS, DataError, DataSet, Draws, Sampling, Split, positions, split
 
 CLASSES, SIZE = 5, 4000
 
@@ -136,6 +136,88 @@ def test_so_many_examples_are_the_first_of_more(pool, targets):
     few, more = (split(targets, Sampling(examples=n), pool[1]).train for n in (10, 100))
     assert (len(few), len(more)) == (10, 100)
     assert np.array_equal(few, more[:10])
+
+
+@pytest.mark.parametrize("validation", [0.0, 0.15, 0.37, 0.5, 0.9999])
+def test_the_validation_split_has_the_same_share_of_every_class(pool, validation):
+    labels, draws = pool
+    found, sizes = splitted(pool, validation=validation), np.bincount(labels)
+    held = np.bincount(labels[found.validation], minlength=CLASSES)
+    assert len(found.validation) == round(validation * SIZE)
+    assert np.abs(held - sizes * (len(found.validation) / SIZE)).max() < 1
+    other = split(data_of(labels), Sampling(validation=validation), draws._replace(order=draws.order[::-1].copy()))
+    assert np.bincount(labels[other.validation], minlength=CLASSES).tolist() == held.tolist()
+
+
+def test_both_parts_keep_the_shuffled_order(pool, targets):
+    place = np.argsort(pool[1].order)
+    found = splitted(pool, imbalance=20.0)
+    for part in (found.train, found.validation):
+        assert np.all(np.diff(place[part]) > 0)
+    plain = split(targets, Sampling(validation=0.25), pool[1])
+    assert np.array_equal(plain.validation, pool[1].order[:1000])
+    assert np.array_equal(plain.train, pool[1].order[1000:])
+
+
+def counts_of(pool, **changes):
+    return np.bincount(pool[0][splitted(pool, **changes).train], minlength=CLASSES).tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({"per_class": 400, "imbalance": 16.0}, [400, 200, 100, 50, 25]),
+        ({"per_class": 400, "imbalance": 1e9}, [400, 2, 1, 1, 1]),
+        ({"per_class": 400, "imbalance": float("inf")}, [400, 1, 1, 1, 1]),
+        ({"per_class": 400, "imbalance": 16.0, "oversample": 1.0}, [400] * 5),
+        ({"per_class": 400, "imbalance": 16.0, "oversample": 0.5}, [400, 283, 200, 141, 100]),
+        ({"per_class": 400, "imbalance": 16.0, "oversample": 0.0}, [400, 200, 100, 50, 25]),
+        ({"per_class": 7, "oversample": 1.0}, [7] * 5),
+    ],
+)
+def test_a_long_tail_and_its_copies(pool, changes, counts):
+    assert counts_of(pool, **changes) == counts
+
+
+def test_a_ratio_of_one_and_a_share_of_none_change_nothing(pool):
+    assert np.array_equal(splitted(pool, imbalance=1.0, oversample=0.0).train, splitted(pool).train)
+
+
+def test_a_long_tail_is_a_part_of_all_and_leaves_the_validation_alone(pool):
+    few, more, every = (splitted(pool, imbalance=ratio, label_noise=0.3) for ratio in (50.0, 5.0, 1.0))
+    assert set(few.train) < set(more.train) < set(every.train)
+    assert np.array_equal(few.validation, every.validation)
+    seen = dict(zip(every.train, every.planted["label"], strict=True))
+    assert [seen[k] for k in few.train] == few.planted["label"].tolist()
+
+
+def test_copies_differ_by_one_at_most_and_come_from_the_training_split(pool):
+    thin, full = splitted(pool, imbalance=30.0), splitted(pool, imbalance=30.0, oversample=1.0)
+    assert np.array_equal(full.validation, thin.validation)
+    assert set(full.train) == set(thin.train)
+    times = np.bincount(full.train, minlength=SIZE)
+    for label in range(CLASSES):
+        own = times[thin.train[pool[0][thin.train] == label]]
+        assert own.max() - own.min() <= 1
+        assert np.all(np.diff(own) <= 0)  # who is first in the order is there once more
+
+
+def test_labels_that_training_sees_decide_about_copies(pool):
+    found = splitted(pool, imbalance=30.0, label_noise=0.4, oversample=1.0)
+    assert len(set(np.bincount(found.planted["label"]))) == 1
+
+
+@pytest.mark.parametrize(("name", "value"), [("imbalance", 2.0), ("oversample", 0.1)])
+def test_without_labels_there_are_no_classes_to_thin_or_to_fill(pool, targets, name, value):
+    with pytest.raises(DataError) as caught:
+        split(targets, Sampling(**{name: value}), pool[1])
+    assert str(caught.value) == f"data.{name}: needs an array 'label', and arrays has vector, target"
+
+
+def test_what_decides_about_the_training_examples():
+    assert not Sampling().selects
+    for name, value in {"per_class": 1, "examples": 1, "imbalance": 2.0, "oversample": 0.5}.items():
+        assert Sampling(**{name: value}).selects
 
 
 @pytest.mark.parametrize(
