@@ -7,6 +7,7 @@ from ablate.data.diabetes import diabetes
 from ablate.data.digits import digits
 from ablate.data.gaussians import gaussians
 from ablate.data.sampling import NOISE_KINDS, PLANTED, Draws, Sampling, Split, label_shifts, positions, split
+from ablate.data.spirals import spirals
 from ablate.data.table import rows_like, table
 from ablate.data.tfds_source import cache_root, tfds_dataset
 
@@ -14,11 +15,12 @@ DATASETS: dict[str, Callable[..., DataSet]] = {
     "digits": digits,
     "diabetes": diabetes,
     "gaussians": gaussians,
+    "spirals": spirals,
     "table": table,
 }
 
 __all__ = [
     "DATASETS", "NOISE_KINDS", "PLANTED", "DataError", "DataInfo", "DataSet", "Draws", "Sampling", "Split",
     "Stats", "cache_root", "diabetes", "digits", "gaussians", "label_shifts",
-    "positions", "rows_like", "split", "table", "tfds_dataset",
+    "positions", "rows_like", "spirals", "split", "table", "tfds_dataset",
 ]  # fmt: skip
