@@ -135,7 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     six.add_argument("--arm", required=True, help="name of the arm, as in the report")
     six.add_argument("--seed", type=int, help="seed of the cell (default: the study's first)")
     six.add_argument(
-        "--data", default="", help="NAME, 'NAME(argument=value)' or FILE.csv (default: the study's test examples)"
+        "--data",
+        default="",
+        help="NAME, 'NAME(argument=value)', FILE.csv or .npz (default: the study's test examples)",
     )
     six.add_argument(
         "--out", type=_folder, metavar="FILE", help="where the CSV goes, - for stdout (default: DIR/predictions/)"

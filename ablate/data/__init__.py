@@ -11,6 +11,8 @@ from ablate.data.spirals import spirals
 from ablate.data.table import rows_like, table
 from ablate.data.tfds_source import cache_root, tfds_dataset
 
+from_arrays = DataSet.from_arrays
+
 DATASETS: dict[str, Callable[..., DataSet]] = {
     "digits": digits,
     "diabetes": diabetes,
@@ -21,6 +23,6 @@ DATASETS: dict[str, Callable[..., DataSet]] = {
 
 __all__ = [
     "DATASETS", "NOISE_KINDS", "PLANTED", "DataError", "DataInfo", "DataSet", "Draws", "Sampling", "Split",
-    "Stats", "cache_root", "diabetes", "digits", "gaussians", "label_shifts",
+    "Stats", "cache_root", "diabetes", "digits", "from_arrays", "gaussians", "label_shifts",
     "positions", "rows_like", "spirals", "split", "table", "tfds_dataset",
 ]  # fmt: skip

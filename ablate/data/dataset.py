@@ -93,7 +93,9 @@ class DataSet:
         labels = self.pool.get("label", np.zeros(0, np.int32))
         if labels.size and labels.dtype == np.int32 and not self.classes:
             object.__setattr__(self, "classes", int(labels.max()) + 1)
-        problems = [*_problems("", self.pool, self.classes), *_problems("test ", self.test, self.classes)]
+        problems = list(_problems("", self.pool, self.classes))
+        others = _problems("test ", self.test, self.classes)
+        problems += [problem for problem in others if problem.removeprefix("test ") not in problems]
         problems = problems or list(_differences(self.pool, self.test))
         if problems:
             raise DataError(f"data: {'; '.join(problems)}")
@@ -129,7 +131,7 @@ class DataSet:
         sizes = {len(value) if value.ndim else 0 for value in pool.values()}
         if len(sizes) != 1:
             raise DataError("data: every array needs as many examples as the others")
-        held = _held_out(pool.get("label", np.zeros(sizes.pop(), np.int32)), test)
+        held = held_out(pool.get("label", np.zeros(sizes.pop(), np.int32)), test)
         kept, tested = ({key: value[mask] for key, value in pool.items()} for mask in (~held, held))
         return cls(name, kept, tested, *words)
 
@@ -177,8 +179,13 @@ def _is_label(array: np.ndarray) -> bool:
     return array.ndim == 1 and np.issubdtype(array.dtype, np.integer) and int(array.min()) >= 0
 
 
-def _held_out(labels: np.ndarray, share: float) -> np.ndarray:
-    """A mask of the test examples: a share of each class, drawn by a generator that always starts alike."""
+def held_out(labels: np.ndarray, share: float) -> np.ndarray:
+    """A mask of the test examples: a share of each class, drawn by a generator that always starts alike.
+
+    Example:
+        >>> held_out(np.array([0, 0, 0, 0, 1, 1]), 0.5).sum()
+        np.int64(3)
+    """
     rng = np.random.default_rng(0)
     held = np.zeros(len(labels), bool)
     for label in np.unique(labels):

@@ -1,4 +1,4 @@
-"""A table of numbers from a CSV file: columns to predict from, columns to predict."""
+"""Numbers from a file: columns of a CSV to predict from and to predict, or the arrays of an .npz."""
 
 import csv
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from ablate.data.archive import archive, archive_rows, class_of, is_archive
 from ablate.data.dataset import DataError, DataSet
 from ablate.tricks.axis import FilePath, Range
 
@@ -25,23 +26,39 @@ def table(
     unit: str = "",
     test: Annotated[float, Range(0, 1, above=True, below=True)] = 0.25,
 ) -> DataSet:
-    """Any CSV file of numbers with a header, such as the California housing table: rows are examples.
+    """Any CSV file of numbers with a header, such as the California housing table, or arrays in an .npz file.
 
         vector = every column that is not predicted, each with mean 0 and sd 1 over all rows
 
+    An .npz file, as `numpy.savez` writes it, holds arrays called `image` or `vector`, and `label` or `target`, with the
+    examples along the first axis, and optionally `test_image`, `test_label` and so on; they are taken as they are.
+
     Args:
-        path: the file, UTF-8, with a header line.
-        target: columns to predict as numbers, for regression.
-        label: a column to predict as a class, for classification; its values may be any text, in alphabetical order.
+        path: the file; a CSV is UTF-8, with a header line.
+        target: columns of a CSV to predict as numbers, for regression.
+        label: a column of a CSV to predict as a class, for classification; its values may be any text, in alphabetical
+            order.
         unit: of the targets, for the report.
-        test: share of the rows (of each class, where there is a label) that is held out for the test.
+        test: share of the examples (of each class, where there is a label) that is held out for the test; not used
+            where an .npz brings a test split.
 
     Returns:
         A `DataSet` with `vector` and `target` or `label`; its facts hold the `inputs` and the texts of the `labels`.
 
     Raises:
-        DataError: the file cannot be read, a column is missing, or an entry is no number.
+        DataError: the file cannot be read, a column or array is missing, or an entry is no number.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+        ...     np.savez(file, vector=np.zeros((8, 2)), label=np.arange(8) % 2)
+        ...     table(file.name).sizes
+        (6, 2)
     """
+    if is_archive(path):
+        if target or label:
+            raise DataError(f"data: {path}: target and label name columns of a CSV; arrays are called so themselves")
+        return archive(path, test, unit)
     header, rows = _read(path)
     targets = (target,) if isinstance(target, str) else tuple(target)
     names = _inputs(path, header, (*targets, *([label] if label else [])))
@@ -81,7 +98,7 @@ def _inputs(path: str, header: list[str], wanted: tuple[str, ...]) -> tuple[str,
 def rows_like(path: str, dataset: DataSet, label: str = "") -> dict[str, np.ndarray]:
     """The rows of another file as a table's data set has them: its columns, in its order and its units.
 
-    What is predicted need not be there; where it is, it comes along.
+    What is predicted need not be there; where it is, it comes along. Arrays of an .npz file need no table.
 
     Args:
         path: the file.
@@ -92,6 +109,10 @@ def rows_like(path: str, dataset: DataSet, label: str = "") -> dict[str, np.ndar
         DataError: the data set is no table, a column is missing, an entry is no number, or a label is a new one.
     """
     inputs = dataset.facts.get("inputs")
+    if is_archive(path) and inputs:
+        raise DataError(f"data: {path}: {dataset.name} was a CSV, whose columns have names and units; give a CSV again")
+    if is_archive(path):
+        return archive_rows(path, dataset)
     if not isinstance(inputs, Inputs):
         raise DataError(f"data: {dataset.name} is no table, so that the columns of {path!r} say nothing")
     header, rows = _read(path)
@@ -105,14 +126,8 @@ def rows_like(path: str, dataset: DataSet, label: str = "") -> dict[str, np.ndar
     if targets and set(targets) <= columns.keys():
         arrays["target"] = np.stack([_numbers(path, name, columns[name]) for name in targets], 1)
     if label in columns:
-        arrays["label"] = np.array([_class(path, text, dataset.facts["labels"]) for text in columns[label]], np.int32)
+        arrays["label"] = np.array([class_of(path, text, dataset.facts["labels"]) for text in columns[label]], np.int32)
     return arrays
-
-
-def _class(path: str, text: str, labels: tuple[str, ...]) -> int:
-    if text not in labels:
-        raise DataError(f"data: {path}: the label {text!r} is none of {', '.join(map(repr, labels))}")
-    return labels.index(text)
 
 
 def _read(path: str) -> tuple[list[str], list[list[str]]]:

@@ -46,8 +46,8 @@ def predict(rows: Rows, arm: str, seed: int, data: str = "") -> Predictions:
         rows: the study.
         arm: name of the arm.
         seed: of the cell.
-        data: `NAME`, `NAME(argument=value)` or, where the study's data are a table, another `FILE.csv`; "" for the
-            study's test examples.
+        data: `NAME`, `NAME(argument=value)` or, where the study's data are a table, another `FILE.csv`; `FILE.npz` with
+            arrays such as the study's; "" for the study's test examples.
 
     Raises:
         ConfigError: there is no such cell, its variables were not kept, or its study or the data do not fit.
@@ -125,15 +125,14 @@ def other_examples(text: str, dataset: DataSet, table: Chosen | None) -> dict[st
     Raises:
         ConfigError: there are none of that name, or they do not look like the study's.
     """
-    path, chosen = (text, None) if text.lower().endswith(".csv") else ("", _chosen(text))
+    path, chosen = (text, None) if text.lower().endswith((".csv", ".npz")) else ("", _chosen(text))
     if chosen and chosen.choice.make is DATASETS["table"]:
         path = chosen.arguments["path"]
     try:
-        if path:
-            return rows_like(path, dataset, table.arguments["label"] if table else "")
+        rows = rows_like(path, dataset, table.arguments["label"] if table else "") if path else {}
     except DataError as error:
         raise ConfigError([f"--{error}"]) from error
-    arrays, name = load_data(chosen).stacked if chosen else {}, dataset.info.input
+    arrays, name = load_data(chosen).stacked if chosen and not path else rows, dataset.info.input
     shape, dtype = dataset.info.shapes[name], dataset.info.dtypes[name]
     if name not in arrays or (arrays[name].shape[1:], arrays[name].dtype) != (shape, dtype):
         given = ", ".join(f"{key} {array.dtype} {array.shape[1:]}" for key, array in arrays.items())
@@ -144,7 +143,7 @@ def other_examples(text: str, dataset: DataSet, table: Chosen | None) -> dict[st
 def _chosen(text: str) -> Chosen:
     call, problems = CALL.fullmatch(text), []
     if not call:
-        raise ConfigError([f"--data: write NAME, NAME(argument=value) or FILE.csv, not {text!r}"])
+        raise ConfigError([f"--data: write NAME, NAME(argument=value), FILE.csv or FILE.npz, not {text!r}"])
     content = _called(text, call)
     for name in content.keys() & set(SAMPLING_NAMES):
         problems.append(f"--data.{name}: training examples are not spoilt or left out here; leave it away")

@@ -92,6 +92,20 @@ def test_all_examples_of_other_data(digits):
     assert len(columns["predicted"]) == 1797
 
 
+def test_arrays_of_ones_own_in_the_order_of_their_file(digits, tmp_path):
+    data = ablate.data.digits()
+    np.savez(tmp_path / "new.npz", image=data.test["image"][::-1], label=data.test["label"][::-1])
+    own, _ = predict(digits, "baseline", 0)
+    for text in (str(tmp_path / "new.npz"), f"table(path={str(tmp_path / 'new.npz')!r})"):
+        columns, _ = predict(digits, "baseline", 0, text)
+        assert {name: column.tolist() for name, column in columns.items() if name in ("label", "predicted")} == {
+            name: own[name][::-1].tolist() for name in ("label", "predicted")
+        }
+    np.savez(tmp_path / "wide.npz", image=np.zeros((3, 9, 9, 1), np.uint8))
+    with pytest.raises(ConfigError, match=r"wide\.npz has image uint8 \(9, 9, 1\); the study's networks take image"):
+        predict(digits, "baseline", 0, str(tmp_path / "wide.npz"))
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
