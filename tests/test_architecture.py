@@ -16,7 +16,9 @@ FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = {
     "tricks": {"jax", "flax", "optax", "numpy", "jaxtyping"},
     "models": {"jax", "flax", "jaxtyping", "ablate.tricks"},
-    "data": {"tensorflow_datasets", "numpy", "sklearn", "PIL", "jaxtyping", "absl", "ablate.tricks.axis"},
+    "data": {
+        "tensorflow_datasets", "array_record", "numpy", "sklearn", "PIL", "jaxtyping", "absl", "ablate.tricks.axis",
+    },
     "results": {"numpy"},
     "stats": {"numpy", "scipy", "jaxtyping"},
     "train": {
@@ -47,6 +49,7 @@ ONLY = {
     "tensorflow_datasets": {"data"},
     "sklearn": {"data"},
     "PIL": {"data"},
+    "array_record": {"data"},
     "flax": {"tricks", "models", "tasks"},
     "optax": {"tricks", "tasks"},
     "orbax": {"train"},

@@ -254,12 +254,14 @@ def _say_results(rows: Any, directory: Path) -> None:
 
 
 def _print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> None:
-    train = content["train"]
+    train, data = content["train"], content["data"]
     print(
         f"{content['name']}: {len(content['arms'])} arms x {len(content['seeds'])} seeds = {len(content['cells'])} "
         f"cells in {plural(len(content['programs']), 'program')}; {train['steps']} steps of {train['batch_size']}; "
         f"{devices}"
     )
+    sizes = ", ".join(f"{data[part]:,} {part}" for part in ("train", "validation", "test"))
+    print(f"{data['name']}: {sizes} examples. {data['description']}")
     if content["tuning_cells"]:
         print(
             f"before that, {content['tuning_cells']} cells tune the same numbers for every arm; not in the times below"

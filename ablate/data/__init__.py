@@ -5,6 +5,7 @@ from collections.abc import Callable
 from ablate.data.dataset import DataError, DataInfo, DataSet, Stats
 from ablate.data.diabetes import diabetes
 from ablate.data.digits import digits
+from ablate.data.folder import folder
 from ablate.data.gaussians import gaussians
 from ablate.data.sampling import NOISE_KINDS, PLANTED, Draws, Sampling, Split, label_shifts, positions, split
 from ablate.data.spirals import spirals
@@ -16,6 +17,7 @@ from_arrays = DataSet.from_arrays
 DATASETS: dict[str, Callable[..., DataSet]] = {
     "digits": digits,
     "diabetes": diabetes,
+    "folder": folder,
     "gaussians": gaussians,
     "spirals": spirals,
     "table": table,
@@ -23,6 +25,6 @@ DATASETS: dict[str, Callable[..., DataSet]] = {
 
 __all__ = [
     "DATASETS", "NOISE_KINDS", "PLANTED", "DataError", "DataInfo", "DataSet", "Draws", "Sampling", "Split",
-    "Stats", "cache_root", "diabetes", "digits", "from_arrays", "gaussians", "label_shifts",
+    "Stats", "cache_root", "diabetes", "digits", "folder", "from_arrays", "gaussians", "label_shifts",
     "positions", "rows_like", "spirals", "split", "table", "tfds_dataset",
 ]  # fmt: skip

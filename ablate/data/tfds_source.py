@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from ablate.data.dataset import DataError, DataSet
+from ablate.data.images import resized
 from ablate.tricks.axis import Range
 
 
@@ -130,21 +131,13 @@ def _decode(builder: Any, split: str, size: int) -> tuple[np.ndarray, np.ndarray
     images, labels, shapes = [], [], set()
     for example in source:
         image = np.asarray(example["image"], np.uint8)
-        image = _resized(image, size) if size else image
+        image = resized(image, size) if size else image
         images.append(image)
         shapes.add(image.shape)
         labels.append(int(example["label"]))
     if len(shapes) > 1:
         raise DataError(f"data.size: images of {builder.name!r} have {len(shapes)} sizes; set data.size, e.g. 64")
     return np.stack(images), np.asarray(labels, np.int32)
-
-
-def _resized(image: np.ndarray, size: int) -> np.ndarray:
-    from PIL import Image
-
-    grey = image.shape[-1] == 1
-    picture = Image.fromarray(image[..., 0] if grey else image).resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(picture, np.uint8).reshape(size, size, image.shape[-1])
 
 
 def _keep(cache: Path, split: str, images: np.ndarray, labels: np.ndarray) -> None:
