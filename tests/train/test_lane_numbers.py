@@ -8,7 +8,7 @@ import pytest
 from ablate import choice
 from ablate.tasks import parts
 from ablate.tasks.keys import keys_at
-from ablate.tricks import Clock
+from ablate.tricks import Choice, Clock
 from tests.train.small import lanes_of, planned, small_config, train, wave_of
 
 IMAGES = jnp.ones((6, 4, 4, 1))
@@ -16,7 +16,7 @@ INDEX = jnp.array([5, 9, 2, 7, 0, 1])
 
 
 def noisy(seed, step, index=INDEX, images=IMAGES, stddev=0.1):
-    choices = {"data": ((None, {"input_noise": True}),)}
+    choices = {"data": ((Choice(dict), {"input_noise": True}),)}
     hp = {"data": ({"input_noise": jnp.float32(stddev)},)}
     return np.asarray(parts.noisy(choices, hp, keys_at(seed, step), index, images))
 
