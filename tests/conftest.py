@@ -13,6 +13,7 @@ if CACHE is None:
     atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
 os.environ["XDG_CACHE_HOME"] = CACHE
 os.environ["TFDS_DATA_DIR"] = os.path.join(CACHE, "tensorflow_datasets")
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # as `ablate` sets it; JAX sets 1, which the processes of tests would inherit
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # or `ablate` asks for one per core, and JAX has started already
 
 import signal  # noqa: E402

@@ -8,7 +8,9 @@ import re
 import textwrap
 from typing import NamedTuple
 
+from ablate.cli.costs import cost_of
 from ablate.study.choices import public_names, worded
+from ablate.tricks.articles import articles_on
 from ablate.tricks.axis import Argument, Axis, Choice, Range
 from ablate.tricks.rules import RULES
 
@@ -53,9 +55,11 @@ class Card(NamedTuple):
         parameters: its arguments, in their order.
         off: where it vanishes, in words.
         program: whether other arms may share its program, in words.
+        cost: what a training step with it takes beside one without, in words; empty where nobody measured it.
         cautions: the rules that look at it.
         sections: further parts of the docstring by title; those that are empty are left out.
         references: one text each, ending with its link.
+        articles: those that speak of it, one text each.
     """
 
     axis: str
@@ -66,9 +70,11 @@ class Card(NamedTuple):
     parameters: tuple[Parameter, ...]
     off: str
     program: str
+    cost: str
     cautions: tuple[Caution, ...]
     sections: dict[str, str]
     references: tuple[str, ...]
+    articles: tuple[str, ...]
 
     def call(self) -> str:
         """`loss.focal(gamma=2.0)`: how a config would write it, with every default."""
@@ -97,8 +103,10 @@ def card_of(key: str, axis: Axis, name: str) -> Card:
         parameters=tuple(_parameter(a, told.get(a.name, "")) for a in axis.arguments(choice).values()),
         off=off_of(axis, name),
         program=_program(axis, name),
+        cost=cost_of(key, name),
         cautions=_cautions(f"{key}.{name}"),
         references=_references(sections.pop("References", "")),
+        articles=articles_on(f"{key}.{name}"),
         sections=sections,
     )
 

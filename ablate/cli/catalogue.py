@@ -10,8 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from ablate.cli.card import Card, card_of, off_of
-from ablate.study.choices import TASK, called, public_names
+from ablate.study.choices import TASK, Chosen, called, check_choice, public_names
 from ablate.study.problems import ConfigError, unknown
+from ablate.study.resolving import Spec
 from ablate.tasks import MODEL, TASKS, axes_of
 from ablate.tricks import AXES
 from ablate.tricks.axis import Axis, Choice
@@ -47,14 +48,65 @@ def described(text: str) -> str:
     """
     if not text:
         return all_axes()
+    places = found(text)
+    if len(places) > 1:
+        return _candidates(text, places)
+    ((key, name),) = places
+    return as_text(card_of(key, TABLES[key], name)) if name else one_axis(key)
+
+
+def found(text: str) -> list[tuple[str, str]]:
+    """What a text names: an axis (with "" for a choice), one of its choices, or choices of several axes.
+
+    Raises:
+        ConfigError: there is no such axis or choice.
+    """
     key = next((key for key in TABLES if text == key or text.startswith(f"{key}.")), "")
-    if key:  # keys of axes that belong to a task hold a dot themselves
-        name = text.removeprefix(key).removeprefix(".")
-        return one_choice(key, called(TABLES[key], name)) if name else one_axis(key)
-    places = places_of(text)
-    if not places:
-        raise ConfigError([_nothing(text)])
-    return one_choice(*places[0]) if len(places) == 1 else _candidates(text, places)
+    if not key:  # keys of axes that belong to a task hold a dot themselves
+        places = places_of(text)
+        if not places:
+            raise ConfigError([_nothing(text)])
+        return places
+    name = called(TABLES[key], text.removeprefix(key).removeprefix("."))
+    if name and name not in TABLES[key].choices:
+        raise ConfigError([unknown(f"{key}.{name}", "choice", name, TABLES[key].choices)])
+    return [(key, name)]
+
+
+def measurable(spec: Spec, text: str) -> dict[tuple[str, str], Chosen]:
+    """The choices, by axis and name, that change the training step of a recipe: all, or those that a text names.
+
+    Arguments are those that the config varies; where it does not name a choice, the example of its table, or defaults.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    varied = {(chosen.axis, chosen.name): chosen for choices in spec.vary.values() for chosen in choices}
+    own = {key_of(chosen.table): chosen for chosen in spec.recipe.values() if chosen.table.in_step}
+    choices = {
+        (key, name): varied.get((own[key].axis, name)) or _exemplary(own[key].table, name)
+        for key, wanted in (found(text) if text else [(key, "") for key in TABLES])
+        for name in (own[key].table.choices if key in own else ())
+        if wanted in ("", name) and name != own[key].name
+    }
+    if not choices:
+        raise ConfigError([f"{text}: not a choice that changes this baseline's training step; nothing to measure"])
+    return choices
+
+
+def key_of(axis: Axis) -> str:
+    """The key of an axis in the catalogue; its name where a task of a user's own has it."""
+    return next((key for key, known in TABLES.items() if known is axis), axis.name)
+
+
+def _exemplary(axis: Axis, name: str) -> Chosen:
+    problems: list[str] = []
+    given = {**axis.choices[name].example, **axis.begin}
+    known = {key: value for key, value in given.items() if key in axis.arguments(axis.choices[name])}
+    chosen = check_choice(axis, {"name": name, **known}, f"{axis.name}.{name}", problems)
+    if chosen is None:
+        raise ConfigError(problems)
+    return chosen
 
 
 def places_of(name: str) -> list[tuple[str, str]]:
@@ -83,29 +135,13 @@ def _nothing(text: str) -> str:
     return f"{text}: no axis or choice answers to it; did you mean {places}? `ablate tricks` lists all"
 
 
-def one_axis(name: str) -> str:
-    """The choices of one axis with their arguments and off values.
-
-    Raises:
-        ConfigError: there is no such axis.
-    """
-    axis = _axis(name)
+def one_axis(key: str) -> str:
+    """The choices of one axis with their arguments and off values."""
+    axis = TABLES[key]
     table = Table("choice", "arguments", "off at", "what it does")
     for choice_name, choice in axis.choices.items():
         table.add_row(choice_name, escape(_arguments(axis, choice)), off_of(axis, choice_name), _summary(choice))
     return _text(table)
-
-
-def one_choice(axis_name: str, name: str) -> str:
-    """All about one choice.
-
-    Raises:
-        ConfigError: there is no such axis or choice.
-    """
-    axis = _axis(axis_name)
-    if name not in axis.choices:
-        raise ConfigError([unknown(f"{axis_name}.{name}", "choice", name, axis.choices)])
-    return as_text(card_of(axis_name, axis, name))
 
 
 def as_text(card: Card) -> str:
@@ -115,22 +151,18 @@ def as_text(card: Card) -> str:
         *([f"also called: {', '.join(card.public)}"] if card.public else []),
         f"off at: {card.off}",
         f"program: {card.program}",
+        *([f"cost: {card.cost}"] if card.cost else []),
         *(f"rule: {caution.summary} It looks at {', '.join(caution.choices)}." for caution in card.cautions),
     ]
     table = Table("argument", "default", "values", "is", "what it is")
     for p in card.parameters:
         role = "an input" if p.traced else "part of the program"
         table.add_row(p.name, *map(escape, (p.default or "must be given", p.values, role, p.about)))
-    sections = {**card.sections, **({"References": "\n".join(card.references)} if card.references else {})}
+    lists = {"References": card.references, "Articles": card.articles}
+    sections = {**card.sections, **{title: "\n".join(texts) for title, texts in lists.items() if texts}}
     parts = ["\n".join(facts), card.summary, card.formula, _text(table) if card.parameters else ""]
     parts += [f"{title}:\n{textwrap.indent(body, '    ')}" for title, body in sections.items()]
     return "\n\n".join(filter(None, parts))
-
-
-def _axis(name: str) -> Axis:
-    if name not in TABLES:
-        raise ConfigError([unknown(name, "axis", name, TABLES)])
-    return TABLES[name]
 
 
 def _arguments(axis: Axis, choice: Choice) -> str:

@@ -153,11 +153,35 @@ def predict(options: argparse.Namespace, stop: Stop) -> int:
 
 
 def tricks(options: argparse.Namespace, stop: Stop) -> int:
-    """`ablate tricks`: the catalogue, generated from the tables."""
-    del stop  # it ends sooner than it could be asked
+    """`ablate tricks`: the catalogue, generated from the tables; with `--measure`, what its choices cost."""
     from ablate.cli.catalogue import described
+    from ablate.study.problems import ConfigError
 
+    if options.measure:
+        return _measure(options, stop)
+    for flag in ("config", "out"):
+        if getattr(options, flag) is not None:
+            raise ConfigError([f"--{flag}: goes with --measure"])
     print(described(options.name or ""))
+    return 0
+
+
+def _measure(options: argparse.Namespace, stop: Stop) -> int:
+    """A line per choice as soon as it is measured, so that an interrupt loses none."""
+    from ablate.cli import costs
+    from ablate.cli.catalogue import measurable
+    from ablate.runner.ratios import Baseline
+
+    spec = _spec(options, stop)
+    choices = measurable(spec, options.name or "")
+    known = costs.read(options.out) if options.out else {}
+    baseline = Baseline(spec, stop.check)
+    print(f"{baseline.told()}\n\n{costs.HEADER}")
+    for place, ratio in zip(choices, baseline.ratios(choices.values()), strict=True):
+        print(costs.line(place, ratio), flush=True)
+        if options.out:
+            known[place] = ratio
+            costs.write(options.out, known)
     return 0
 
 
@@ -196,11 +220,9 @@ def probe(options: argparse.Namespace, stop: Stop) -> int:
 
 def _plan(options: argparse.Namespace, stop: Stop) -> Any:
     """Everything before the first compile: config, devices, plan."""
-    from ablate.study.loading import folder_of, load_config, question_of
-    from ablate.study.resolving import resolve
+    from ablate.study.loading import folder_of, question_of
 
-    _prepare(stop)
-    spec = resolve(load_config(options.config, options.overrides))
+    spec = _spec(options, stop)
     from ablate.runner.plan import make_plan
 
     stop.check()
@@ -217,6 +239,16 @@ def _plan(options: argparse.Namespace, stop: Stop) -> Any:
     for warning in planned.warnings:
         print(f"ablate: warning: {warning}", file=sys.stderr)
     return planned
+
+
+def _spec(options: argparse.Namespace, stop: Stop) -> Any:
+    """The config that was named, checked; a fresh one where none was."""
+    from ablate.study.config import base_config
+    from ablate.study.loading import load_config
+    from ablate.study.resolving import resolve
+
+    _prepare(stop)
+    return resolve(load_config(options.config, options.overrides) if options.config else base_config())
 
 
 def _prepare(stop: Stop) -> None:

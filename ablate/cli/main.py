@@ -37,8 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not hasattr(options, "command"):
         parser.print_help()
         return USAGE
-    if overrides and not hasattr(options, "config"):
-        parser.error(f"--config.{overrides[0][0]}: this command takes no config")
+    if overrides and getattr(options, "config", None) is None:
+        parser.error(f"--config.{overrides[0][0]}: this command takes no config, or none was named")
     options.overrides = overrides
     options.command_line = "ablate " + " ".join(_quoted(sys.argv[1:] if argv is None else argv))
     return _guarded(options, stop)
@@ -147,6 +147,15 @@ def _parser() -> argparse.ArgumentParser:
     text = "the catalogue: formula, arguments, off value, reference"
     four = commands.add_parser("tricks", help=text, description=_sentence(text))
     four.add_argument("name", nargs="?", metavar="NAME", help="an axis, AXIS.NAME, or any name of a choice")
+    four.add_argument(
+        "--measure", action="store_true", help="time and memory of a training step with each choice, over a baseline's"
+    )
+    four.add_argument(
+        "--config", metavar="FILE.py[:ARG]", help="with --measure: the experiment whose recipe is the baseline"
+    )
+    four.add_argument(
+        "--out", type=_folder, metavar="FILE", help="with --measure: a CSV to write too; rows of other choices stay"
+    )
     four.set_defaults(command=tricks)
     _configured(
         commands, "check", check, "sanity checks per arm: first loss, overfits 64 examples, finite, one compile"

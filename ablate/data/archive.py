@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ablate.data.dataset import INPUTS, Arrays, DataError, DataSet, held_out
+from ablate.data.dataset import INPUTS, Arrays, DataError, DataSet, split_off
 
 TEST = "test_"  # begins the names of arrays that hold the test split
 
@@ -45,8 +45,7 @@ def archive(path: str, test: float = 0.25, unit: str = "") -> DataSet:
         raise DataError(f"data: {path}: no array image or vector to predict from; it has {', '.join(arrays) or 'none'}")
     if not tested:
         whole = _data_set(path, pool, pool, texts, unit)  # what is wrong with it shows before it is split
-        held = held_out(whole.pool.get("label", np.zeros(whole.sizes[0], np.int32)), test)
-        pool, tested = ({key: array[mask] for key, array in whole.pool.items()} for mask in (~held, held))
+        pool, tested = split_off(whole.pool, test)
     return _data_set(path, pool, tested, texts, unit, _classes(arrays))
 
 

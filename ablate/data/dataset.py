@@ -131,9 +131,7 @@ class DataSet:
         sizes = {len(value) if value.ndim else 0 for value in pool.values()}
         if len(sizes) != 1:
             raise DataError("data: every array needs as many examples as the others")
-        held = held_out(pool.get("label", np.zeros(sizes.pop(), np.int32)), test)
-        kept, tested = ({key: value[mask] for key, value in pool.items()} for mask in (~held, held))
-        return cls(name, kept, tested, *words)
+        return cls(name, *split_off(pool, test), *words)
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -177,6 +175,13 @@ def _has_stats(name: str, array: np.ndarray) -> bool:
 
 def _is_label(array: np.ndarray) -> bool:
     return array.ndim == 1 and np.issubdtype(array.dtype, np.integer) and int(array.min()) >= 0
+
+
+def split_off(arrays: Arrays, share: float) -> tuple[Arrays, Arrays]:
+    """The examples that are kept and those held out: a share of each class, where there is a `label`."""
+    held = held_out(arrays.get("label", np.zeros(len(next(iter(arrays.values()))), np.int32)), share)
+    kept, tested = ({name: array[mask] for name, array in arrays.items()} for mask in (~held, held))
+    return kept, tested
 
 
 def held_out(labels: np.ndarray, share: float) -> np.ndarray:

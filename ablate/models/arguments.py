@@ -18,6 +18,16 @@ def one_of(value: str, allowed: Iterable[str], what: str) -> None:
         raise ValueError(f"{what}={value!r} is not one of {', '.join(map(repr, allowed))}")
 
 
+def some_stage(values: Sequence[int], what: str) -> None:
+    """Refuses a network without stages.
+
+    Raises:
+        ValueError: there is nothing for a stage; it begins with `what`.
+    """
+    if not values:
+        raise ValueError(f"{what}=() has no stage")
+
+
 def per_stage(counts: Sequence[int], stages: int, what: str) -> tuple[int, ...]:
     """One number for each stage; a single number stands for all of them.
 

@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ablate.models.arguments import per_stage
+from ablate.models.arguments import per_stage, some_stage
 from ablate.models.kernels import Kernel, convolved, shapes_of
 from ablate.models.layers import Layers
 from ablate.tricks.axis import Count, Counts
@@ -96,8 +96,7 @@ class Inception(nn.Module):
     def __post_init__(self) -> None:
         """Refuses arguments that make no network."""
         shapes_of(self.kernel, self.n, "inception")
-        if not self.widths:
-            raise ValueError("inception: widths=() has no stage")
+        some_stage(self.widths, "inception: widths")
         per_stage(self.modules, len(self.widths), "inception: modules")
         super().__post_init__()
 

@@ -3,6 +3,7 @@
 A model takes a `Layers` and turns images or vectors into *features*; the task puts its heads on them (`Network`).
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -23,49 +24,64 @@ Gate = Callable[[Array], Array]  # what a residual branch gives -> the same, sca
 Reparametrize = Callable[[nn.Module, Array], Array]  # a layer and its kernel -> the kernel that it computes with
 
 
-class Dense(nn.Module):
-    """Flax's dense layer, whose kernel may be computed from its parameters.
+class _Computed(nn.Module, kw_only=True):
+    """A layer of flax whose kernel may be computed from its parameters.
 
     Args:
-        features: width of what it gives.
         kernel_init: initializer of the kernel.
         bias_init: initializer of the bias.
         dtype: what it multiplies in; it gives the type that it is given.
         reparametrize: from this module and the kernel's parameter to the kernel; None for the parameter itself.
         use_bias: whether there is a bias.
-
-    Returns:
-        From `module(x)`: x W + b.
     """
 
-    features: int
     kernel_init: Initializer = lecun()
     bias_init: Initializer = nn.initializers.zeros
     dtype: Any = jnp.float32
     reparametrize: Reparametrize | None = None
     use_bias: bool = True
 
-    @nn.compact
-    def __call__(self, x: Features) -> Float[Array, "batch *sites features"]:
-        """Applies the layer, whose parameters stand straight under this module's name."""
-        inner = nn.Dense(self.features, **_options(self))
+    def computed(self, make: Make, x: Array) -> Array:
+        """Applies the layer of flax, whose parameters stand straight under this module's name."""
+
+        def promoted(x: Array, kernel: Array, bias: Array | None, *, dtype: Any, **_: Any) -> Any:
+            kernel = kernel if self.reparametrize is None else self.reparametrize(self, kernel)
+            return promote_dtype(x, kernel, bias, dtype=dtype)
+
+        inner = make(
+            kernel_init=self.kernel_init, bias_init=self.bias_init, dtype=self.dtype, use_bias=self.use_bias,
+            promote_dtype=promoted,
+        )  # fmt: skip
         nn.share_scope(self, inner)
         return inner(x).astype(x.dtype)
 
 
-class Conv(nn.Module):
-    """Flax's convolution under the same conditions, padded so that only strides change the size.
+class Dense(_Computed):
+    """Flax's dense layer.
+
+    Args:
+        features: width of what it gives.
+
+    Returns:
+        From `module(x)`: x W + b.
+    """
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x: Features) -> Float[Array, "batch *sites features"]:
+        """Applies the layer."""
+        return self.computed(functools.partial(nn.Dense, self.features), x)
+
+
+class Conv(_Computed):
+    """Flax's convolution, padded so that only strides change the size.
 
     Args:
         features: channels of what it gives.
         kernel_size: rows and columns.
         strides: steps between rows and columns of what it gives.
         groups: of channels, each convolved for itself, at least 1.
-        kernel_init: initializer of the kernel.
-        bias_init: initializer of the bias.
-        dtype: what it multiplies in; it gives the type that it is given.
-        reparametrize: from this module and the kernel's parameter to the kernel; None for the parameter itself.
-        use_bias: whether there is a bias.
 
     Returns:
         From `module(x)`: [batch, rows, columns, features].
@@ -75,34 +91,21 @@ class Conv(nn.Module):
     kernel_size: tuple[int, int]
     strides: tuple[int, int] = (1, 1)
     groups: int = 1
-    kernel_init: Initializer = lecun()
-    bias_init: Initializer = nn.initializers.zeros
-    dtype: Any = jnp.float32
-    reparametrize: Reparametrize | None = None
-    use_bias: bool = True
 
     @nn.compact
     def __call__(self, x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns features"]:
-        """Applies the layer, whose parameters stand straight under this module's name."""
-        inner = nn.Conv(
-            self.features, self.kernel_size, self.strides, feature_group_count=self.groups, **_options(self)
-        )
-        nn.share_scope(self, inner)
-        return inner(x).astype(x.dtype)
+        """Applies the layer."""
+        make = functools.partial(nn.Conv, self.features, self.kernel_size, self.strides)
+        return self.computed(functools.partial(make, feature_group_count=self.groups), x)
 
 
-class Deconv(nn.Module):
-    """Flax's transposed convolution under the same conditions: strides make the image larger.
+class Deconv(_Computed):
+    """Flax's transposed convolution: strides make the image larger.
 
     Args:
         features: channels of what it gives.
         kernel_size: rows and columns.
         strides: factors of rows and columns.
-        kernel_init: initializer of the kernel.
-        bias_init: initializer of the bias.
-        dtype: what it multiplies in; it gives the type that it is given.
-        reparametrize: from this module and the kernel's parameter to the kernel; None for the parameter itself.
-        use_bias: whether there is a bias.
 
     Returns:
         From `module(x)`: [batch, rows * stride, columns * stride, features].
@@ -111,36 +114,13 @@ class Deconv(nn.Module):
     features: int
     kernel_size: tuple[int, int]
     strides: tuple[int, int] = (2, 2)
-    kernel_init: Initializer = lecun()
-    bias_init: Initializer = nn.initializers.zeros
-    dtype: Any = jnp.float32
-    reparametrize: Reparametrize | None = None
-    use_bias: bool = True
 
     @nn.compact
     def __call__(
         self, x: Float[Array, "batch rows columns channels"]
     ) -> Float[Array, "batch new_rows new_columns features"]:
-        """Applies the layer, whose parameters stand straight under this module's name."""
-        inner = nn.ConvTranspose(self.features, self.kernel_size, self.strides, **_options(self))
-        nn.share_scope(self, inner)
-        return inner(x).astype(x.dtype)
-
-
-def _options(layer: Any) -> dict[str, Any]:
-    """What a layer of ours tells the one of flax that it consists of."""
-
-    def promoted(x: Array, kernel: Array, bias: Array | None, *, dtype: Any, **_: Any) -> Any:
-        kernel = kernel if layer.reparametrize is None else layer.reparametrize(layer, kernel)
-        return promote_dtype(x, kernel, bias, dtype=dtype)
-
-    return {
-        "kernel_init": layer.kernel_init,
-        "bias_init": layer.bias_init,
-        "dtype": layer.dtype,
-        "use_bias": layer.use_bias,
-        "promote_dtype": promoted,
-    }
+        """Applies the layer."""
+        return self.computed(functools.partial(nn.ConvTranspose, self.features, self.kernel_size, self.strides), x)
 
 
 class Layers(NamedTuple):

@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ablate.models.arguments import some_stage
 from ablate.models.layers import Layers
 from ablate.tricks.axis import Count, Counts
 
@@ -54,8 +55,7 @@ class MobileNet(nn.Module):
 
     def __post_init__(self) -> None:
         """Refuses a network without stages."""
-        if not self.blocks:
-            raise ValueError("mobilenet: blocks=() has no stage")
+        some_stage(self.blocks, "mobilenet: blocks")
         super().__post_init__()
 
     @nn.compact

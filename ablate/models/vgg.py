@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ablate.models.arguments import one_of, per_stage
+from ablate.models.arguments import one_of, per_stage, some_stage
 from ablate.models.kernels import Kernel, convolved, shapes_of
 from ablate.models.layers import Layers
 from ablate.tricks.axis import Count, Counts
@@ -66,8 +66,7 @@ class Vgg(nn.Module):
     def __post_init__(self) -> None:
         """Refuses arguments that make no network."""
         shapes_of(self.kernel, self.n, "vgg")
-        if not self.widths:
-            raise ValueError("vgg: widths=() has no stage")
+        some_stage(self.widths, "vgg: widths")
         per_stage(self.convs, len(self.widths), "vgg: convs")
         one_of(self.head, ("fc", "gap"), "vgg: head")
         super().__post_init__()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ablate.report.records import Tables
-from ablate.report.wording import plain
+from ablate.report.wording import arguments_text, choice_text, plain
 from ablate.results.schema import ArmRecord, Study
 from ablate.stats.attribution import Company, Shapley, company, shapley
 from ablate.stats.checks import rounding_of
@@ -168,15 +168,9 @@ def labels(choices: Sequence[Mapping[str, Any]]) -> list[str]:
 def label_of(choice: Mapping[str, Any], choices: Sequence[Mapping[str, Any]], *, unique: bool) -> str:
     """A choice among others; the numbers of training and of the data have no name, only arguments that differ."""
     if "name" in choice:
-        own = choice["name"] if unique else f"{choice['name']}({arguments_text(choice)})"
-        return f"{own} then {label_of(choice['then'], [], unique=unique)}" if "then" in choice else own
+        return choice_text(choice, arguments=not unique)
     differing = {key: x for key, x in choice.items() if any(other.get(key) != x for other in choices)}
     return arguments_text(differing) or "as given"
-
-
-def arguments_text(choice: Mapping[str, Any]) -> str:
-    """The arguments of a choice, `rate=0.2, scale=3`."""
-    return ", ".join(f"{key}={value}" for key, value in choice.items() if key not in ("name", "then"))
 
 
 def codes_of(study: Study, factors: Sequence[Factor]) -> dict[str, tuple[int, ...]]:

@@ -4,7 +4,8 @@ import dataclasses
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ablate.results.schema import TaskMetric
 
@@ -212,3 +213,19 @@ def shortened(text: str, limit: int) -> str:
     'label s…'
     """
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def choice_text(choice: Mapping[str, Any], *, arguments: bool = True) -> str:
+    """A choice as reports write it, one behind the other where there are several of one axis.
+
+    >>> choice_text({"name": "flip", "then": {"name": "random_crop", "padding": 4}})
+    'flip then random_crop(padding=4)'
+    """
+    inside = arguments_text(choice) if arguments else ""
+    own = f"{choice.get('name')}({inside})" if inside else str(choice.get("name") or "")
+    return f"{own} then {choice_text(choice['then'], arguments=arguments)}" if "then" in choice else own
+
+
+def arguments_text(choice: Mapping[str, Any]) -> str:
+    """The arguments of a choice, `rate=0.2, scale=3`."""
+    return ", ".join(f"{key}={value}" for key, value in choice.items() if key not in ("name", "then"))

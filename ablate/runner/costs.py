@@ -34,7 +34,7 @@ def operations_of(item: ProgramPlan) -> float:
 
 def seconds_per_step(plan: Plan, between: Between = go_on) -> dict[str, float | None]:
     """Median seconds of one training step of every arm, measured in rounds that take the arms in turn."""
-    runs = {name: _Run(alone) for name, alone in _alone(plan).items()}
+    runs = {name: Timed(alone, STEPS) for name, alone in _alone(plan).items()}
     seconds: dict[str, list[float | None]] = {name: [] for name in runs}
     for _ in range(ROUNDS + 1):
         for name, run in runs.items():
@@ -59,14 +59,20 @@ def _alone(plan: Plan) -> dict[str, ProgramPlan]:
     return {name: plan.alone(lane.cell) for name, (_, lane) in plan.first_lanes().items()}
 
 
-class _Run:
-    """One arm's own program, compiled once and run as often as asked."""
+class Timed:
+    """The program of a single cell, compiled once and run for so many steps as often as asked."""
 
-    def __init__(self, item: ProgramPlan):
+    def __init__(self, item: ProgramPlan, steps: int):
         self._lanes = Lanes(item.task, item.strategy, item.devices, item.dataset.stacked, 2)
-        self._wave = item.wave(item.program.lanes, 1, steps=STEPS, eval_every=STEPS)
+        self._wave = item.wave(item.program.lanes, 1, steps=steps, eval_every=steps)
+
+    @property
+    def bytes(self) -> int | None:
+        """What a training step holds beside the data, as compiled; None before the first run."""
+        return self._lanes.step_bytes
 
     def seconds(self, between: Between) -> float:
+        """Seconds per training step of one run from its first values on."""
         loop = Loop(self._lanes, self._wave)
         for _ in loop.run(loop.start(between)):
             between()

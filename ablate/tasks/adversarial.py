@@ -28,7 +28,7 @@ from ablate.tasks.keys import Keys
 from ablate.tasks.network import MODEL
 from ablate.tasks.task import Batch, Mean, Metric, Numbers, ProgramChoices, Tree, columns_named
 from ablate.tricks import game, optimizer
-from ablate.tricks.axis import Axis, Choice, Count, Range, signature_of
+from ablate.tricks.axis import Axis, Choice, Count, Range
 from ablate.tricks.clock import Clock
 from ablate.tricks.dropout import NoDropout
 from ablate.tricks.init import split_init
@@ -226,8 +226,7 @@ class Adversarial:
         return layers_of(NoNorm, activation, NoDropout, kernel_init, bias_init, dtype=precision())
 
     def _generator(self, hp: Numbers, layers: Layers) -> Any:
-        takes_shape = "shape" in signature_of(self.choices["generator"][0][0].make)
-        shape = {"shape": self._shape} if takes_shape else {}
+        shape = {"shape": self._shape} if self.choices["generator"][0][0].asks_for("shape") else {}
         return parts.bind(self.choices, hp, "generator")[0](layers, math.prod(self._shape), **shape)
 
     def _critic(self, hp: Numbers, layers: Layers) -> Network:

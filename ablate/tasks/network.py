@@ -23,7 +23,7 @@ from ablate.tricks.axis import Axis, Choice
 from ablate.tricks.clock import Clock
 from ablate.tricks.feature_loss import MEMORY, FeatureLoss, begun, no_feature_loss
 from ablate.tricks.init import split_init
-from ablate.tricks.scale import ImageStats
+from ablate.tricks.scale import ImageStats, in_units
 
 Outputs = Mapping[str, Array]
 Loss = Callable[[Outputs, Tree], Array]  # of what heads give, and of targets
@@ -77,7 +77,7 @@ class Trainer:
 
     def scaled(self, batch: Batch) -> Array:
         """The input of a batch as the network sees it, without augmentation."""
-        return self._scale(parts.in_units(batch[self.data.input]))
+        return self._scale(in_units(batch[self.data.input]))
 
     def _scale(self, inputs: Array) -> Array:
         stats = ImageStats(*(jnp.asarray(number) for number in self.data.stats[self.data.input]))
@@ -96,9 +96,10 @@ class Trainer:
 
         variables = dict(adjust(jax.random.fold_in(key, 1), variables, apply, inputs))
         params = variables.pop("params")
-        apply_whole = functools.partial(network.apply, train=False)
-        features, _ = jax.eval_shape(apply_whole, {"params": params, **variables}, inputs)
-        variables |= begun(self._feature_loss(), features.shape[-1], self.data)
+        if any(choice.make is not no_feature_loss for choice, _ in self.choices.get(MEMORY, ())):
+            apply_whole = functools.partial(network.apply, train=False)
+            features, _ = jax.eval_shape(apply_whole, {"params": params, **variables}, inputs)
+            variables |= begun(self._feature_loss(), features.shape[-1], self.data)
         return Learner(params, variables, parts.begin(self.choices, self.hp, params))
 
     def outputs_of(self, variables: Tree, inputs: Array) -> Outputs:
@@ -118,7 +119,7 @@ class Trainer:
         self, learner: Learner, batch: Batch, targets: Array, loss: Loss, keys: Keys, clock: Clock
     ) -> tuple[Learner, dict[str, Array]]:
         """One update on a batch, augmented together with what it aims at; gives the loss before penalties too."""
-        inputs = parts.noisy(self.choices, self.hp, keys, batch["index"], parts.in_units(batch[self.data.input]))
+        inputs = parts.noisy(self.choices, self.hp, keys, batch["index"], in_units(batch[self.data.input]))
         visit = functools.partial(parts.visit, self.hp, keys, clock, batch["index"])
         augment = parts.assemble(self.choices, self.hp).augment
         inputs, targets = augment(keys("augment"), inputs, targets, visit)
@@ -172,8 +173,7 @@ class Trainer:
         return value, {**changed, MEMORY: memory}
 
     def _feature_loss(self) -> FeatureLoss:
-        bound = parts.bind(self.choices, self.hp, MEMORY)
-        return bound[0]() if bound else no_feature_loss()
+        return parts.bind(self.choices, self.hp, MEMORY)[0]()
 
     def signals(
         self, learner: Learner, batch: Batch, targets: Array, loss: Loss, keys: Keys

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 import optax.contrib
+from jax import lax
 from jaxtyping import Array, Float
 
 from ablate.models.layers import Layers, layers_of
@@ -22,8 +23,9 @@ from ablate.tasks.keys import Keys
 from ablate.tasks.seams import Bound, LayerChecks, Owner, guard
 from ablate.tasks.task import Numbers, ProgramChoices
 from ablate.tricks.augment import Visit
-from ablate.tricks.axis import Choice, signature_of
+from ablate.tricks.axis import Choice
 from ablate.tricks.clock import Clock
+from ablate.tricks.draws import keys_at
 from ablate.tricks.layerwise import same_rate
 
 LAYER_AXES = ("norm", "activation", "dropout")
@@ -112,7 +114,19 @@ def descend(
 ) -> tuple[Any, Any]:  # fmt: skip
     """Parameters and the optimizer's state behind one step along a gradient."""
     updates, opt_state = optimizer(choices, hp, clock, axis, depths).update(grads, opt_state, params)
-    return optax.apply_updates(params, updates), opt_state
+    return optax.apply_updates(params, jax.tree.map(functools.partial(_rounded, clock.step), updates)), opt_state
+
+
+def _rounded(step: Any, update: Array) -> Array:
+    """The same bits, and a compiler that must make them before it adds them to a parameter.
+
+    Otherwise XLA contracts the last product of an update and the sum into one rounding or does not, by what stands
+    between them: a decay at weight 0 would change the last bit. Nobody but us knows that no step is below 0.
+    """
+    if update.dtype != jnp.float32:
+        return update
+    zero = jnp.minimum(jnp.asarray(step, jnp.int32), 0)
+    return lax.bitcast_convert_type(lax.bitcast_convert_type(update, jnp.int32) ^ zero, jnp.float32)
 
 
 def evaluated(opt_state: Any, params: Any) -> Any:
@@ -134,18 +148,12 @@ def keep_frozen(
     return new if factors is None else _keep(functools.partial(_product_of_path, factors, clock), new, old)
 
 
-def in_units(inputs: Array) -> Array:
-    """Bytes as numbers from 0 to 1; floats have units of their own."""
-    return inputs.astype(jnp.float32) / 255.0 if jnp.issubdtype(inputs.dtype, jnp.integer) else inputs
-
-
 def noisy(choices: ProgramChoices, hp: Numbers, keys: Keys, index: Array, inputs: Array) -> Array:
     """Inputs with the noise that the data are given: drawn once per example, the same at every step that sees it."""
     static = dict(choices["data"][0][1]) if "data" in choices else {}
     if not static.get("input_noise"):
         return inputs
-    own = jax.vmap(jax.random.fold_in, (None, 0))(keys.of_seed("noise"), index)
-    noise = jax.vmap(lambda key: jax.random.normal(key, inputs.shape[1:]))(own)
+    noise = jax.vmap(lambda key: jax.random.normal(key, inputs.shape[1:]))(keys_at(keys.of_seed("noise"), index))
     return inputs + hp["data"][0]["input_noise"] * noise
 
 
@@ -163,7 +171,7 @@ def no_init(key: Any, shape: Any, dtype: Any = jnp.float32) -> Array:
 
 def asks_for_depths(choices: ProgramChoices) -> bool:
     """Whether some layer-wise choice wants to know how deep a layer lies."""
-    return any("depths" in signature_of(choice.make) for choice, _ in choices.get("layerwise", ()))
+    return any(choice.asks_for("depths") for choice, _ in choices.get("layerwise", ()))
 
 
 def _layer_factors(choices: ProgramChoices, hp: Numbers, depths: Depths) -> list[Bound] | None:
@@ -172,7 +180,7 @@ def _layer_factors(choices: ProgramChoices, hp: Numbers, depths: Depths) -> list
     if all(choice.make is same_rate for choice in chosen):
         return None
     return [
-        functools.partial(bound, depths=depths) if "depths" in signature_of(choice.make) else bound
+        functools.partial(bound, depths=depths) if choice.asks_for("depths") else bound
         for choice, bound in zip(chosen, bind(choices, hp, "layerwise"), strict=True)
     ]
 
@@ -227,7 +235,7 @@ def _augment(chosen: Any, functions: list[Bound], key: Any, images: Any, targets
     """One choice behind the other; what each draws follows from its name, whatever stands beside it in the program."""
     names = [_name(choice) for choice, _ in chosen]
     for k, ((choice, _), function) in enumerate(zip(chosen, functions, strict=True)):
-        asked = {"visit": visit()} if "visit" in signature_of(choice.make) else {}
+        asked = {"visit": visit()} if choice.asks_for("visit") else {}
         own = jax.random.fold_in(jax.random.fold_in(key, zlib.crc32(names[k].encode())), names[:k].count(names[k]))
         images, targets = function(own, images, targets, **asked)
     return images, targets

@@ -113,6 +113,11 @@ def like(owner: Owner, value: Any, example: Any, what: str) -> Any:
     return value
 
 
+def record(owner: Owner, value: Any, kind: type, what: str) -> Any:
+    """The value, if it is one of that kind."""
+    return value if isinstance(value, kind) else owner.fail(described(value), what)
+
+
 def described(value: Any) -> str:
     """`float32[128,10]`, or the type of what is no array."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
@@ -187,9 +192,7 @@ def _transform(owner: Owner, bound: Bound) -> Bound:
 
 def _average(owner: Owner, bound: Bound) -> Bound:
     def made() -> Average:
-        average = bound()
-        if not isinstance(average, Average):
-            owner.fail(described(average), "an Average(init, update, members)")
+        average = record(owner, bound(), Average, "an Average(init, update, members)")
 
         def update(state: Any, variables: Any, clock: Clock) -> Any:
             return like(
@@ -209,9 +212,7 @@ def _average(owner: Owner, bound: Bound) -> Bound:
 
 def _stop(owner: Owner, bound: Bound) -> Bound:
     def stop(clock: Clock) -> Decision:
-        decision = bound(clock)
-        if not isinstance(decision, Decision):
-            owner.fail(described(decision), "a Decision(go_on, best)")
+        decision = record(owner, bound(clock), Decision, "a Decision(go_on, best)")
         for value in decision:
             if value is not None:
                 array(owner, value, (), "whether to go on, and whether this is the best so far", np.dtype(np.bool_))
@@ -222,25 +223,21 @@ def _stop(owner: Owner, bound: Bound) -> Bound:
 
 def _layer(owner: Owner, bound: Bound) -> Bound:
     def made(*data: Any, **named: Any) -> nn.Module:
-        module = bound(*data, **named)
-        return module if isinstance(module, nn.Module) else owner.fail(described(module), "a flax module")
+        return record(owner, bound(*data, **named), nn.Module, "a flax module")
 
     return made
 
 
 def _game(owner: Owner, bound: Bound) -> Bound:
     def made() -> Game:
-        rules = bound()
-        return rules if isinstance(rules, Game) else owner.fail(described(rules), "a Game(critic_loss, generator_loss)")
+        return record(owner, bound(), Game, "a Game(critic_loss, generator_loss)")
 
     return made
 
 
 def _weighting(owner: Owner, bound: Bound) -> Bound:
     def made() -> Weighting:
-        rule = bound()
-        if not isinstance(rule, Weighting):
-            owner.fail(described(rule), "a Weighting(total, begin)")
+        rule = record(owner, bound(), Weighting, "a Weighting(total, begin)")
         return rule._replace(total=lambda *data: array(owner, rule.total(*data), (), "one loss out of several"))
 
     return made
@@ -277,9 +274,7 @@ def _place(owner: Owner, bound: Bound) -> Bound:
 
 def _feature_loss(owner: Owner, bound: Bound) -> Bound:
     def made() -> FeatureLoss:
-        loss = bound()
-        if not isinstance(loss, FeatureLoss):
-            owner.fail(described(loss), "a FeatureLoss(begin, measure)")
+        loss = record(owner, bound(), FeatureLoss, "a FeatureLoss(begin, measure)")
 
         def measure(state: Any, features: Any, labels: Any) -> Any:
             value, after = loss.measure(state, features, labels)

@@ -47,6 +47,12 @@ class Executable:
             self.seconds = time.perf_counter() - started
         return self._compiled(*arguments)
 
+    @property
+    def bytes(self) -> int | None:
+        """What it holds while it runs beside its arguments: results and everything between; None where not known."""
+        known = self._compiled.memory_analysis() if self._compiled is not None else None
+        return None if known is None else int(known.temp_size_in_bytes + known.output_size_in_bytes)
+
 
 class Lanes:
     """The executables of one program and the placing of its data.
@@ -91,6 +97,11 @@ class Lanes:
     def step_compiles(self) -> int:
         """How often the training step was compiled: 0 before the first chunk, then 1."""
         return int(self._advance.seconds > 0)
+
+    @property
+    def step_bytes(self) -> int | None:
+        """What the training step holds beside the data: the state of its lanes and all that lies between."""
+        return self._advance.bytes
 
     def take_compile_seconds(self) -> list[float]:
         """Seconds of each compile since the last call."""

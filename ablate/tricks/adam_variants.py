@@ -2,7 +2,7 @@
 
 import optax
 
-from ablate.tricks.adaptive import promoting
+from ablate.tricks.adaptive import along
 from ablate.tricks.axis import BelowOne, Positive
 from ablate.tricks.decay import Rate
 
@@ -38,7 +38,7 @@ def nadam(
         Dozat. Incorporating Nesterov Momentum into Adam. 2016. https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
     """
     core = optax.scale_by_adam(b1=beta1, b2=beta2, eps=epsilon, nesterov=True)
-    return promoting(optax.chain(core, optax.scale_by_learning_rate(learning_rate)))
+    return along(core, learning_rate)
 
 
 def amsgrad(
@@ -74,7 +74,7 @@ def amsgrad(
         Reddi, Kale, Kumar. On the Convergence of Adam and Beyond. 2018. https://arxiv.org/abs/1904.09237
     """
     core = optax.scale_by_amsgrad(b1=beta1, b2=beta2, eps=epsilon)
-    return promoting(optax.chain(core, optax.scale_by_learning_rate(learning_rate)))
+    return along(core, learning_rate)
 
 
 def adamax(
@@ -106,7 +106,7 @@ def adamax(
         Kingma, Ba. Adam: A Method for Stochastic Optimization. 2014. https://arxiv.org/abs/1412.6980
     """
     core = optax.scale_by_adamax(b1=beta1, b2=beta2, eps=epsilon)
-    return promoting(optax.chain(core, optax.scale_by_learning_rate(learning_rate)))
+    return along(core, learning_rate)
 
 
 def radam(
@@ -144,7 +144,7 @@ def radam(
         https://arxiv.org/abs/1908.03265
     """
     core = optax.scale_by_radam(b1=beta1, b2=beta2, eps=epsilon)
-    return promoting(optax.chain(core, optax.scale_by_learning_rate(learning_rate)))
+    return along(core, learning_rate)
 
 
 def adabelief(
@@ -178,7 +178,7 @@ def adabelief(
         Belief in Observed Gradients. 2020. https://arxiv.org/abs/2010.07468
     """
     core = optax.scale_by_belief(b1=beta1, b2=beta2, eps=epsilon, eps_root=epsilon)
-    return promoting(optax.chain(core, optax.scale_by_learning_rate(learning_rate)))
+    return along(core, learning_rate)
 
 
 def yogi(
@@ -216,4 +216,4 @@ def yogi(
         https://papers.nips.cc/paper/8186-adaptive-methods-for-nonconvex-optimization
     """
     core = optax.scale_by_yogi(b1=beta1, b2=beta2, eps=epsilon, initial_accumulator_value=initial)
-    return promoting(optax.chain(core, optax.scale_by_learning_rate(learning_rate)))
+    return along(core, learning_rate)

@@ -63,7 +63,7 @@ def adadelta(learning_rate: Rate, beta: BelowOne = 0.9, epsilon: Positive = 1e-6
         Zeiler. ADADELTA: An Adaptive Learning Rate Method. 2012. https://arxiv.org/abs/1212.5701
     """
     core = optax.scale_by_adadelta(rho=beta, eps=epsilon)
-    return promoting(optax.chain(core, optax.scale_by_learning_rate(learning_rate)))
+    return along(core, learning_rate)
 
 
 def rmsprop(learning_rate: Rate, beta: Share = 0.9, epsilon: Positive = 1e-8) -> optax.GradientTransformation:
@@ -162,6 +162,11 @@ def adamw(
         Loshchilov, Hutter. Decoupled Weight Decay Regularization. 2017. https://arxiv.org/abs/1711.05101
     """
     return decoupled(adam(learning_rate, beta1, beta2, epsilon), learning_rate, weight_decay, mask)
+
+
+def along(direction: optax.GradientTransformation, learning_rate: Rate) -> optax.GradientTransformation:
+    """Steps of that direction, times the rate."""
+    return promoting(optax.chain(direction, optax.scale_by_learning_rate(learning_rate)))
 
 
 def promoting(transform: optax.GradientTransformation) -> optax.GradientTransformation:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Integer, Key
 from ablate.tricks.augment_color import color_jitter, jpeg
 from ablate.tricks.augment_mix import cutmix, cutout, mixup
 from ablate.tricks.axis import Axis, Choice, Counts, Range
-from ablate.tricks.draws import Image, Images, Pictures, Targets, example_keys
+from ablate.tricks.draws import Image, Images, Pictures, Targets, example_keys, keys_at
 
 __all__ = ["Visit", "alternating_flip", "flip", "multi_scale", "no_augment", "random_crop", "resized_crop"]
 
@@ -92,9 +92,8 @@ def alternating_flip(key: Key[Array, ""], images: Pictures, targets: Targets, vi
     References:
         Jordan. 94% on CIFAR-10 in 3.29 Seconds on a Single GPU. 2024. https://arxiv.org/abs/2404.00498
     """
-    hashes = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(visit.key, visit.index)
     odd_epoch = jnp.floor(visit.epoch).astype(jnp.int32) % 2 == 1
-    return _mirror(images, jax.vmap(jax.random.bernoulli)(hashes) ^ odd_epoch), targets
+    return _mirror(images, jax.vmap(jax.random.bernoulli)(keys_at(visit.key, visit.index)) ^ odd_epoch), targets
 
 
 def _mirror(images: Pictures, mirrored: Bool[Array, " batch"]) -> Pictures:
@@ -236,7 +235,8 @@ def multi_scale(key: Key[Array, ""], images: Images, targets: Targets, sizes: Co
 
     Example:
         >>> images = jnp.ones((1, 4, 4, 1))
-        >>> multi_scale(jax.random.key(0), images, jnp.eye(1), sizes=(2,))[0][0, :, :, 0].sum(axis=1).tolist()
+        >>> shown, _ = multi_scale(jax.random.key(0), images, jnp.eye(1), sizes=(2,))
+        >>> shown[0, :, :, 0].sum(axis=1).round(4).tolist()
         [0.0, 2.0, 2.0, 0.0]
 
     References:

@@ -120,6 +120,10 @@ class Choice:
     example: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     unless: tuple[str, ...] = ()
 
+    def asks_for(self, name: str) -> bool:
+        """Whether it has a parameter of that name: what its axis supplies goes to those choices alone that ask."""
+        return name in signature_of(self.make)
+
     def off_with(self, arguments: Mapping[str, Any]) -> Mapping[str, float]:
         """The off values beside other arguments; empty where it does not vanish with those.
 
@@ -147,7 +151,6 @@ class Axis:
         tasks: the tasks that have it; empty for every task.
         default: where there is no identity, the choice that a fresh config has.
         begin: arguments of that choice.
-        supplied: names of further parameters that training supplies to a choice that has them.
     """
 
     name: str
@@ -161,7 +164,6 @@ class Axis:
     tasks: tuple[str, ...] = SUPERVISED
     default: str = ""
     begin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    supplied: tuple[str, ...] = ()
 
     def arguments(self, choice: Choice) -> dict[str, Argument]:
         """The arguments a config may set: the signature without what training supplies."""

@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, Num
+from jaxtyping import Array, Float, Integer, Key, Num
 
 Pictures = Num[Array, "batch height width channels"]
 Images = Float[Array, "batch height width channels"]
@@ -27,4 +27,9 @@ def example_keys(key: Key[Array, ""], count: int) -> Key[Array, " count"]:
         >>> bool((example_keys(key, 5)[:3] == example_keys(key, 3)).all())
         True
     """
-    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, jnp.arange(count))
+    return keys_at(key, jnp.arange(count))
+
+
+def keys_at(key: Key[Array, ""], index: Integer[Array, " batch"]) -> Key[Array, " batch"]:
+    """A key per position in the data: an example has the same one in whatever batch it comes."""
+    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, index)

@@ -52,8 +52,8 @@ class WeightNorm(nn.Module):
     @staticmethod
     def kernel(layer: nn.Module, kernel: Kernel) -> Kernel:
         """The kernel that a layer computes with, from its parameters `kernel` and `gain`."""
-        lengths = jnp.sqrt(jnp.sum(jnp.square(kernel), axis=_inputs(kernel)))
-        return normalized_kernel(kernel, layer.param("gain", lambda key: lengths))
+        gain = layer.param("gain", lambda key: jnp.sqrt(jnp.sum(jnp.square(kernel), axis=_inputs(kernel))))
+        return normalized_kernel(kernel, gain)
 
 
 class WeightStandardization(nn.Module):

@@ -27,6 +27,11 @@ class Setting(NamedTuple):
     batch_size: int
     classes: int
 
+    @property
+    def parts(self) -> int:
+        """Into how many parts accumulation divides a batch."""
+        return (self.of("gradient", "accumulate") or {"steps": 1})["steps"]
+
     def of(self, axis: str, *names: str) -> Arguments | None:
         """The arguments of the first choice of those names; None where none is chosen."""
         return next((arguments for name, arguments in self.choices.get(axis, ()) if name in names), None)
@@ -54,8 +59,7 @@ def soft_targets(setting: Setting) -> str | None:
 
 def small_batch(setting: Setting) -> str | None:
     """Batch norm needs a batch."""
-    steps = (setting.of("gradient", "accumulate") or {"steps": 1})["steps"]
-    size = setting.batch_size // steps
+    size = setting.batch_size // setting.parts
     if setting.of("norm", "batch") is None or size >= SMALL_BATCH:
         return None
     return f"batch norm estimates means and variances from {size} examples; group norm does not depend on them"
@@ -63,10 +67,11 @@ def small_batch(setting: Setting) -> str | None:
 
 def parts_of_a_batch(setting: Setting) -> str | None:
     """Accumulation is no longer the large batch."""
-    steps = (setting.of("gradient", "accumulate") or {"steps": 1})["steps"]
-    if steps == 1 or setting.of("norm", "batch") is None:
+    if setting.parts == 1 or setting.of("norm", "batch") is None:
         return None
-    return f"batch norm sees each of the {steps} parts alone, so that accumulation does not equal the whole batch"
+    return (
+        f"batch norm sees each of the {setting.parts} parts alone, so that accumulation does not equal the whole batch"
+    )
 
 
 def scale_free_decay(setting: Setting) -> str | None:

@@ -24,6 +24,11 @@ class ImageStats(NamedTuple):
     sd: Float[Array, " channels"]
 
 
+def in_units(inputs: Images) -> Scaled:
+    """Bytes as numbers from 0 to 1; floats have units of their own."""
+    return inputs.astype(jnp.float32) / 255.0 if jnp.issubdtype(inputs.dtype, jnp.integer) else inputs
+
+
 def unit(images: Images, stats: ImageStats) -> Scaled:
     """Divides by the largest byte.
 
@@ -44,7 +49,7 @@ def unit(images: Images, stats: ImageStats) -> Scaled:
     References:
         LeCun, Bottou, Orr, Müller. Efficient BackProp. 1998. https://doi.org/10.1007/3-540-49430-8_2
     """
-    return images.astype(jnp.float32) / 255.0 if jnp.issubdtype(images.dtype, jnp.integer) else images
+    return in_units(images)
 
 
 def symmetric(images: Images, stats: ImageStats) -> Scaled:

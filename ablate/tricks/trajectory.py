@@ -13,7 +13,7 @@ import optax
 from jaxtyping import Array, Int, PyTree
 
 from ablate.tricks.adam_variants import adabelief, adamax, amsgrad, nadam, radam, yogi
-from ablate.tricks.adaptive import adadelta, adagrad, adam, adamw, promoting, rmsprop
+from ablate.tricks.adaptive import adadelta, adagrad, adam, adamw, along, promoting, rmsprop
 from ablate.tricks.axis import BelowOne, Count, NonNegative, Positive, Range, Scalar, Share
 from ablate.tricks.blockwise import adafactor, lamb, lars, muon
 from ablate.tricks.decay import Rate
@@ -240,7 +240,7 @@ def lbfgs(learning_rate: Rate, *, memory: Count = 10) -> optax.GradientTransform
         return core.update(updates, known, params)
 
     direction = optax.GradientTransformation(lambda params: _copy(core.init(params)), update)
-    return promoting(optax.chain(direction, optax.scale_by_learning_rate(learning_rate)))
+    return along(direction, learning_rate)
 
 
 def _copy(params: PyTree) -> PyTree:

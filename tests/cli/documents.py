@@ -86,12 +86,17 @@ def _card(card: Card) -> str:
         *([f"- Also called {', '.join(f'`{name}`' for name in card.public)}"] if card.public else []),
         f"- Off at: {_prose(card.off)}",
         f"- Program: {card.program}",
+        *([f"- Cost: {card.cost}"] if card.cost else []),
         *map(_caution, card.cautions),
     ]
     head = (f"\n## {card.name}", f"    {card.call()}", _prose(card.summary), _formula(card.formula))
     tail = [_arguments(card.parameters), *(_section(*item) for item in card.sections.items())]
-    references = "\n".join(["**References**\n", *(f"- {_prose(text)}" for text in card.references)])
-    return "\n\n".join(filter(None, [*head, "\n".join(facts), *tail, references if card.references else ""]))
+    lists = [_list("References", card.references), _list("Articles", card.articles)]
+    return "\n\n".join(filter(None, [*head, "\n".join(facts), *tail, *lists]))
+
+
+def _list(title: str, texts: tuple[str, ...]) -> str:
+    return "\n".join([f"**{title}**\n", *(f"- {_prose(text)}" for text in texts)]) if texts else ""
 
 
 def _caution(caution: Caution) -> str:

@@ -120,7 +120,9 @@ def test_help_tells_the_exit_codes(ablate):
         (["plan", "--config=x.py", "stray"], "unrecognized arguments: stray"),
         (["status"], "the following arguments are required: DIR"),
         (["status", "here", "--config.seeds=3"], "--config.seeds: this command takes no config"),
-        (["tricks", "--config=x.py"], "unrecognized arguments"),
+        (["tricks", "norm", "--config.seeds=3"], "--config.seeds: this command takes no config, or none was named"),
+        (["tricks", "--config=x.py"], "--config: goes with --measure"),
+        (["tricks", "norm", "--out=x.csv"], "--out: goes with --measure"),
     ],
 )
 def test_wrong_usage(ablate, words, message):

@@ -5,7 +5,7 @@ from typing import Any
 
 from ablate.report.records import Tables
 from ablate.report.section import Column, Grid, Section, grid
-from ablate.report.wording import DASH, count, listed, plain, plural, short
+from ablate.report.wording import DASH, choice_text, count, listed, plain, plural, short
 from ablate.results.schema import Environment, ProgramRecord, Progress, Study
 
 
@@ -70,13 +70,6 @@ def structure_text(structure: Mapping[str, Any], axes: Sequence[str]) -> str:
 
 
 USUAL = ("none", "never", "mean", "zeros", "before_activation", "float32")  # what needs no word in a recipe
-
-
-def choice_text(choice: Mapping[str, Any]) -> str:
-    """`momentum(learning_rate=0.1, beta=0.9)`; several of one axis as `flip then random_crop(padding=4)`."""
-    arguments = [f"{key}={value}" for key, value in choice.items() if key not in ("name", "then")]
-    own = f"{choice.get('name')}({', '.join(arguments)})" if arguments else str(choice.get("name") or "")
-    return f"{own} then {choice_text(choice['then'])}" if "then" in choice else own
 
 
 def worth_a_word(axis: str, choice: Mapping[str, Any]) -> bool:
