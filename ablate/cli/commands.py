@@ -248,7 +248,7 @@ def _spec(options: argparse.Namespace, stop: Stop) -> Any:
     from ablate.study.resolving import resolve
 
     _prepare(stop)
-    return resolve(load_config(options.config, options.overrides) if options.config else base_config())
+    return resolve(base_config() if options.config is None else load_config(options.config, options.overrides))
 
 
 def _prepare(stop: Stop) -> None:
