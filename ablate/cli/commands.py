@@ -154,11 +154,11 @@ def predict(options: argparse.Namespace, stop: Stop) -> int:
 
 def tricks(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate tricks`: the catalogue, generated from the tables; with `--measure`, what its choices cost."""
+    if options.measure:
+        return _measure(options, stop)
     from ablate.cli.catalogue import described
     from ablate.study.problems import ConfigError
 
-    if options.measure:
-        return _measure(options, stop)
     for flag in ("config", "out"):
         if getattr(options, flag) is not None:
             raise ConfigError([f"--{flag}: goes with --measure"])
@@ -168,11 +168,11 @@ def tricks(options: argparse.Namespace, stop: Stop) -> int:
 
 def _measure(options: argparse.Namespace, stop: Stop) -> int:
     """A line per choice as soon as it is measured, so that an interrupt loses none."""
+    spec = _spec(options, stop)  # sets JAX up, before anything imports it
     from ablate.cli import costs
     from ablate.cli.catalogue import measurable
     from ablate.runner.ratios import Baseline
 
-    spec = _spec(options, stop)
     choices = measurable(spec, options.name or "")
     known = costs.read(options.out) if options.out else {}
     baseline = Baseline(spec, stop.check)
