@@ -34,7 +34,7 @@ LAYERS = {
     "runner": {
         "clu", "jax", "jaxlib", "numpy", "rich", "ml_collections", "jaxtyping",
         "ablate.study", "ablate.train", "ablate.tasks", "ablate.data", "ablate.tricks", "ablate.results",
-        "ablate.report",
+        "ablate.report", "ablate.stats.checks",
     },
     "cli/main.py": {
         "ablate.cli", "ablate.results.files", "ablate.results.store", "ablate.runner.interrupts", "ablate.study",
@@ -107,6 +107,8 @@ def test_study_sees_statistics_only_for_designs_tuning_and_the_range_of_levels()
     assert {name for name in names if not within(name, "ablate.stats.tuning")} <= {
         "ablate.stats.designs",
         "ablate.stats.checks.POWER",
+        "ablate.stats.checks.TESTS",
+        "ablate.stats.checks.Test",
     }
 
 

@@ -220,10 +220,9 @@ def probe(options: argparse.Namespace, stop: Stop) -> int:
 
 def _plan(options: argparse.Namespace, stop: Stop) -> Any:
     """Everything before the first compile: config, devices, plan."""
-    from ablate.study.loading import folder_of, question_of
-
     spec = _spec(options, stop)
     from ablate.runner.plan import make_plan
+    from ablate.study.loading import folder_of, question_of
 
     stop.check()
     name = Path(options.config if os.path.exists(options.config) else options.config.split(":")[0]).stem
@@ -243,11 +242,11 @@ def _plan(options: argparse.Namespace, stop: Stop) -> Any:
 
 def _spec(options: argparse.Namespace, stop: Stop) -> Any:
     """The config that was named, checked; a fresh one where none was."""
+    _prepare(stop)
     from ablate.study.config import base_config
     from ablate.study.loading import load_config
     from ablate.study.resolving import resolve
 
-    _prepare(stop)
     return resolve(base_config() if options.config is None else load_config(options.config, options.overrides))
 
 
@@ -276,7 +275,7 @@ def _say_results(rows: Any, directory: Path) -> None:
     from ablate.report.sections.tuning import tuned_lines
     from ablate.report.tables import tabulate
 
-    tables = tabulate(rows.study, list(rows))
+    tables = tabulate(rows.study, list(rows), looks=rows.looks)
     print(status_line(tables))
     for answer in answers(tables):
         print(f"  {answer.arm}: {answer.text}")

@@ -28,6 +28,10 @@ DONE, USAGE, IN_USE = 0, 2, 3
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; gives its exit code. From its first line on, signals ask to stop, to the end of the process."""
     stop = listen()
+    # XLA says as an error that tuning flags of its own cache entries are no features of this machine, and loads them
+    # all the same (https://github.com/openxla/xla/issues/44565). Real errors reach Python as exceptions. JAX asks for
+    # its own level when it is first imported, which is too late here.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without Unicode shows ? for a box or a minus sign

@@ -13,7 +13,7 @@ from ablate.results.files import write_atomically
 
 if TYPE_CHECKING:
     from ablate.report.comparison.studies import LoadedStudy
-    from ablate.results.schema import Environment, Progress, RowRecord, Study
+    from ablate.results.schema import Environment, LookRecord, Progress, RowRecord, Study
 
 
 def write_report(
@@ -23,6 +23,7 @@ def write_report(
     environment: "Environment",
     progress: "Progress | None" = None,
     between: Callable[[], None] = lambda: None,
+    looks: "Sequence[LookRecord]" = (),
 ) -> list[Path]:
     """Writes all reports of a study, whatever part of it is done.
 
@@ -33,6 +34,7 @@ def write_report(
         environment: the content of environment.json.
         progress: the content of progress.json, None where there is none.
         between: called behind each file; what it raises ends the writing there.
+        looks: the content of looks.json, with the look that this report is.
 
     Returns:
         The files written, tables first.
@@ -43,7 +45,7 @@ def write_report(
     from ablate.report.files import contents
 
     written = []
-    for name, content in contents(study, rows, environment, progress):
+    for name, content in contents(study, rows, environment, progress, looks):
         written.append(write_atomically(Path(directory) / name, content))
         between()
     return written

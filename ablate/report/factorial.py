@@ -27,35 +27,35 @@ class Factor:
 
 
 @dataclasses.dataclass(frozen=True)
-class Divergence:
-    """How many of the cells with a choice diverged, and of those with the baseline's choice on that axis."""
+class Losses:
+    """How many of the cells with a choice failed, and of those with the baseline's choice on that axis."""
 
-    diverged: int
+    failed: int
     cells: int
-    diverged_without: int
+    failed_without: int
     cells_without: int
 
     @property
     def excess(self) -> float:
-        """The share that diverged with the choice, less the share without it."""
-        return self.diverged / max(1, self.cells) - self.diverged_without / max(1, self.cells_without)
+        """The share that failed with the choice, less the share without it."""
+        return self.failed / max(1, self.cells) - self.failed_without / max(1, self.cells_without)
 
 
 @dataclasses.dataclass(frozen=True)
 class Term:
-    """A main effect (one name) or an interaction (two, without `divergence`), in the metric's unit as stored."""
+    """A main effect (one name) or an interaction (two, without `losses`), in the metric's unit as stored."""
 
     names: tuple[str, ...]
     effect: Effect
-    divergence: Divergence | None
+    losses: Losses | None
 
     def reading(self, better: float, alpha: float) -> str:
-        """`help`, `hurt`, or empty where the corrected test or the diverged cells do not carry it.
+        """`help`, `hurt`, or empty where the corrected test or the failed cells do not carry it.
 
-        Estimates are over cells that survived: a choice with which more cells diverge is not said to help, nor one
-        with which fewer do to hurt.
+        Estimates are over cells that succeeded: a choice with which more cells fail is not said to help, nor one with
+        which fewer do to hurt.
         """
-        effect, excess = self.effect, self.divergence.excess if self.divergence else 0.0
+        effect, excess = self.effect, self.losses.excess if self.losses else 0.0
         if effect.estimate is None or effect.p_holm is None or effect.p_holm > alpha:
             return ""
         helps = effect.estimate * better > 0
@@ -114,19 +114,19 @@ def analyse(tables: Tables) -> Factorial | None:
         response,
         seeds if tables.study["paired"] else None,
         interactions=not assumed,
-        confidence=1 - tables.study["alpha"],
+        confidence=1 - tables.level,
     )
     two_level = all(len(factor.levels) == 2 for factor in factors)
     axes = [factor.axis for factor in factors]
     return Factorial(
         factors=factors,
-        terms=tuple(Term(names_of(e, factors), e, divergence_of(e, tables, codes)) for e in estimated),
+        terms=tuple(Term(names_of(e, factors), e, losses_of(e, tables, codes)) for e in estimated),
         shares=shares_of(axes, levels, response, seeds, interactions=not assumed),
-        shapley=shapley_of(axes, levels[known], response[known], seeds[known]) if two_level else {},
+        shapley=shapley_of(axes, levels[known], response[known], seeds[known], 1 - tables.level) if two_level else {},
         company=company_of(axes, tables, codes) if two_level else {},
         aliases=aliases_of(axes, np.array(list(codes.values()))) if two_level else {},
         assumed=assumed,
-        alpha=tables.study["alpha"],
+        alpha=tables.level,
     )
 
 
@@ -192,14 +192,14 @@ def observed(tables: Tables, codes: Mapping[str, tuple[int, ...]]) -> tuple[np.n
     return levels, response, seeds
 
 
-def divergence_of(effect: Effect, tables: Tables, codes: Mapping[str, tuple[int, ...]]) -> Divergence | None:
-    """Diverged cells with and without the choice of a main effect; None for an interaction."""
+def losses_of(effect: Effect, tables: Tables, codes: Mapping[str, tuple[int, ...]]) -> Losses | None:
+    """Failed cells with and without the choice of a main effect; None for an interaction."""
     if len(effect.factors) != 1:
         return None
     factor, level = effect.factors[0], effect.levels[0]
     groups = [[arm for arm in tables.arms if codes[arm.arm][factor] == at] for at in (level, 0)]
-    counts = [(sum(arm.diverged for arm in arms), sum(arm.n + arm.diverged for arm in arms)) for arms in groups]
-    return Divergence(*counts[0], *counts[1])
+    counts = [(sum(arm.failed for arm in arms), sum(arm.n + arm.failed for arm in arms)) for arms in groups]
+    return Losses(*counts[0], *counts[1])
 
 
 def names_of(effect: Effect, factors: Sequence[Factor]) -> tuple[str, ...]:
@@ -216,10 +216,10 @@ def shares_of(axes: Sequence[str], levels, response, seeds, *, interactions: boo
     return {tuple(plain(axes[i]) for i in share.factors): share.partial_eta_squared for share in explained}
 
 
-def shapley_of(axes: Sequence[str], levels, response, seeds) -> dict[str, Shapley]:
+def shapley_of(axes: Sequence[str], levels, response, seeds, confidence: float) -> dict[str, Shapley]:
     """Axis to its Shapley value; empty where no seed has the full grid, or where seeds are not shared."""
     keys = [(*row, seed) for row, seed in zip(levels.tolist(), seeds.tolist(), strict=True)]
-    values = shapley(levels, response, seeds) if len(set(keys)) == len(keys) else None
+    values = shapley(levels, response, seeds, confidence) if len(set(keys)) == len(keys) else None
     return dict(zip(map(plain, axes), values, strict=True)) if values else {}
 
 
@@ -242,7 +242,7 @@ def company_of(axes: Sequence[str], tables: Tables, codes: Mapping[str, tuple[in
                 only - base,
                 whole - others,
                 higher_is_better=tables.better > 0,
-                alpha=tables.study["alpha"],
+                alpha=tables.level,
                 rounding=rounding_of(only, base, whole, others),
             )
     return companies

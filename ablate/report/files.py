@@ -1,6 +1,6 @@
 """Which files a report consists of. Pure: path below the run's directory -> content."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ablate.report.document import compose
 from ablate.report.formats.csv_files import cells_csv, summary_csv
@@ -10,7 +10,7 @@ from ablate.report.formats.latex import latex
 from ablate.report.formats.markdown import markdown
 from ablate.report.plots.figure import figure_files
 from ablate.report.tables import tabulate
-from ablate.results.schema import Environment, Progress, RowRecord, Study
+from ablate.results.schema import Environment, LookRecord, Progress, RowRecord, Study
 
 
 def contents(
@@ -18,11 +18,12 @@ def contents(
     rows: Iterable[RowRecord],
     environment: Environment,
     progress: Progress | None,
+    looks: Sequence[LookRecord] = (),
     *,
     figures: bool = True,
 ) -> Iterator[tuple[str, str | bytes]]:
     """Every file of the report of one study, made when it is asked for; the figures take most of the time."""
-    tables = tabulate(study, rows, environment, progress)
+    tables = tabulate(study, rows, environment, progress, looks)
     document = compose(tables)
     yield "cells.csv", cells_csv(tables)
     yield "summary.csv", summary_csv(tables)

@@ -8,18 +8,21 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ablate.report.wording import Unit, unit_of
-from ablate.results.schema import Environment, Number, Progress, Study
+from ablate.results.schema import Environment, LookRecord, Number, Progress, Study
+from ablate.stats.spending import level_at
 from ablate.stats.verdict import Contrast
 
 if TYPE_CHECKING:
     from ablate.report.factorial import Factorial
 
+UNFINISHED = ("pending", "running")
+FAILURES = ("diverged", "collapsed")  # how a cell can end without having trained
 RANK = {"better": 0, "worse": 1, "equivalent": 2, "inconclusive": 3}
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One cell of the study, with or without a row."""
+    """One cell of the study, with or without a row; `collapsed` where the row is done and the study's rule says so."""
 
     cell: str
     arm: str
@@ -37,11 +40,11 @@ class Cell:
 
     @property
     def ended(self) -> bool:
-        """Whether the cell has a result: a number, or the knowledge that it diverged."""
-        return self.status in ("done", "diverged")
+        """Whether the cell has a result: a number, or the knowledge that it failed to train."""
+        return self.status in ("done", *FAILURES)
 
     def value(self, metric: str) -> float | None:
-        """A metric, None where the cell diverged or has no result."""
+        """A metric, None where the cell diverged, collapsed, or has no result."""
         return self.metrics.get(metric) if self.status == "done" else None
 
 
@@ -49,8 +52,10 @@ class Cell:
 class Summary:
     """One arm: what its seeds gave, what it cost, and how it compares with the baseline (None for the baseline).
 
-    `values` and `deltas` go by seed and hold finite numbers only; `mean` to `high` and `deltas` are in the metric's
-    unit as stored; `contrast.mean` is the delta. `identical`: no metric of any cell differs from the baseline's.
+    `failed` of its cells diverged or collapsed; `errors` ended with an exception and have no result. `values` and
+    `deltas` go by seed and are of cells that succeeded; `mean` to `high` and `deltas` are in the metric's unit as
+    stored; `contrast.mean` is the delta. `decided_at`: seeds of the planned look that gave the verdict, where that was
+    an earlier one. `identical`: no metric of any cell differs from the baseline's.
     """
 
     arm: str
@@ -58,17 +63,20 @@ class Summary:
     baseline: bool
     n: int
     cells: int
-    diverged: int
     failed: int
+    diverged: int
+    collapsed: int
+    errors: int
     pending: int
     values: Mapping[int, float]
-    diverged_seeds: tuple[int, ...]
+    failed_seeds: tuple[int, ...]
     mean: float | None
     sd: float | None
     low: float | None
     high: float | None
     contrast: Contrast | None
     deltas: Mapping[int, float]
+    decided_at: int | None
     identical: bool
     parameters: int | None
     steps: int | None
@@ -82,9 +90,8 @@ class Summary:
     def verdict(self) -> str:
         """One of the four verdicts; empty for the baseline and where there is nothing to judge yet."""
         contrast = self.contrast
-        if contrast is None or (contrast.mean is None and contrast.test is None and not contrast.fact):
-            return ""
-        return contrast.verdict
+        known = contrast is not None and (contrast.mean is not None or contrast.p_failure is not None)
+        return contrast.verdict if contrast is not None and known else ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +107,7 @@ class Tables:
         better: 1 where more of it is better, -1 where less is.
         environment: the content of environment.json.
         progress: the content of progress.json, None where there is none.
+        looks: the content of looks.json.
         factorial: the analysis of a factorial design; None for others and where there is nothing to analyse yet.
     """
 
@@ -112,6 +120,17 @@ class Tables:
     environment: Environment
     progress: Progress | None
     factorial: "Factorial | None" = None
+    looks: tuple[LookRecord, ...] = ()
+
+    @property
+    def level(self) -> float:
+        """That of the tests and intervals of this look."""
+        return level_of(self.study)
+
+    @property
+    def interim(self) -> bool:
+        """Whether cells are left to train: there are no verdicts before all that was planned has ended."""
+        return any(arm.pending for arm in self.arms)
 
     @property
     def baseline(self) -> Summary:
@@ -151,12 +170,17 @@ class Tables:
     @property
     def confidence(self) -> str:
         """The level of the intervals, "95 %"."""
-        return f"{100 * (1 - self.study['alpha']):g} %"
+        return f"{100 * (1 - self.level):g} %"
 
     @property
     def timed(self) -> bool:
         """Whether any arm's step was measured in a program of its own."""
         return any(arm.step_seconds for arm in self.arms)
+
+
+def level_of(study: Study) -> float:
+    """The level of a look: alpha, or the part of it that planned looks leave for so many seeds."""
+    return level_at(study["alpha"], study.get("looks") or (), len(study["seeds"]))
 
 
 def ranked(tables: Tables) -> list[Summary]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ablate.results.files import read_json
-from ablate.results.schema import Environment, Progress, RowRecord, Study, read_record, study_problem
+from ablate.results.schema import Environment, LookRecord, Progress, RowRecord, Study, read_record, study_problem
 from ablate.results.store import Store
 from ablate.results.weights import Weights, nested, read_weights, weights_path
 
@@ -21,6 +21,7 @@ class Rows:
     rows: tuple[RowRecord, ...]
     environment: Environment
     progress: Progress | None
+    looks: tuple[LookRecord, ...] = ()
 
     @classmethod
     def load(cls, directory: Path) -> "Rows":
@@ -37,7 +38,9 @@ class Rows:
         stored = Store(directory).read([cell["cell"] for cell in study["cells"]])
         rows = tuple(cast(RowRecord, stored[cell["cell"]]) for cell in study["cells"] if cell["cell"] in stored)
         environment: Environment = read_record(directory / "environment.json", Environment) or {}
-        return cls(directory, study, rows, environment, read_record(directory / "progress.json", Progress))
+        progress: Progress | None = read_record(directory / "progress.json", Progress)
+        looks: list[LookRecord] = read_record(directory / "looks.json", list[LookRecord]) or []
+        return cls(directory, study, rows, environment, progress, tuple(looks))
 
     def __iter__(self) -> Iterator[RowRecord]:
         return iter(self.rows)

@@ -12,18 +12,38 @@ from typing import Any
 import numpy as np
 
 from ablate.report.factorial import analyse
-from ablate.report.records import Cell, Summary, Tables
+from ablate.report.looks import Standing, gone, standing
+from ablate.report.records import FAILURES, UNFINISHED, Cell, Summary, Tables, level_of
 from ablate.report.wording import plain, unit_of
-from ablate.results.schema import ArmRecord, CellError, CellRecord, Environment, Progress, RowRecord, Study
+from ablate.results.schema import (
+    ArmRecord,
+    CellError,
+    CellRecord,
+    Environment,
+    FailureRecord,
+    LookRecord,
+    Progress,
+    RowRecord,
+    Study,
+)
 from ablate.stats.checks import rounding_of
+from ablate.stats.failure import not_above_chance, outliers
 from ablate.stats.paired import t_interval
 from ablate.stats.verdict import Contrast, compare
 
-FAILED = ("failed", "oom", "timeout", "interrupted")
+ERRORS = ("failed", "oom", "timeout", "interrupted")
+TESTED = (
+    "p", "p_holm", "p_max_t", "p_corrected", "p_bh", "p_exact", "p_wilcoxon", "p_sign", "p_tost", "p_tost_holm",
+    "p_failure", "p_failure_corrected", "within",
+)  # fmt: skip
 
 
 def tabulate(
-    study: Study, rows: Iterable[RowRecord], environment: Environment | None = None, progress: Progress | None = None
+    study: Study,
+    rows: Iterable[RowRecord],
+    environment: Environment | None = None,
+    progress: Progress | None = None,
+    looks: Sequence[LookRecord] = (),
 ) -> Tables:
     """The tables of a study, whatever part of it is there.
 
@@ -32,15 +52,21 @@ def tabulate(
         rows: rows in any order; those of cells that the study does not have are left out.
         environment: the content of environment.json.
         progress: the content of progress.json, None where there is none.
+        looks: the content of looks.json.
     """
-    cells = join_cells(study, rows)
+    cells = collapsed_marked(study, join_cells(study, rows))
     metric = study["metric"]["name"]
     values = {arm["name"]: outcomes(cells, arm["name"], metric) for arm in study["arms"]}
-    contrasts = contrasts_of(study, values)
-    arms = tuple(summarise(arm, study, cells, values, contrasts.get(arm["name"])) for arm in study["arms"])
+    contrasts, decided = contrasts_of(study, values, looks), standing(study, looks)
+    if any(cell.status in UNFINISHED for cell in cells):
+        contrasts, decided = {name: untested(contrast) for name, contrast in contrasts.items()}, {}
+    arms = tuple(
+        summarise(arm, study, cells, values, contrasts.get(arm["name"]), decided.get(arm["name"]))
+        for arm in study["arms"]
+    )
     better = 1.0 if study["metric"]["higher_is_better"] else -1.0
-    unit = unit_of(metric, study["metrics"]).showing([arm.sd for arm in arms])
-    tables = Tables(study, cells, arms, unit, metric, better, environment or {}, progress)
+    unit = unit_of(metric, study["metrics"]).showing([arm.sd for arm in arms], differences_of(arms))
+    tables = Tables(study, cells, arms, unit, metric, better, environment or {}, progress, looks=tuple(looks))
     return dataclasses.replace(tables, factorial=analyse(tables))
 
 
@@ -77,6 +103,40 @@ def last_line(error: CellError | None) -> str | None:
     return plain(f"{error['type'] or 'Error'}: {lines[-1] if lines else 'no message'}")
 
 
+def differences_of(arms: Iterable[Summary]) -> list[float]:
+    """What the digits must show of differences: half the widths of their intervals, and every claim that is made."""
+    contrasts = [arm.contrast for arm in arms if arm.contrast]
+    widths = [(c.high - c.low) / 2 for c in contrasts if c.high is not None and c.low is not None]
+    claims = [abs(c.mean) for c in contrasts if c.mean is not None and c.verdict in ("better", "worse")]
+    middle = [statistics.median(widths)] if widths else []
+    return middle + [claim for claim in claims if claim > 0]
+
+
+def collapsed_marked(study: Study, cells: tuple[Cell, ...]) -> tuple[Cell, ...]:
+    """The cells, with those that ended with a number and have failed all the same by the rule of the study."""
+    rule = study.get("failure")
+    if not rule:
+        return cells
+    guessing = {cell.cell for cell in cells if guesses(cell, rule, study["data"].get("test") or 0)}
+    metric = study["metric"]
+    runs: dict[str, dict[int, float]] = {arm["name"]: {} for arm in study["arms"]}
+    for cell in cells:
+        value = cell.value(metric["name"])
+        if value is not None and cell.cell not in guessing:
+            runs[cell.arm][cell.seed] = value
+    far = outliers(runs, higher_is_better=metric["higher_is_better"], spreads=rule["spreads"])
+    lost = guessing | {cell.cell for cell in cells if cell.seed in far[cell.arm]}
+    return tuple(dataclasses.replace(cell, status="collapsed") if cell.cell in lost else cell for cell in cells)
+
+
+def guesses(cell: Cell, rule: FailureRecord, examples: int) -> bool:
+    """Whether a cell that is done gives no more of the rule's metric than guessing does."""
+    value = cell.value(rule["metric"] or "")
+    if value is None or rule["chance"] is None:
+        return False
+    return not_above_chance(value, rule["chance"], examples, rule["standard_errors"])
+
+
 def finite(value: Any) -> float | None:
     """A finite float, or None for anything else (null, nan, the string "inf")."""
     if isinstance(value, bool) or value is None or isinstance(value, str):
@@ -85,21 +145,30 @@ def finite(value: Any) -> float | None:
 
 
 def outcomes(cells: Iterable[Cell], arm: str, metric: str) -> dict[int, float]:
-    """Seed to metric for the cells of an arm that ended; nan where one diverged."""
+    """Seed to metric for the cells of an arm that ended; nan where one failed."""
     ended = (cell for cell in cells if cell.arm == arm and cell.ended)
     return {cell.seed: math.nan if cell.value(metric) is None else float(cell.value(metric) or 0.0) for cell in ended}
 
 
-def contrasts_of(study: Study, values: Mapping[str, Mapping[int, float]]) -> dict[str, Contrast]:
-    """Every arm against the baseline."""
+def contrasts_of(
+    study: Study, values: Mapping[str, Mapping[int, float]], looks: Sequence[LookRecord] = ()
+) -> dict[str, Contrast]:
+    """Every arm against the baseline, at the level of this look; the family is every arm ever looked at."""
     return compare(
         values,
         study["baseline"],
         higher_is_better=study["metric"]["higher_is_better"],
-        alpha=study["alpha"],
+        alpha=level_of(study),
         margin=study["metric"]["margin"] or None,
         paired=study["paired"],
+        test=study.get("test", "t"),
+        gone=len(gone(study, looks)),
     )
+
+
+def untested(contrast: Contrast) -> Contrast:
+    """The estimates of a contrast alone: before all planned cells have ended, there is no test to look at."""
+    return dataclasses.replace(contrast, verdict="", by_failure=False, disputed=False, **dict.fromkeys(TESTED))
 
 
 def summarise(
@@ -108,29 +177,35 @@ def summarise(
     cells: Sequence[Cell],
     values: Mapping[str, Mapping[int, float]],
     contrast: Contrast | None,
+    decided: Standing | None = None,
 ) -> Summary:
     """One line of the summary."""
     name = arm["name"]
     own, baseline = ([cell for cell in cells if cell.arm == owner] for owner in (name, study["baseline"]))
     finite_values = {seed: value for seed, value in values[name].items() if math.isfinite(value)}
-    spread = t_interval(np.array(list(finite_values.values())), 1 - study["alpha"]) if finite_values else None
+    if contrast and decided:
+        contrast = dataclasses.replace(contrast, verdict=decided.verdict)
+    spread = t_interval(np.array(list(finite_values.values())), 1 - level_of(study)) if finite_values else None
     return Summary(
         arm=name,
         changes=arm["changes"],
         baseline=name == study["baseline"],
         n=len(finite_values),
         cells=len(own),
+        failed=sum(cell.status in FAILURES for cell in own),
         diverged=sum(cell.status == "diverged" for cell in own),
-        failed=sum(cell.status in FAILED for cell in own),
-        pending=sum(cell.status in ("pending", "running") for cell in own),
+        collapsed=sum(cell.status == "collapsed" for cell in own),
+        errors=sum(cell.status in ERRORS for cell in own),
+        pending=sum(cell.status in UNFINISHED for cell in own),
         values=finite_values,
-        diverged_seeds=tuple(seed for seed, value in values[name].items() if not math.isfinite(value)),
+        failed_seeds=tuple(seed for seed, value in values[name].items() if not math.isfinite(value)),
         mean=finite(spread.mean) if spread else None,
         sd=statistics.stdev(finite_values.values()) if len(finite_values) > 1 else None,
         low=finite(spread.low) if spread else None,
         high=finite(spread.high) if spread else None,
         contrast=contrast,
         deltas=deltas_of(finite_values, values[study["baseline"]], paired=study["paired"]) if contrast else {},
+        decided_at=decided.seeds if decided else None,
         identical=bool(contrast) and study["paired"] and changed_nothing(own, baseline),
         flops=finite(arm.get("flops")),
         step_seconds=finite(arm.get("step_seconds")),

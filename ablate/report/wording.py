@@ -80,15 +80,25 @@ class Unit:
         """A shown difference without its sign."""
         return number(None if value is None else abs(value), self.digits, self.scale)
 
-    def showing(self, spreads: Iterable[float | None]) -> "Unit":
-        """The same unit with the digits that show the middle spread (as stored) with two significant figures.
+    def showing(self, spreads: Iterable[float | None], differences: Iterable[float] = ()) -> "Unit":
+        """The same unit with the digits that show the middle spread, and every difference, with two figures.
 
-        >>> Unit("test error").showing([0.004]).delta(0.0191)
-        '+0.0191'
+        >>> Unit("test error").showing([0.004]).delta(0.0191), Unit("score").showing([0.4], [0.0004]).delta(0.0004)
+        ('+0.0191', '+0.00040')
         """
         sizes = sorted(s * self.scale for s in spreads if s is not None and math.isfinite(s) and s > 0)
         middle = sizes[len(sizes) // 2] if sizes else (0.5 if self.percent else 0.05)
-        return dataclasses.replace(self, digits=decimals(middle, figures=2, least=1))
+        smallest = min((d * self.scale for d in differences if math.isfinite(d) and d > 0), default=middle)
+        return dataclasses.replace(self, digits=decimals(min(middle, smallest), figures=2, least=1))
+
+    def between(self, low: float | None, high: float | None) -> str:
+        """An interval of levels; a percentage ends at 0 and 100 whatever a t interval says.
+
+        >>> Unit("test score", 100.0, "%").between(0.91, 1.04)
+        '91.00 to 100.00'
+        """
+        ends = [None if x is None else min(max(x, 0.0), 100 / self.scale) if self.percent else x for x in (low, high)]
+        return interval(*map(self.level, ends))
 
     def showing_levels(self, levels: Iterable[float | None]) -> "Unit":
         """The same unit with the digits that show the largest level (as stored) with four significant figures."""
@@ -97,6 +107,8 @@ class Unit:
 
 
 MOST_DECIMALS = 7  # What a float32 holds.
+HUGE = 1e9  # from here on a number is told by its power of ten
+LEVELS = (0.1, 0.05, 0.01, 0.005, 0.001)  # of tests: a p above one of them is not to read as if it were that level
 
 
 def decimals(value: float, *, figures: int, least: int) -> int:
@@ -132,6 +144,8 @@ def number(value: float | None, digits: int = 2, scale: float = 1.0, *, signed: 
     """
     if value is None or not math.isfinite(value):
         return DASH
+    if abs(value * scale) >= HUGE:
+        return f"{value * scale:+.2e}".removeprefix("" if signed else "+").replace("-", MINUS)
     rounded = round(value * scale, digits) + 0.0
     text = f"{rounded:+.{digits}f}" if signed and rounded else f"{rounded:.{digits}f}"
     return text.replace("-", MINUS)
@@ -142,6 +156,8 @@ def probability(p: float | None) -> str:
 
     >>> probability(0.00042), probability(0.031), probability(0.5), probability(1e-9), probability(1.0)
     ('.0004', '.031', '.50', '<.0001', '1')
+    >>> probability(0.0502)  # not significant at .05
+    '.0502'
     """
     if p is None or not math.isfinite(p):
         return DASH
@@ -149,6 +165,9 @@ def probability(p: float | None) -> str:
         return "<.0001"
     digits = 2 if p >= 0.0995 else 3 if p >= 0.00995 else 4
     text = f"{p:.{digits}f}"
+    while float(text) in LEVELS and float(text) < p and digits < MOST_DECIMALS:
+        digits += 1
+        text = f"{p:.{digits}f}"
     return "1" if float(text) >= 1 else text.removeprefix("0")
 
 

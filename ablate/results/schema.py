@@ -134,6 +134,19 @@ class MetricRecord(TypedDict):
     margin: Annotated[float | None, "largest difference that counts as none; null where none is declared"]
 
 
+class FailureRecord(TypedDict):
+    """When a cell that ended with a number has failed all the same: it collapsed."""
+
+    metric: Annotated[str | None, "a share of test examples that says so; null where the task names none"]
+    chance: Annotated[float | None, "what guessing gives of it"]
+    standard_errors: Annotated[float, "binomial ones, of the test examples, that it must lie beyond chance"]
+    spreads: Annotated[
+        float,
+        "1.4826 median absolute deviations, of its arm or of the median arm, by which a cell may be worse than the "
+        "median of its arm in the deciding metric; of the logarithm where less is better and all is above 0",
+    ]
+
+
 class TaskMetric(TypedDict):
     """A metric that the task evaluates."""
 
@@ -208,6 +221,9 @@ class Study(TypedDict):
     curves: Annotated[list[str], "scalars of a training step, each a curve and a metric of every row"]
     metric: Annotated[MetricRecord, "what verdicts are about"]
     alpha: Annotated[float, "family-wise error rate of the verdicts"]
+    test: NotRequired[Annotated[Literal["t", "max_t"], "that decides about quality; t where it is not written"]]
+    looks: NotRequired[Annotated[list[int], "numbers of seeds at which alpha is spent; empty for a single look"]]
+    failure: NotRequired[Annotated[FailureRecord, "the rule of collapse; only what diverged failed where it is not"]]
     data: Annotated[DataRecord, "see below"]
     train: Annotated[TrainRecord, "see below"]
     seed_varies: Annotated[list[str], 'words for the sentence "a seed varies ..."']
@@ -249,12 +265,29 @@ class Progress(TypedDict):
     running_cells: NotRequired[Annotated[list[str], "of its wave"]]
 
 
+class LookRecord(TypedDict):
+    """One of a list that only grows: a report with verdicts that somebody may have read."""
+
+    time: Annotated[str, "ISO 8601, UTC"]
+    seeds: Annotated[list[int], "of the study then"]
+    arms: Annotated[list[str], "of the study then, the baseline too"]
+    metric: Annotated[str, "that verdicts were about"]
+    margin: Annotated[float | None, "of equivalence"]
+    alpha: Annotated[float, "family-wise, over all planned looks"]
+    test: Annotated[str, "that decided"]
+    level: Annotated[float, "of this look"]
+    planned: Annotated[bool, "whether `report.looks` names this number of seeds"]
+    rows: Annotated[str, "hash of the results"]
+    verdicts: Annotated[dict[str, str], "by arm"]
+
+
 # Every file of a run's directory that holds a record.
 FILES: Mapping[str, Any] = {
     "cells/<slug>-<hash>.json": RowRecord,
     "study.json": Study,
     "environment.json": Environment,
     "progress.json": Progress,
+    "looks.json": list[LookRecord],
     "checkpoints/<program>.json": list[WaveRecord],
 }
 

@@ -25,9 +25,6 @@ def prepare_jax() -> str | None:
     if _jaxlib() in WRONG_ON_CPU and RIGHT_FLAG not in os.environ.get("XLA_FLAGS", ""):
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {RIGHT_FLAG}".strip()
         told = f"jaxlib {_jaxlib()} computes wrong numbers on CPU; XLA_FLAGS={RIGHT_FLAG} is set"
-    # XLA says as an error that tuning flags of its own cache entries are no features of this machine, and loads them
-    # all the same (https://github.com/openxla/xla/issues/44565). Real errors reach Python as exceptions.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import jax
 
     from ablate.data import cache_root

@@ -1,6 +1,8 @@
 """The story on one page: plan, skip what is done, train the rest program by program, store every cell, report."""
 
 import contextlib
+import dataclasses
+import datetime
 import functools
 import os
 from collections.abc import Iterator
@@ -9,7 +11,7 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from ablate.report.rows import Rows
-from ablate.results.files import StorageError, write_json
+from ablate.results.files import StorageError, storing, write_json
 from ablate.results.schema import Environment, Study, TuningRecord, read_record
 from ablate.results.store import FINAL, Store, locked
 from ablate.results.weights import read_weights, weights_path
@@ -102,9 +104,26 @@ def report(directory: Path, stop: Stop | None = None) -> Rows:
     """
     from ablate.report import write_report
 
-    rows, between = Rows.load(directory), (stop or Stop()).check
-    write_report(directory, rows.study, list(rows), rows.environment, rows.progress, between)
+    rows, between = _looked_at(Rows.load(directory)), (stop or Stop()).check
+    write_report(directory, rows.study, list(rows), rows.environment, rows.progress, between, rows.looks)
     return rows
+
+
+def _looked_at(rows: Rows) -> Rows:
+    """Notes in looks.json that somebody is about to see verdicts, before anybody does."""
+    from ablate.report.looks import is_new, look_of
+    from ablate.report.tables import tabulate
+
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    look = look_of(tabulate(rows.study, rows, looks=rows.looks), rows, now)
+    if look is None or not is_new(look, rows.looks):
+        return rows
+    looks, ledger = (*rows.looks, look), rows.directory / "looks.json"
+    if not rows.looks and ledger.exists():  # what is damaged is kept beside it, for whoever can read it
+        with storing(ledger):
+            os.replace(ledger, ledger.with_suffix(".unreadable"))
+    write_json(ledger, list(looks))
+    return dataclasses.replace(rows, looks=looks)
 
 
 @contextlib.contextmanager

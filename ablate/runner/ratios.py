@@ -18,6 +18,7 @@ from ablate.study.design import Arm
 from ablate.study.problems import ConfigError
 from ablate.study.resolving import Spec
 
+NETWORKS = ("model", "generator")  # axes by which a task says what it trains
 TURNS, STEPS = 7, 10
 TURN_SECONDS = 0.25  # of training steps; below it, a turn is mostly the noise of the clock and of other programs
 
@@ -62,10 +63,11 @@ class Baseline:
         """What is compared with, in words."""
         step = self._turn(self._timed)
         item, device = self._plan.programs[0], self._plan.devices[0]
-        model, data = (self._recipe[axis].label() for axis in ("model", "data"))
+        network = next((self._recipe[axis].label() for axis in NETWORKS if axis in self._recipe), "a network")
+        data = self._recipe["data"].label()
         memory = f" and {self._timed.bytes / 2**20:.3g} MiB" if self._timed.bytes else ""
         return (
-            f"baseline: {model} on {data}, {item.parameters:,} parameters, batches of {item.training.batch_size}: "
+            f"baseline: {network} on {data}, {item.parameters:,} parameters, batches of {item.training.batch_size}: "
             f"{step * 1e3:.3g} ms{memory} per step of one cell on one {device.platform} device"
         )
 

@@ -1,11 +1,20 @@
 """study.json: a plan as the report will read it."""
 
-from ablate.results.schema import STUDY_FORMAT, ArmRecord, DataRecord, ProgramRecord, Study, TaskMetric
+from ablate.results.schema import (
+    STUDY_FORMAT,
+    ArmRecord,
+    DataRecord,
+    FailureRecord,
+    ProgramRecord,
+    Study,
+    TaskMetric,
+)
 from ablate.runner.plan import Plan, ProgramPlan
+from ablate.stats.checks import SPREADS, STANDARD_ERRORS
 from ablate.study.cells import digest, jsonable
 from ablate.study.choices import sampling_of
 from ablate.study.design import Arm, Recipe
-from ablate.tasks.task import Metric
+from ablate.tasks.task import Chance, Metric, Task
 
 
 def study_json(plan: Plan) -> Study:
@@ -34,6 +43,9 @@ def study_json(plan: Plan) -> Study:
             "margin": spec.report.margin,
         },
         "alpha": spec.report.alpha,
+        "test": spec.report.test,
+        "looks": list(spec.report.looks),
+        "failure": _failure_json(task),
         "data": _data_json(plan),
         "train": {
             "steps": spec.train.steps,
@@ -86,6 +98,17 @@ def _metric_json(metric: Metric, unit: str) -> TaskMetric:
         "scale": metric.scale,
         "unit": shown,
         "difference": difference,
+    }
+
+
+def _failure_json(task: Task) -> FailureRecord:
+    """The rule of collapse: the task's own chance, where it has one, and how far a cell may lie from its siblings."""
+    chance: Chance | None = getattr(task, "chance", None)
+    return {
+        "metric": f"test_{chance.metric}" if chance else None,
+        "chance": chance.level if chance else None,
+        "standard_errors": STANDARD_ERRORS,
+        "spreads": SPREADS,
     }
 
 

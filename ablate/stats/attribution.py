@@ -44,7 +44,8 @@ def shapley(
         confidence: of the intervals, between 0 and 1.
 
     Returns:
-        One entry per trick, or None where no seed has the full grid; `share` is None where the total gain is zero.
+        One entry per trick, or None where no seed has the full grid; `share` is None where the interval of the total
+        gain holds zero: parts of nothing are no shares.
 
     Raises:
         ValueError: if a response is not finite, or a level is neither 0 nor 1, or a seed holds a cell twice.
@@ -64,9 +65,10 @@ def shapley(
         return None
     tricks = on.shape[1]
     values = np.stack([_values(grids, i, tricks) for i in range(tricks)], axis=1)
-    total = float((grids[:, -1] - grids[:, 0]).mean())
     means, rounding = values.mean(axis=0), rounding_of(grids)
-    known = abs(total) > rounding
+    gain = paired_t(grids[:, -1] - grids[:, 0], confidence, rounding)
+    total = gain.mean or 0.0
+    known = abs(total) > rounding and (gain.p is None or gain.p <= 1 - confidence)
     return [
         Shapley(t_interval(values[:, i], confidence, rounding), float(means[i] / total) if known else None)
         for i in range(tricks)

@@ -5,12 +5,18 @@ that error while it loses most of its size. What counts as rounding is therefore
 subtracted, never by what is left of them.
 """
 
+from typing import Literal, get_args
+
 import numpy as np
 from jaxtyping import Float
 
 # Each value is off by at most 2^-24 of itself, a difference of two by twice that, and two differences that are meant
 # to be equal part by at most four times.
 FLOAT32_ROUNDING = 4 * 2.0**-24
+STANDARD_ERRORS = 3.0  # above chance, of a share of test examples: at or below, a run has learned nothing
+SPREADS = 6.0  # below the median of its arm a run has collapsed; normal data reach that in fewer than 2 % of studies
+Test = Literal["t", "max_t"]  # of quality, that decides
+TESTS: tuple[Test, ...] = get_args(Test)
 POWER = 0.8  # for which minimum detectable effects are given; a level of a test has to lie below it
 
 
@@ -71,3 +77,28 @@ def has_spread(values: Float[np.ndarray, "values"], rounding: float = 0.0) -> bo
         False
     """
     return bool(np.ptp(values) > max(rounding, rounding_of(values)))
+
+
+def skewness(values: Float[np.ndarray, "values"]) -> float:
+    """Give how lopsided values are, in standard errors of normal data: g / sqrt(6 (n - 2) / ((n + 1) (n + 3))).
+
+    g is the mean of ((v - mean) / sd)^3.
+
+    Args:
+        values: three or more finite numbers in any unit.
+
+    Returns:
+        Above 0 with a long upper tail, below 0 with a long lower one; 0 without spread.
+
+    Example:
+        >>> round(skewness(np.array([1.0, 1.1, 0.9, 1.0, 1.05, 5.0])), 2)
+        2.89
+
+    References:
+        Cramér. Mathematical Methods of Statistics. 1946. ISBN 978-0-691-00547-8
+    """
+    if values.size < 3 or not has_spread(values):
+        return 0.0
+    n, centred = values.size, values - values.mean()
+    g = float((centred**3).mean() / (centred**2).mean() ** 1.5)
+    return g / float(np.sqrt(6 * (n - 2) / ((n + 1) * (n + 3))))

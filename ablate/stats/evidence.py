@@ -1,6 +1,7 @@
 """What the cells of one arm say against the baseline, before looking at any other arm.
 
-Paired and unshared seeds give the same record, so that the verdict is written once.
+Quality is compared given success: over the cells that did not fail. Whether an arm fails more often is a question of
+its own (`failure`). Paired and unshared seeds give the same record, so that the verdict is written once.
 """
 
 import math
@@ -11,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ablate.stats.checks import FLOAT32_ROUNDING, rounding_of
-from ablate.stats.exact import ranks, sign_flip, sign_test, smallest_p, wilcoxon
+from ablate.stats.exact import sign_flip, sign_test, smallest_p, wilcoxon
 from ablate.stats.paired import Pairing, drop_one, paired_t, pairing
 from ablate.stats.unpaired import rank_sum, relabel, welch
 
@@ -34,12 +35,18 @@ class Location(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """One arm against the baseline, alone: `p` is that of `test`, and `lean` its direction, 1 for a better arm."""
+    """One arm against the baseline, alone: `p` is that of `test`, and `lean` its direction, 1 for a better arm.
+
+    `deltas` are those of the shared seeds on which both sides succeeded, by seed; `rounding` is that of the values
+    subtracted. Both are empty where seeds are not shared.
+    """
 
     location: Location
     test: str | None
     p: float | None
     lean: int
+    deltas: dict[int, float]
+    rounding: float
     p_exact: float | None
     p_wilcoxon: float | None
     p_sign: float | None
@@ -50,16 +57,17 @@ class Evidence(NamedTuple):
 def paired_evidence(
     arm: Mapping[int, float], baseline: Mapping[int, float], *, higher_is_better: bool, alpha: float = 0.05
 ) -> Evidence:
-    """Compare over the seeds that both sides have: by the paired t test, or the sign test where any cell diverged.
+    """Compare over the seeds on which both sides succeeded, by the paired t test.
 
     Args:
-        arm: seed to final metric, in any unit; a value that is not finite means diverged.
+        arm: seed to final metric, in any unit; a value that is not finite means failed.
         baseline: the same for the baseline.
         higher_is_better: direction of the metric.
         alpha: the interval has confidence 1 - alpha.
 
     Returns:
-        The record; its deltas are arm - baseline over the pairs with two finite values.
+        The record; its deltas are arm - baseline over the pairs with two finite values. Only `p_sign` is of all pairs,
+        with failed as the worst outcome.
 
     Example:
         >>> result = paired_evidence({0: 1.2, 1: 2.1}, {0: 1.0, 1: 2.0, 2: 3.0}, higher_is_better=True)
@@ -76,14 +84,14 @@ def paired_evidence(
     order = (good_a > good_b).astype(float) - (good_a < good_b)
     order[both] *= np.abs(deltas) > by_pair
     p_sign = sign_test(order) if len(seeds) > 1 else None
-    diverged = not both.all()
-    mean = _goodness(deltas, higher_is_better).sum()
     return Evidence(
         location,
-        *_chosen(location, "sign" if diverged else None, "paired t", "sign flip", p_sign),
-        lean=int(np.sign(order.sum() if diverged else mean)),
-        p_exact=None if diverged or deltas.size < 2 else sign_flip(deltas, rounding=rounding),
-        p_wilcoxon=None if diverged or deltas.size < 2 else wilcoxon(deltas, by_pair),
+        *_chosen(location, "paired t", "sign flip"),
+        lean=int(np.sign(_goodness(deltas, higher_is_better).sum())),
+        deltas={seed: float(delta) for seed, delta in zip(np.array(seeds)[both].tolist(), deltas, strict=True)},
+        rounding=rounding,
+        p_exact=None if deltas.size < 2 else sign_flip(deltas, rounding=rounding),
+        p_wilcoxon=None if deltas.size < 2 else wilcoxon(deltas, by_pair),
         p_sign=p_sign,
         drop_one=drop_one(deltas),
         pairing=pairing(a[both], b[both]),
@@ -93,10 +101,10 @@ def paired_evidence(
 def unpaired_evidence(
     arm: Mapping[int, float], baseline: Mapping[int, float], *, higher_is_better: bool, alpha: float = 0.05
 ) -> Evidence:
-    """Compare runs that share no seeds: by Welch's t test, or the rank sum where any cell diverged.
+    """Compare runs that share no seeds and did not fail, by Welch's t test.
 
     Args:
-        arm: seed to final metric, in any unit; a value that is not finite means diverged.
+        arm: seed to final metric, in any unit; a value that is not finite means failed.
         baseline: the same for the baseline.
         higher_is_better: direction of the metric.
         alpha: the interval has confidence 1 - alpha.
@@ -110,19 +118,17 @@ def unpaired_evidence(
         ('Welch t', 0.0705, -1)
     """
     a, b = as_array(arm.values()), as_array(baseline.values())
-    diverged = not (np.isfinite(a).all() and np.isfinite(b).all())
-    location = _welch_location(a[np.isfinite(a)], b[np.isfinite(b)], alpha)
-    good_a, good_b = _goodness(a, higher_is_better), _goodness(b, higher_is_better)
-    p_ranks = rank_sum(good_a, good_b)
-    both = np.concatenate([good_a, good_b])
-    sides = ranks(both, FLOAT32_ROUNDING * np.abs(both)) if diverged else both
-    gap = sides[: a.size].mean() - sides[a.size :].mean() if a.size and b.size else 0.0
+    a, b = a[np.isfinite(a)], b[np.isfinite(b)]
+    location = _welch_location(a, b, alpha)
+    gap = (location.mean or 0.0) * (1 if higher_is_better else -1)
     return Evidence(
         location,
-        *_chosen(location, "rank sum" if diverged else None, "Welch t", "relabelling", p_ranks),
+        *_chosen(location, "Welch t", "relabelling"),
         lean=int(np.sign(gap)),
-        p_exact=None if diverged else relabel(a, b),
-        p_wilcoxon=p_ranks,
+        deltas={},
+        rounding=0.0,
+        p_exact=relabel(a, b),
+        p_wilcoxon=rank_sum(a, b),
         p_sign=None,
         drop_one=None,
         pairing=Pairing(None, None),
@@ -165,9 +171,8 @@ def _welch_location(a: Float[np.ndarray, "runs_a"], b: Float[np.ndarray, "runs_b
     return Location(n, test.mean, sd, test.error, test.df, test.low, test.high, test.p, floor)
 
 
-def _chosen(
-    location: Location, ranked: str | None, usual: str, spreadless: str, p_ranked: float | None
-) -> tuple[str | None, float | None]:
-    """Return the test that the verdict rests on, and its p."""
-    name, p = (ranked, p_ranked) if ranked else (spreadless if location.sd == 0 else usual, location.p)
-    return (name, p) if p is not None else (None, None)
+def _chosen(location: Location, usual: str, spreadless: str) -> tuple[str | None, float | None]:
+    """Return the test of the means, and its p."""
+    if location.p is None:
+        return None, None
+    return (spreadless if location.sd == 0 else usual), location.p

@@ -30,10 +30,12 @@ def power_of(effect: float, sd: float, n: int, alpha: float = 0.05) -> float | N
     """
     if n < 2 or not sd > 0:
         return None
-    return _power(math.sqrt(n) * abs(effect) / sd, n, alpha)
+    return _power(math.sqrt(n) * abs(effect) / sd, float(n - 1), alpha)
 
 
-def minimum_detectable_effect(sd: float, n: int, alpha: float = 0.05, power: float = 0.8) -> float | None:
+def minimum_detectable_effect(
+    sd: float, n: int, alpha: float = 0.05, power: float = 0.8, df_factor: float = 1.0
+) -> float | None:
     """Give the true mean delta that n pairs find with the stated power: the root of power_of(effect, ...) = power.
 
     Args:
@@ -41,6 +43,7 @@ def minimum_detectable_effect(sd: float, n: int, alpha: float = 0.05, power: flo
         n: number of pairs.
         alpha: level of the test, between 0 and 1.
         power: probability of finding it, above alpha and below 1.
+        df_factor: degrees of freedom per pair beyond the first: 1 for pairs, between 1 and 2 for Welch's test.
 
     Returns:
         Effect in the metric's unit, or None with fewer than two pairs or without spread.
@@ -59,14 +62,17 @@ def minimum_detectable_effect(sd: float, n: int, alpha: float = 0.05, power: flo
     _check(alpha, power)
     if n < 2 or not sd > 0:
         return None
-    high = 2.0 + float(stats.t.isf(alpha / 2, n - 1))
-    while _power(high, n, alpha) < power:
+    df = df_factor * (n - 1)
+    high = 2.0 + float(stats.t.isf(alpha / 2, df))
+    while _power(high, df, alpha) < power:
         high *= 2
-    solution = optimize.root_scalar(lambda shift: _power(shift, n, alpha) - power, bracket=(0.0, high), xtol=1e-10)
+    solution = optimize.root_scalar(lambda shift: _power(shift, df, alpha) - power, bracket=(0.0, high), xtol=1e-10)
     return float(solution.root) * sd / math.sqrt(n)
 
 
-def seeds_needed(sd: float, effect: float, alpha: float = 0.05, power: float = 0.8, most: int = 10_000) -> int | None:
+def seeds_needed(
+    sd: float, effect: float, alpha: float = 0.05, power: float = 0.8, most: int = 10_000, df_factor: float = 1.0
+) -> int | None:
     """Give the smallest number of pairs that finds an effect with the stated power: min n with power_of(...) >= power.
 
     Args:
@@ -75,6 +81,7 @@ def seeds_needed(sd: float, effect: float, alpha: float = 0.05, power: float = 0
         alpha: level of the test, between 0 and 1.
         power: probability of finding it, above alpha and below 1.
         most: largest number to consider, 2 or more.
+        df_factor: as in `minimum_detectable_effect`.
 
     Returns:
         Number of pairs, or None without spread, without an effect, or if `most` would not do.
@@ -90,22 +97,25 @@ def seeds_needed(sd: float, effect: float, alpha: float = 0.05, power: float = 0
         Cohen, "Statistical power analysis for the behavioral sciences", 1988, https://doi.org/10.4324/9780203771587
     """
     _check(alpha, power)
-    if not sd > 0 or effect == 0 or _power(math.sqrt(most) * abs(effect) / sd, most, alpha) < power:
+
+    def reached(n: int) -> bool:
+        return _power(math.sqrt(n) * abs(effect) / sd, df_factor * (n - 1), alpha) >= power
+
+    if not sd > 0 or effect == 0 or not reached(most):
         return None
     low, high = 1, most  # Power grows with n: `low` never suffices, `high` always does.
     while high - low > 1:
         middle = (low + high) // 2
-        enough = _power(math.sqrt(middle) * abs(effect) / sd, middle, alpha) >= power
-        low, high = (low, middle) if enough else (middle, high)
+        low, high = (low, middle) if reached(middle) else (middle, high)
     return high
 
 
-def _power(shift: float, n: int, alpha: float) -> float:
+def _power(shift: float, df: float, alpha: float) -> float:
     """Return the two-sided power at noncentrality `shift`."""
-    bar = stats.t.isf(alpha / 2, n - 1)
+    bar = stats.t.isf(alpha / 2, df)
     # scipy returns nan for tails too small to represent: the wrong tail is then 0.
-    wrong = float(np.nan_to_num(stats.nct.cdf(-bar, n - 1, shift)))
-    right = float(stats.nct.sf(bar, n - 1, shift))
+    wrong = float(np.nan_to_num(stats.nct.cdf(-bar, df, shift)))
+    right = float(stats.nct.sf(bar, df, shift))
     # The right tail underflows only where bar is far above shift or far below it.
     if math.isnan(right):
         right = float(shift > bar)

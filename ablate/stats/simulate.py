@@ -5,49 +5,16 @@ arms correlate as they do in a study. Everything is in units of the standard dev
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from ablate.stats.draws import Noise, draw_cells, draw_deltas, flip_p, holm_rejects, normal, t_p
 from ablate.stats.exact import EXACT_UP_TO
+from ablate.stats.failure import Rate, rate
 from ablate.stats.verdict import VERDICTS, compare
 
 NUMBERS_AT_ONCE = 2_000_000
-
-
-class Rate(NamedTuple):
-    """How often something happened, with the exact 95 % interval of a binomial probability."""
-
-    hits: int
-    repeats: int
-    rate: float
-    low: float
-    high: float
-
-
-def rate(hits: int, repeats: int) -> Rate:
-    """Give hits / repeats with its Clopper-Pearson interval.
-
-    Args:
-        hits: 0 to repeats.
-        repeats: 1 or more.
-
-    Returns:
-        The rate and its 95 % limits.
-
-    Example:
-        >>> [round(x, 3) for x in rate(5, 100)[2:]]
-        [0.05, 0.016, 0.113]
-
-    References:
-        Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
-        Biometrika 1934, https://doi.org/10.1093/biomet/26.4.404
-    """
-    low = float(stats.beta.ppf(0.025, hits, repeats - hits + 1)) if hits else 0.0
-    high = float(stats.beta.ppf(0.975, hits + 1, repeats - hits)) if hits < repeats else 1.0
-    return Rate(hits, repeats, hits / repeats, low, high)
 
 
 def simulate_family_wise(
@@ -178,6 +145,7 @@ def simulate_verdicts(
     shared: float = 0.5,
     paired: bool = True,
     alpha: float = 0.05,
+    test: str = "t",
 ) -> dict[str, Rate]:
     """Run `verdict.compare` itself on simulated studies, and count those that give each verdict to any arm.
 
@@ -192,9 +160,10 @@ def simulate_verdicts(
         shared: part of a cell's variance that belongs to its seed.
         paired: as in `compare`.
         alpha: family-wise level.
+        test: as in `compare`.
 
     Returns:
-        Verdict to rate, and under "fact" the rate of studies with a verdict by divergence alone.
+        Verdict to rate, and under "by failure" the rate of studies with a verdict that rests on failures alone.
 
     Example:
         >>> rates = simulate_verdicts(6, 1, 50, np.random.default_rng(0), effect=5.0)
@@ -205,14 +174,15 @@ def simulate_verdicts(
         Morris, White and Crowther, "Using simulation studies to evaluate statistical methods", Statistics in Medicine
         2019, https://doi.org/10.1002/sim.8086
     """
-    hits: dict[str, int] = dict.fromkeys((*VERDICTS, "fact"), 0)
+    hits: dict[str, int] = dict.fromkeys((*VERDICTS, "by failure"), 0)
     for _ in range(repeats):
         cells = draw_cells(1, arms, n, rng, shared=shared, noise=normal)[0]
         cells[1:] += effect
         cells[rng.random(cells.shape) < diverges] = np.nan
         study = {str(i): dict(enumerate(row.tolist())) for i, row in enumerate(cells)}
-        comparisons = compare(study, "0", higher_is_better=True, alpha=alpha, margin=margin, paired=paired).values()
-        verdicts = {"fact" if comparison.fact else comparison.verdict for comparison in comparisons}
+        rules: dict[str, Any] = {"alpha": alpha, "margin": margin, "paired": paired, "test": test}
+        found = compare(study, "0", higher_is_better=True, **rules).values()
+        verdicts = {contrast.verdict for contrast in found} | {"by failure" for each in found if each.by_failure}
         for verdict in verdicts:
             hits[verdict] += 1
     return {name: rate(count, repeats) for name, count in hits.items()}

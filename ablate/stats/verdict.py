@@ -1,32 +1,41 @@
 """From the final metrics of all cells to one verdict per arm.
 
-Superiority ("better", "worse") rests on the paired t test, Holm-corrected over all arms: with no effect anywhere, the
-probability that any arm is called better or worse is at most alpha. Equivalence is a second family, two one-sided
-tests against a margin declared beforehand, with Holm over its own p-values, asked only where superiority is not
-significant. Each family errs with probability at most alpha, so a study that uses both errs with at most 2 alpha. An
-arm that differs significantly by less than the margin is "better" or "worse", not "equivalent".
+Two questions per arm, both against the baseline: does it fail more or less often (`failure`), and how good is it given
+success, over the seeds on which both sides succeeded. Failed is what diverged or collapsed; the caller says which cells
+those are. A mean over all cells would answer neither, and a mean over the survivors alone would flatter the side that
+lost its bad seeds.
 
-Divergence is an outcome, not a missing value. Where any cell of a comparison diverged, a mean over the survivors would
-flatter the side that lost its bad seeds, so the test is by rank with diverged as the worst: the sign test for pairs,
-the rank sum for unshared seeds. An arm with a diverged cell is never better or equivalent. One verdict is a statement
-of fact and no test: four or more cells of one side, all diverged, against four or more of the other, none diverged.
+    better        quality significantly better and no more failures than the baseline, or significantly fewer failures
+    worse         quality significantly worse, or significantly more failures
+    equivalent    quality within a margin declared beforehand, and no more failures than the baseline
+    inconclusive  neither, or the two questions answered in opposite directions
+
+Better and worse are one family: with no effect anywhere, the probability that any arm is called either is at most
+alpha. The test of quality is declared before the study: "t", the paired t test with Holm's correction over all arms and
+both questions, or "max_t", sign flips of whole seeds (`max_t`), which assume no normality. Both are always computed; a
+verdict of the one that the other does not carry is `disputed`. Equivalence is a second family, two one-sided t tests
+with Holm over their own p-values, asked only where superiority is not significant; it errs with probability at most
+alpha as well. An arm that differs significantly by less than the margin is "better" or "worse", not "equivalent".
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from ablate.stats.checks import POWER
+from ablate.stats.checks import POWER, TESTS
 from ablate.stats.evidence import Evidence, Location, as_array, paired_evidence, unpaired_evidence
+from ablate.stats.failure import Rate, can_differ, compare_failures, rate
+from ablate.stats.max_t import max_t
 from ablate.stats.multiple import benjamini_hochberg, holm
 from ablate.stats.paired import paired_t
 from ablate.stats.power import minimum_detectable_effect, power_of, seeds_needed
 
 __all__ = [
+    "TESTS",
     "VERDICTS",
     "Contrast",
     "compare",
@@ -36,8 +45,6 @@ __all__ = [
     "tost",
 ]
 
-# Two sides that diverge equally often part completely with probability at most 2 / 4^n: below .01 from 4 cells on.
-FEWEST_FOR_FACT = 4
 VERDICTS = ("better", "worse", "equivalent", "inconclusive")
 
 
@@ -46,29 +53,38 @@ class Contrast:
     """One arm against the baseline: everything a report shows. None is what the cells at hand cannot tell.
 
     Attributes:
-        n: pairs of finite cells (unshared seeds: finite cells of the smaller side).
-        diverged_arm: diverged cells of the arm; `diverged_baseline` those of the baseline.
-        mean: mean delta, arm - baseline, in the metric's unit, over finite cells; `sd`, `low`, `high` likewise.
-        test: what gives `p`: "paired t" or "Welch t"; "sign" or "rank sum" where a cell diverged; "sign flip" or
-            "relabelling" where the deltas have no spread.
-        p: of that test, two-sided; `p_holm` and `p_bh` are corrected over all arms.
-        p_exact: sign-flip p (unshared seeds: permutation p), uncorrected; None where a cell diverged.
-        p_wilcoxon: signed-rank p, None where a cell diverged (unshared seeds: rank sum, diverged as worst).
-        p_sign: sign test over all pairs, diverged as worst.
+        n: pairs of cells that succeeded (unshared seeds: those of the smaller side).
+        failures: how often the arm failed, with its exact interval; `failures_baseline` the baseline. None without
+            cells that ended.
+        p_failure: of equal failure probabilities; `p_failure_corrected` over all arms and both questions, None where so
+            few failures could not differ significantly however they fell.
+        mean: mean delta, arm - baseline, in the metric's unit, given success; `sd`, `low`, `high` likewise.
+        test: what gives `p`: "paired t" or "Welch t"; "sign flip" or "relabelling" where the deltas have no spread.
+        p: of that test, two-sided; `p_holm` is corrected over all arms and both questions, `p_bh` over arms.
+        p_max_t: by sign flips of whole seeds, corrected over all arms and both questions; None for unshared seeds.
+        p_corrected: the one of `p_holm` and `p_max_t` that was declared to decide.
+        p_exact: sign-flip p of this arm alone (unshared seeds: permutation p), uncorrected.
+        p_wilcoxon: signed-rank p (unshared seeds: rank sum).
+        p_sign: sign test over all pairs, failed as worst.
         drop_one: range of the mean when any one seed is left out.
         simultaneous_low: lower limit that holds for all arms together; `simultaneous_high` the upper one.
+        within: the smallest margin within which the arm would be shown equivalent, corrected over all arms.
         rho: correlation of the pairs; `pairing_gain` is the factor of seeds that pairing saved.
-        p_tost: of equivalence within the margin, 1 where a cell diverged; `p_tost_holm` is corrected over all arms.
-        mde: true delta found with 80 % power in the strictest step of Holm, alpha / arms.
+        p_tost: of equivalence within the margin, 1 where it has no test; `p_tost_holm` is corrected over all arms.
+        mde: true delta found with 80 % power in the strictest step of the correction.
         seeds_for_margin: seeds with which a true delta of one margin would be found, in the same sense.
+        tests: how many tests of superiority the correction is over.
         verdict: one of `VERDICTS`.
-        fact: whether the verdict is a statement of fact about divergence, without a test.
+        by_failure: whether the verdict rests on failures alone.
+        disputed: whether quality is significant by the test that decides, and not by the other of `TESTS`.
         disagrees: whether `p` and `p_exact` lie on different sides of alpha, both uncorrected.
     """
 
     n: int
-    diverged_arm: int
-    diverged_baseline: int
+    failures: Rate | None
+    failures_baseline: Rate | None
+    p_failure: float | None
+    p_failure_corrected: float | None
     mean: float | None
     sd: float | None
     low: float | None
@@ -76,6 +92,8 @@ class Contrast:
     test: str | None
     p: float | None
     p_holm: float | None
+    p_max_t: float | None
+    p_corrected: float | None
     p_bh: float | None
     p_exact: float | None
     p_wilcoxon: float | None
@@ -83,15 +101,37 @@ class Contrast:
     drop_one: tuple[float, float] | None
     simultaneous_low: float | None
     simultaneous_high: float | None
+    within: float | None
     rho: float | None
     pairing_gain: float | None
     p_tost: float | None
     p_tost_holm: float | None
     mde: float | None
     seeds_for_margin: int | None
+    tests: int
     verdict: str
-    fact: bool
+    by_failure: bool
+    disputed: bool
     disagrees: bool
+
+    @property
+    def excess(self) -> float:
+        """The share of the arm's cells that failed, less that of the baseline's."""
+        return (self.failures.rate if self.failures else 0.0) - (
+            self.failures_baseline.rate if self.failures_baseline else 0.0
+        )
+
+
+@dataclass(frozen=True)
+class _Corrected:
+    """p-values of one arm after correction over all arms."""
+
+    holm: float | None
+    max_t: float | None
+    failure: float | None
+    bh: float | None
+    tost: float | None
+    tost_holm: float | None
 
 
 def tost(deltas: Float[np.ndarray, "pairs"], margin: float, rounding: float = 0.0) -> float | None:
@@ -133,113 +173,163 @@ def compare(
     alpha: float = 0.05,
     margin: float | None = None,
     paired: bool = True,
+    test: str = "t",
+    gone: int = 0,
 ) -> dict[str, Contrast]:
     """Compare every arm with the baseline and reach a verdict; see the module for the rules.
 
     Args:
-        arms: arm to seed to final metric; nan (or an infinity) means diverged, an absent seed failed or missing.
+        arms: arm to seed to final metric; nan (or an infinity) means failed, an absent seed missing.
         baseline: name of the baseline arm.
         higher_is_better: direction of the metric.
         alpha: family-wise level, between 0 and 1.
         margin: differences below it do not matter, in the metric's unit, above 0; None asks no equivalence.
         paired: whether arms share seeds; False compares by Welch's test.
+        test: which test of quality decides, one of `TESTS`; "max_t" takes shared seeds.
+        gone: arms that were looked at before and are not among these; the correction counts them.
 
     Returns:
         Arm to contrast, without the baseline, in the order given.
 
     Raises:
-        ValueError: if the baseline is no arm, or alpha or margin are out of range.
+        ValueError: if the baseline is no arm, or alpha, margin or test are out of range.
 
     Example:
         >>> cells = {"none": {0: 0.90, 1: 0.91, 2: 0.89}, "mixup": {0: 0.92, 1: 0.932, 2: 0.911}}
         >>> result = compare(cells, "none", higher_is_better=True)["mixup"]
-        >>> round(result.mean, 3), round(result.p_holm, 4), result.verdict, result.disagrees
+        >>> round(result.mean, 3), round(result.p_holm, 4), result.verdict, result.disputed
         (0.021, 0.0008, 'better', True)
 
     References:
         Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 1979,
         https://www.jstor.org/stable/4615733
     """
-    _check(alpha=alpha, margin=margin)
+    _check(alpha=alpha, margin=margin, test=test, paired=paired)
     if baseline not in arms:
         raise ValueError(f"the baseline {baseline!r} is no arm; the arms are {', '.join(arms)}")
     gather = paired_evidence if paired else unpaired_evidence
     others = [name for name in arms if name != baseline]
     evidence = [gather(arms[a], arms[baseline], higher_is_better=higher_is_better, alpha=alpha) for a in others]
-    p = [e.p for e in evidence]
-    p_tost = [_margin_test(e, margin) for e in evidence]
-    strict = alpha / max(1, sum(value is not None for value in p))
-    corrected = zip(holm(p), benjamini_hochberg(p), p_tost, holm(p_tost), strict=True)
+    failures = {name: _failures(runs, alpha) for name, runs in arms.items()}
+    p_failure = [_failure_test(failures[name], failures[baseline]) for name in others]
+    reachable = [_reachable(p, failures[a], failures[baseline], alpha) for p, a in zip(p_failure, others, strict=True)]
+    corrected = _correct(evidence, reachable, margin, gone, exact=test == "max_t")
+    tests = _count(e.p for e in evidence) + _count(reachable) + gone
     return {
-        name: _contrast(e, _divergence(arms[name], arms[baseline]), more, alpha, strict, margin)
-        for name, e, more in zip(others, evidence, corrected, strict=True)
+        name: _contrast(e, (failures[name], failures[baseline]), p, more, alpha, tests, margin, test)
+        for name, e, p, more in zip(others, evidence, p_failure, corrected, strict=True)
     }
 
 
+def _count(p: Iterable[float | None]) -> int:
+    return sum(value is not None for value in p)
+
+
+def _failures(runs: Mapping[int, float], alpha: float) -> Rate | None:
+    lost = ~np.isfinite(as_array(runs.values()))
+    return rate(int(lost.sum()), lost.size, 1 - alpha) if lost.size else None
+
+
+def _failure_test(arm: Rate | None, baseline: Rate | None) -> float | None:
+    return compare_failures(arm.hits, arm.repeats, baseline.hits, baseline.repeats) if arm and baseline else None
+
+
+def _reachable(p: float | None, arm: Rate | None, baseline: Rate | None, alpha: float) -> float | None:
+    """Return the p of a test of failures that could find something, None of any other."""
+    if p is None or arm is None or baseline is None:
+        return None
+    return p if can_differ(arm.hits + baseline.hits, arm.repeats, baseline.repeats, alpha) else None
+
+
+def _correct(
+    evidence: Sequence[Evidence], p_failure: Sequence[float | None], margin: float | None, gone: int, *, exact: bool
+) -> list[_Corrected]:
+    """Correct over all arms and both questions; arms that are gone count as tests that found nothing.
+
+    Holm's method takes all tests together. Beside sign flips, which correct over the arms by themselves, each question
+    gets its part of alpha by the number of its tests.
+    """
+    p = [e.p for e in evidence]
+    quality, failing = _count(p), _count(p_failure)
+    total = quality + failing + gone
+    together = holm([*p, *p_failure, *[1.0] * gone])[: len(p) + len(p_failure)]
+    flips = [None if x is None else min(1.0, x * total / quality) for x in _flips(evidence)]
+    of_failure: Sequence[float | None] = together[len(p) :]
+    if exact:
+        of_failure = [None if x is None else min(1.0, x * total / failing) for x in holm(p_failure)]
+    p_tost = [_margin_test(e, margin) for e in evidence]
+    columns = (together[: len(p)], flips, of_failure, benjamini_hochberg(p), p_tost, holm(p_tost))
+    return [_Corrected(*row) for row in zip(*columns, strict=True)]
+
+
+def _flips(evidence: Sequence[Evidence]) -> list[float | None]:
+    """Step-down p-values over the seeds that any arm shares with the baseline."""
+    seeds = sorted({seed for e in evidence for seed in e.deltas})
+    deltas = np.array([[e.deltas.get(seed, np.nan) for e in evidence] for seed in seeds], dtype=np.float64)
+    rounding = np.array([e.rounding for e in evidence])
+    return max_t(deltas.reshape(len(seeds), len(evidence)), rounding)
+
+
 def _contrast(
-    evidence: Evidence,
-    divergence: tuple[int, int, int],
-    corrected: tuple[float | None, float | None, float | None, float | None],
-    alpha: float,
-    strict: float,
-    margin: float | None,
-) -> Contrast:
+    evidence: Evidence, failures: tuple[Rate | None, Rate | None], p_failure: float | None, corrected: _Corrected,
+    alpha: float, tests: int, margin: float | None, test: str,
+) -> Contrast:  # fmt: skip
     """Lay the record of one arm out for the report."""
-    where, (p_holm, p_bh, p_tost, p_tost_holm) = evidence.location, corrected
-    diverged_arm, diverged_baseline, fact = divergence
-    ranked = evidence.test in ("sign", "rank sum")
+    where, strict = evidence.location, alpha / max(1, tests)
     low, high = _limits(where, strict)
-    spread = 0.0 if ranked or where.sd is None else where.sd
+    spread, factor = where.sd or 0.0, _df_factor(where)
+    p_corrected, other = (corrected.holm, corrected.max_t)[:: 1 if test == "t" else -1]
+    quality = evidence.lean if p_corrected is not None and p_corrected <= alpha else 0
+    arm, baseline = failures
+    excess = (arm.rate if arm else 0.0) - (baseline.rate if baseline else 0.0)
+    failing = int(np.sign(-excess)) if corrected.failure is not None and corrected.failure <= alpha else 0
+    equivalent = corrected.tost_holm is not None and corrected.tost_holm <= alpha
     return Contrast(
         n=where.n,
-        diverged_arm=diverged_arm,
-        diverged_baseline=diverged_baseline,
+        failures=arm,
+        failures_baseline=baseline,
+        p_failure=p_failure,
+        p_failure_corrected=corrected.failure,
         mean=where.mean,
         sd=where.sd,
         low=where.low,
         high=where.high,
         test=evidence.test,
         p=evidence.p,
-        p_holm=p_holm,
-        p_bh=p_bh,
+        p_holm=corrected.holm,
+        p_max_t=corrected.max_t,
+        p_corrected=p_corrected,
+        p_bh=corrected.bh,
         p_exact=evidence.p_exact,
         p_wilcoxon=evidence.p_wilcoxon,
         p_sign=evidence.p_sign,
         drop_one=evidence.drop_one,
         simultaneous_low=low,
         simultaneous_high=high,
+        within=_within(where, strict),
         rho=evidence.pairing.rho,
         pairing_gain=evidence.pairing.gain,
-        p_tost=p_tost,
-        p_tost_holm=p_tost_holm,
-        mde=minimum_detectable_effect(spread, where.n, strict, POWER),
-        seeds_for_margin=None if margin is None else seeds_needed(spread, margin, strict, POWER),
-        verdict=_verdict(evidence.lean, p_holm, p_tost_holm, diverged_arm, fact, alpha),
-        fact=fact != 0,
+        p_tost=corrected.tost,
+        p_tost_holm=corrected.tost_holm,
+        mde=minimum_detectable_effect(spread, where.n, strict, POWER, factor),
+        seeds_for_margin=None if margin is None else seeds_needed(spread, margin, strict, POWER, df_factor=factor),
+        tests=tests,
+        verdict=_verdict(quality, failing, excess, equivalent=equivalent),
+        by_failure=failing != 0 and quality == 0,
+        disputed=quality != 0 and (other is None or other > alpha) and evidence.deltas != {},
         disagrees=_apart(evidence.p, evidence.p_exact, alpha),
     )
 
 
-def _verdict(
-    lean: int, p_holm: float | None, p_tost_holm: float | None, diverged_arm: int, fact: int, alpha: float
-) -> str:
-    """Return the verdict: fact first, then superiority, then equivalence."""
-    if fact:
-        return "better" if fact > 0 else "worse"
-    if p_holm is not None and p_holm <= alpha:
-        if lean < 0:
-            return "worse"
-        return "better" if lean > 0 and not diverged_arm else "inconclusive"
-    return "equivalent" if p_tost_holm is not None and p_tost_holm <= alpha and not diverged_arm else "inconclusive"
-
-
-def _divergence(arm: Mapping[int, float], baseline: Mapping[int, float]) -> tuple[int, int, int]:
-    """Count the diverged cells of both sides, and tell which side is better as a fact: 1 the arm, -1 the baseline."""
-    lost, lost_baseline = ~np.isfinite(as_array(arm.values())), ~np.isfinite(as_array(baseline.values()))
-    fact = 0
-    if min(lost.size, lost_baseline.size) >= FEWEST_FOR_FACT:
-        fact = int(lost_baseline.all() and not lost.any()) - int(lost.all() and not lost_baseline.any())
-    return int(lost.sum()), int(lost_baseline.sum()), fact
+def _verdict(quality: int, failing: int, excess: float, *, equivalent: bool) -> str:
+    """Return the verdict from what is significant: 1 better, -1 worse, 0 neither; `excess` of failures without test."""
+    if quality * failing < 0:
+        return "inconclusive"
+    if quality < 0 or failing < 0:
+        return "worse"
+    if failing > 0 or (quality > 0 and excess <= 0):
+        return "better"
+    return "equivalent" if equivalent and not quality and excess <= 0 else "inconclusive"
 
 
 def _limits(where: Location, level: float) -> tuple[float | None, float | None]:
@@ -250,12 +340,24 @@ def _limits(where: Location, level: float) -> tuple[float | None, float | None]:
     return where.mean - half, where.mean + half
 
 
+def _within(where: Location, level: float) -> float | None:
+    """Return the margin at which the larger of two one-sided tests has p = level."""
+    if where.mean is None or not where.error:
+        return None
+    return abs(where.mean) + float(stats.t.isf(level, where.df)) * where.error
+
+
+def _df_factor(where: Location) -> float:
+    """Return the degrees of freedom per pair beyond the first: 1 for pairs, 1 to 2 for Welch's test."""
+    return 1.0 if where.df is None or where.n < 2 else where.df / (where.n - 1)
+
+
 def _margin_test(evidence: Evidence, margin: float | None) -> float | None:
-    """Return the p of equivalence; what diverged cannot be equivalent, and stays in the family as a certain no."""
+    """Return the p of equivalence; what has no test stays in the family as a certain no."""
     where = evidence.location
     if margin is None or evidence.p is None:
         return None
-    if where.mean is None or where.error is None or evidence.test in ("sign", "rank sum"):
+    if where.mean is None or where.error is None:
         return 1.0
     return _equivalence(where.mean, where.error, where.df, where.floor, margin)
 
@@ -272,11 +374,13 @@ def _apart(p: float | None, q: float | None, alpha: float) -> bool:
     return p is not None and q is not None and (p <= alpha) != (q <= alpha)
 
 
-def _check(alpha: float = 0.05, margin: float | None = None) -> None:
-    """Raise unless 0 < alpha < POWER and the margin, if any, is finite and above 0."""
+def _check(alpha: float = 0.05, margin: float | None = None, test: str = "t", *, paired: bool = True) -> None:
+    """Raise unless 0 < alpha < POWER, the margin, if any, is finite and above 0, and the test can be made."""
     if not 0 < alpha < POWER:
         raise ValueError(f"alpha is a level between 0 and {POWER}, got {alpha}")
     if margin is not None and not 0 < margin < math.inf:
         raise ValueError(
             f"the margin is a difference above 0 in the metric's unit, got {margin}; None asks no equivalence"
         )
+    if test not in TESTS or (test == "max_t" and not paired):
+        raise ValueError(f"the test is one of {', '.join(TESTS)}, and max_t takes shared seeds; got {test!r}")

@@ -98,6 +98,11 @@ def base_config() -> ConfigDict:
             "metric": config_dict.placeholder(str),  # what verdicts are about; None: the task's first metric
             "alpha": 0.05,  # family-wise error rate of the verdicts, below 0.8
             "margin": config_dict.placeholder(float),  # largest difference that counts as none, in the metric's unit
+            # The test of quality that decides: "t", corrected by Holm's method; "max_t", sign flips of whole seeds.
+            "test": "t",
+            # Numbers of seeds at which the study is looked at, ascending, say (6, 12, 24): each look spends its part of
+            # alpha. Empty: it is looked at once, and whoever adds seeds afterwards reads in the report what that did.
+            "looks": (),
         }
     )
     cfg.lock()

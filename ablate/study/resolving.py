@@ -9,7 +9,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from ablate.data import NOISE_KINDS
-from ablate.stats.checks import POWER
+from ablate.stats.checks import POWER, TESTS, Test
 from ablate.study.choices import (
     DATA,
     RECORDING,
@@ -43,6 +43,8 @@ class Reporting:
     higher_is_better: bool
     alpha: float
     margin: float | None
+    test: Test
+    looks: tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +94,11 @@ def resolve(cfg: ConfigDict | Mapping[str, Any]) -> Spec:
     task = _task(content["task"], problems)
     axes = {**axes_of(_class_of(task)), "data": DATA, "train": TRAIN}
     recipe = _recipe(content, fresh, axes, problems)
-    report = _reporting(content["report"], task, problems)
+    paired = _flag(content["paired"], "paired", problems)
+    report = _reporting(content["report"], task, paired, problems)
+    seeds = _seeds(content["seeds"], problems)
+    if report.looks and seeds and len(seeds) not in report.looks:
+        problems.append(f"seeds: {len(seeds)} is none of report.looks {report.looks}; a look is at a planned number")
     spec = Spec(
         task=task,  # type: ignore[arg-type]  # None only with a problem
         recipe={axis: chosen for axis, chosen in recipe.items() if chosen is not None},
@@ -101,8 +107,8 @@ def resolve(cfg: ConfigDict | Mapping[str, Any]) -> Spec:
         fraction=_fraction(content["fraction"], problems),
         tune=_tuning(content["tune"], recipe, problems),
         arms=_arms(content["arms"], axes, recipe, problems),
-        seeds=_seeds(content["seeds"], problems),
-        paired=_flag(content["paired"], "paired", problems),
+        seeds=seeds,
+        paired=paired,
         train=training_of(recipe["train"]) if recipe["train"] else None,  # type: ignore[arg-type]
         report=report,
         plain=content,
@@ -342,7 +348,7 @@ def _training(value: Any, key: str, base: Chosen | None, problems: list[str]) ->
     return check_choice(TRAIN, {"name": "train", **value}, key, problems, base)
 
 
-def _reporting(report: Mapping[str, Any], task: Chosen | None, problems: list[str]) -> Reporting:
+def _reporting(report: Mapping[str, Any], task: Chosen | None, paired: bool, problems: list[str]) -> Reporting:
     metrics = {f"test_{metric.name}": metric for metric in (bare(task).metrics if task else ())}
     metric = report["metric"] if report["metric"] is not None else next(iter(metrics), "")
     known = isinstance(metric, str) and metric in metrics
@@ -354,7 +360,18 @@ def _reporting(report: Mapping[str, Any], task: Chosen | None, problems: list[st
     if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 < margin < inf):
         problems.append(f"report.margin: must be above 0 and finite, or None, got {margin!r}")
     rises = known and metrics[metric].higher_is_better
-    return Reporting(str(metric), rises, report["alpha"], margin)
+    test: Any = _one_of(report["test"], TESTS, "report.test", problems)
+    if test == "max_t" and not paired:
+        problems.append("report.test: max_t flips whole seeds, which arms must share; set paired=True or test='t'")
+    return Reporting(str(metric), rises, report["alpha"], margin, test, _looks(report["looks"], problems))
+
+
+def _looks(value: Any, problems: list[str]) -> tuple[int, ...]:
+    numbers = isinstance(value, tuple | list) and all(isinstance(n, int) and not isinstance(n, bool) for n in value)
+    if not numbers or list(value) != sorted({*value}) or any(n < 2 for n in value):
+        problems.append(f"report.looks: expected ascending numbers of seeds, each 2 or more, got {value!r}")
+        return ()
+    return tuple(value)
 
 
 def _plain(value: Any) -> Any:

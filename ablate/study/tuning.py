@@ -107,13 +107,13 @@ def choose_arms(
 
 def _record(spec: Spec, points: list[Point], values: np.ndarray, best: int | None) -> TunedArm:
     means = [float(row.mean()) if np.isfinite(row).all() else None for row in values]
-    finite = np.array([mean for mean in means if mean is not None])
+    tried = np.array([math.nan if mean is None else mean for mean in means])  # a point that diverged is the worst
     up = spec.report.higher_is_better
     return {
         "chosen": best,
         "validation": means,
         "at_border": [] if best is None else sorted(_borders(spec.tune, points[best])),
-        "expected_best": expected_best(finite, higher_is_better=up) if len(finite) else [],
+        "expected_best": expected_best(tried, higher_is_better=up),
     }
 
 

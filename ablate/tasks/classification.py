@@ -16,7 +16,7 @@ from ablate.data import DataInfo
 from ablate.tasks import parts
 from ablate.tasks.keys import Keys
 from ablate.tasks.network import Learner, Outputs, Trainer
-from ablate.tasks.task import Batch, Mean, Metric, Numbers, ProgramChoices, Sanity, Tree, mean_of
+from ablate.tasks.task import Batch, Chance, Mean, Metric, Numbers, ProgramChoices, Sanity, Tree, mean_of
 from ablate.tricks.clock import Clock
 
 
@@ -56,6 +56,11 @@ class Classification:
     def sanity(self) -> Sanity:
         """All classes equally likely at first; 64 examples can be memorised."""
         return Sanity(math.log(self.classes), "log C", "accuracy", 0.95)
+
+    @property
+    def chance(self) -> Chance:
+        """Every class as often as the others."""
+        return Chance("accuracy", 1 / self.classes)
 
     def init(self, keys: Keys, batch: Batch, init_hp: Numbers, hp: Numbers) -> Learner:
         """The network before its first step."""

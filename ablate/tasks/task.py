@@ -72,13 +72,21 @@ class Sanity(NamedTuple):
     at_least: float
 
 
+class Chance(NamedTuple):
+    """What guessing gives of a metric that is a share of test examples: a cell not above it has learned nothing."""
+
+    metric: str
+    level: float
+
+
 @runtime_checkable
 class Task(Protocol):
     """One cell: a frozen dataclass with the fields `choices` and `data`, and arguments of its own behind them.
 
     `choices` holds the choices of all of its axes, those that make initial values too when `init` is called; `data`
     is what may be known of the data. `metrics`, `watch` and `curves` may be attributes of the class or properties that
-    follow from its own arguments: they are asked for before there are choices and data.
+    follow from its own arguments: they are asked for before there are choices and data. A task may have a `chance`
+    (`Chance`) as well, by which reports tell cells that collapsed.
     """
 
     choices: ProgramChoices

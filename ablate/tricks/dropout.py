@@ -159,8 +159,9 @@ AXIS = Axis(
     identity="none",
     choices={
         "none": Choice(NoDropout),
-        "dropout": Choice(Dropout, off={"rate": 0.0}),
+        # At rate 0 they draw all the same, and keep what they drew for the way back.
+        "dropout": Choice(Dropout, off={"rate": 0.0}, merges=False),
         "spatial": Choice(SpatialDropout, off={"rate": 0.0}),
-        "stochastic_depth": Choice(StochasticDepth, off={"rate": 0.0}),
+        "stochastic_depth": Choice(StochasticDepth, off={"rate": 0.0}, merges=False),
     },
 )

@@ -1,9 +1,9 @@
 """What does a training step cost with each choice of the catalogue? The cards of the catalogue quote these figures.
 
     ablate tricks --measure --config=experiments/benchmarks/trick_costs.py --out=ablate/tricks/costs.csv
-    ablate tricks regression.loss --measure --config=experiments/benchmarks/trick_costs.py:regression --out=...
-    likewise multi_task.weighting with :multi_task, and adversarial.generator, .discriminator and .objective with
-    :adversarial; and `make docs` afterwards
+    ablate tricks regression_loss --measure --config=experiments/benchmarks/trick_costs.py:regression --out=...
+    likewise multi_task.weighting with :multi_task, adversarial.game and adversarial.generator with :adversarial; and
+    `make docs` afterwards
 
 The baseline is a residual network of 8 layers, 16 channels wide, with batch norm and plain SGD, on batches of 64 colour
 images of 32x32 pixels. The images are noise: what is in them does not change the time.
@@ -23,7 +23,7 @@ def images(number: int = 1280) -> DataSet:
     arrays = {
         "image": rng.integers(0, 256, (number, SIDE, SIDE, 3), np.uint8),
         "label": rng.integers(0, CLASSES, number).astype(np.int32),
-        "parity": rng.integers(0, 2, number).astype(np.int32),
+        "even": rng.integers(0, 2, number).astype(np.int32),
         "target": rng.normal(size=(number, 1)).astype(np.float32),
     }
     return DataSet.from_arrays(0.2, **arrays, name="noise", description="Noise of the size of CIFAR-10")

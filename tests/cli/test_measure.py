@@ -129,6 +129,17 @@ def test_a_fresh_config_where_none_is_named(capsys):
     assert capsys.readouterr().out.startswith("baseline: mlp on digits, ")
 
 
+def test_a_task_without_a_model(capsys):
+    head = "from ablate import base_config, choice\n\ndef get_config():\n    cfg = base_config()\n"
+    Path("gan.py").write_text(head + '    cfg.task, cfg.data = "adversarial", choice("gaussians")\n    return cfg\n')
+    assert main(["tricks", "adversarial.game", "--measure", "--config=gan.py"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("baseline: mlp on gaussians, ")
+    assert [line.split()[0] for line in out.splitlines()[3:]] == [
+        "adversarial.game.wasserstein", "adversarial.game.gradient_penalty",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [

@@ -141,7 +141,7 @@ def test_a_fraction_shows_what_it_mixes():
     assert found.shapley == {}
     section = factorial(tables_of(made))
     assert section is not None
-    assert "norm is aliased with dropout × target (−1)." in section.bullets
+    assert "norm is aliased with dropout × target (−0.5)." in section.bullets
     assert any("assumed to be zero" in note for note in section.paragraphs)
 
 
@@ -166,9 +166,9 @@ def test_a_trick_with_which_half_the_cells_diverge_does_not_lead_with_helps():
         synthetic.diverge(row)
     document = compose(tables_of(made))
     assert "norm=batch help" not in document.headline
-    assert "More cells diverged with norm=batch (12 of 24 diverged, without it 0 of 24)." in document.headline
+    assert "More cells failed with norm=batch (12 of 24 failed, without it 0 of 24)." in document.headline
     (main,) = (one.text for one in document.answers if one.arm == "norm=batch")
-    assert "12 of 24 diverged" in main
+    assert "12 of 24 failed" in main
 
 
 def test_a_trick_whose_cells_all_diverge_is_named_and_its_effect_is_not_known():
@@ -178,8 +178,8 @@ def test_a_trick_whose_cells_all_diverge_is_named_and_its_effect_is_not_known():
             synthetic.diverge(row)
     document = compose(tables_of(made))
     (main,) = (one.text for one in document.answers if one.arm == "norm=batch")
-    assert main == ("main effect not known: no seed has the cells that it takes; 24 of 24 diverged, without it 0 of 24")
-    assert "norm=batch (24 of 24 diverged" in document.headline
+    assert main == ("main effect not known: no seed has the cells that it takes; 24 of 24 failed, without it 0 of 24")
+    assert "norm=batch (24 of 24 failed" in document.headline
 
 
 def test_effects_of_one_choice_never_stand_for_another_whose_cells_diverged():

@@ -73,7 +73,8 @@ def test_columns_are_the_contract(made):
     columns = list(read(cells_csv(tables_of(made)))[0])
     assert columns == [*start.split(), "steps_per_second", "train_seconds", "compile_seconds"]
     assert set(columns[-3:]) < set(TIMING)
-    wanted = "arm n diverged failed mean sd ci_low ci_high delta delta_low delta_high p p_holm p_bh p_exact verdict"
+    wanted = "arm n failed diverged collapsed errors mean sd ci_low ci_high delta delta_low delta_high p p_holm p_max_t"
+    wanted += " p_bh p_exact verdict"
     assert [name for name in SUMMARY_COLUMNS if name in wanted.split()] == wanted.split()
     extra = "p_tost mde rho pairing_gain drop_one_low drop_one_high p_wilcoxon parameters program lanes"
     assert set(extra.split()) <= set(SUMMARY_COLUMNS)
@@ -109,9 +110,9 @@ def test_only_timing_columns_depend_on_timing(made):
 def test_troubles_are_counted_and_never_shown_as_nan():
     tables = tables_of(synthetic.troubled())
     lines = {line["arm"]: line for line in read(summary_csv(tables))}
-    assert [lines["rmsprop"][name] for name in ("n", "diverged", "failed", "mean")] == ["0", "6", "0", ""]
-    assert lines["rmsprop"]["verdict"] == "worse"
-    assert [lines["sam"][name] for name in ("n", "diverged", "failed")] == ["4", "0", "2"]
+    assert [lines["rmsprop"][name] for name in ("n", "failed", "errors", "mean")] == ["0", "6", "0", ""]
+    assert lines["rmsprop"]["verdict"] == ""
+    assert [lines["sam"][name] for name in ("n", "failed", "errors")] == ["4", "0", "2"]
     assert [lines["ema"][name] for name in ("n", "diverged", "failed")] == ["3", "0", "0"]
     statuses = [line["status"] for line in read(cells_csv(tables))]
     assert {name: statuses.count(name) for name in set(statuses)} == {
@@ -150,7 +151,7 @@ def test_an_accuracy_that_is_not_finite_counts_as_diverged():
     arm = next(arm for arm in tables_of(made).arms if arm.arm == "adam")
     assert arm.n == 5
     assert arm.contrast is not None
-    assert arm.contrast.diverged_arm == 1
+    assert arm.contrast.failures.hits == 1
 
 
 def test_the_columns_of_a_task_are_its_metrics_and_curves():

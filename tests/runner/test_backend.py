@@ -68,10 +68,11 @@ def test_other_releases_are_left_alone(monkeypatch):
     assert os.environ["XLA_FLAGS"] == ""
 
 
-def test_the_noise_of_cache_entries_is_silenced_unless_somebody_asks_for_it(monkeypatch):
-    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
-    backend.prepare_jax()
-    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
-    backend.prepare_jax()
-    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
+@pytest.mark.parametrize(("asked", "level"), [(None, "3"), ("0", "0")])
+def test_the_noise_of_cache_entries_is_silenced_unless_somebody_asks_for_it(asked, level):
+    own = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    code = "import os, sys; from ablate.cli.main import main; main(['tricks', 'norm']); "
+    code += "print(os.environ['TF_CPP_MIN_LOG_LEVEL'], 'jax' in sys.modules)"
+    environment = own if asked is None else own | {"TF_CPP_MIN_LOG_LEVEL": asked}
+    found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == f"{level} True"

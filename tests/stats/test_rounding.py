@@ -98,7 +98,8 @@ def test_one_unit_in_the_last_place_is_no_order_where_cells_diverged(paired):
     }
     losses["0"][100] = losses["1"][100] = float("nan")
     found = compare(losses, "0", higher_is_better=False, paired=paired)["1"]
-    assert (found.verdict, found.p) == ("inconclusive", 1.0)
+    assert found.verdict == "inconclusive"
+    assert found.p > 0.999
 
 
 def test_a_pair_of_huge_losses_does_not_hide_the_others():

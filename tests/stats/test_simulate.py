@@ -113,7 +113,7 @@ def test_compare_itself_errs_at_most_at_alpha(paired, n, arms):
     shared = 0.5 if paired else 0.0
     found = simulate_verdicts(n, arms, 250, key(3), paired=paired, shared=shared)
     assert found["better"].rate + found["worse"].rate < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 250)
-    assert found["fact"].hits == found["equivalent"].hits == 0
+    assert found["by failure"].hits == found["equivalent"].hits == 0
 
 
 def test_divergence_that_strikes_all_arms_alike_makes_no_verdict():

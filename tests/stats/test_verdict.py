@@ -126,7 +126,7 @@ def test_the_numbers_of_a_contrast():
     np.testing.assert_allclose([c.p_tost_holm for c in found.values()], multipletests(p_tost, method="holm")[1])
     for name, c in found.items():
         d = deltas[name]
-        assert (c.n, c.diverged_arm, c.diverged_baseline, c.test) == (6, 0, 0, "paired t")
+        assert (c.n, c.failures[:2], c.failures_baseline[:2], c.test) == (6, (0, 6), (0, 6), "paired t")
         np.testing.assert_allclose((c.mean, c.sd), (d.mean(), d.std(ddof=1)))
         np.testing.assert_allclose((c.low, c.high), DescrStatsW(d).tconfint_mean(0.05))
         np.testing.assert_allclose(
@@ -175,8 +175,9 @@ def test_six_seeds_reach_a_verdict_under_eleven_contrasts_where_the_exact_test_c
     arms = study(up=0.02, **{f"same{i}": 0.0 for i in range(10)})
     found = compare(arms, "baseline", higher_is_better=True)["up"]
     assert found.verdict == "better"
-    assert found.p_exact == 2 / 2**6
+    assert found.p_exact == found.p_max_t == 2 / 2**6  # the largest statistic corrects for nothing here
     assert not found.disagrees
+    assert not found.disputed
 
 
 def test_a_t_test_that_the_exact_test_does_not_confirm_is_marked():
@@ -187,72 +188,123 @@ def test_a_t_test_that_the_exact_test_does_not_confirm_is_marked():
 
 
 @pytest.mark.parametrize("paired", [True, False])
-def test_an_arm_that_always_diverges_is_worse_as_a_fact(paired):
+def test_an_arm_that_always_fails_is_worse_by_its_failures(paired):
     for seeds in (4, 6):
         arms = study(seeds=seeds, up=0.02)
         arms["lost"] = dict.fromkeys(range(seeds), NAN)
         for higher in (True, False):
             found = compare(arms, "baseline", higher_is_better=higher, margin=0.1, paired=paired)["lost"]
-            assert (found.verdict, found.fact, found.mean, found.n) == ("worse", True, None, 0)
-            assert found.diverged_arm == seeds
-            assert found.p_tost == 1.0
-    for seeds in (1, 2, 3):
-        few = {"baseline": dict.fromkeys(range(seeds), 1.0), "lost": dict.fromkeys(range(seeds), NAN)}
-        assert verdicts(few, paired=paired) == {"lost": "inconclusive"}
+            assert (found.verdict, found.by_failure, found.mean, found.n) == ("worse", True, None, 0)
+            assert (found.failures.hits, found.failures_baseline.hits) == (seeds, 0)
+            assert found.p_failure == pytest.approx(2 * 4.0**-seeds)  # twice the largest p^n (1 - p)^n
+            assert found.p_tost is None
+    few = {"baseline": {0: 1.0, 1: 1.1}, "lost": dict.fromkeys(range(2), NAN)}
+    assert verdicts(few, paired=paired) == {"lost": "inconclusive"}
 
 
 @pytest.mark.parametrize("paired", [True, False])
-def test_a_baseline_that_always_diverges_is_beaten_as_a_fact(paired):
+def test_a_baseline_that_always_fails_is_beaten_by_what_does_not(paired):
     arms = study(up=0.0)
     arms["baseline"] = dict.fromkeys(range(6), NAN)
     arms["half"] = {s: NAN if s < 3 else 0.9 for s in range(6)}
-    assert verdicts(arms, paired=paired) == {"up": "better", "half": "inconclusive"}
+    found = compare(arms, "baseline", higher_is_better=True, paired=paired)
+    assert {name: c.verdict for name, c in found.items()} == {"up": "better", "half": "inconclusive"}
+    assert found["up"].by_failure
 
 
-def test_a_diverged_cell_bars_better_and_equivalent():
+def test_quality_is_compared_given_success_and_more_failures_bar_better_and_equivalent():
     arms = study(seeds=12, up=0.05, same=0.0)
     for name in ("up", "same"):
         arms[name][3] = NAN
     found = compare(arms, "baseline", higher_is_better=True, margin=0.05)
-    assert found["up"].test == "sign"
-    assert found["up"].n == 11
-    assert found["up"].mean == pytest.approx(0.05, abs=0.01)
-    assert found["up"].p == found["up"].p_sign == pytest.approx(scipy.stats.binomtest(1, 12).pvalue)
+    kept = [s for s in range(12) if s != 3]
+    deltas = np.array([arms["up"][s] - arms["baseline"][s] for s in kept])
+    assert (found["up"].n, found["up"].test) == (11, "paired t")
+    assert found["up"].p == pytest.approx(scipy.stats.ttest_1samp(deltas, 0).pvalue)
+    assert found["up"].p_exact == sign_flip(deltas)
     assert found["up"].p_holm < 0.05
     assert {c.verdict for c in found.values()} == {"inconclusive"}
-    assert all(c.p_exact is None and c.mde is None and c.p_tost == 1.0 for c in found.values())
+    assert not any(c.by_failure for c in found.values())
 
 
-def test_a_diverged_cell_without_its_pair_bars_better_too():
+def test_one_bad_seed_of_the_baseline_silences_nothing():
+    arms = study(seeds=6, up=0.02, same=0.0, **{f"up{i}": 0.02 for i in range(4)})
+    arms["baseline"][2] = NAN
+    found = compare(arms, "baseline", higher_is_better=True)
+    assert found["up"].n == 5
+    assert found["up"].tests == 6  # a single failure can be no test
+    assert all(c.verdict == "better" for name, c in found.items() if name.startswith("up"))
+    assert found["same"].verdict == "inconclusive"
+
+
+def test_failures_and_quality_in_opposite_directions_decide_nothing():
+    arms = {"baseline": {s: NAN if s < 9 else 0.9 + 0.001 * s for s in range(16)}}
+    arms["low"] = {s: 0.5 + 0.001 * (s % 3) for s in range(16)}
+    arms["high"] = {s: 0.99 + 0.001 * (s % 3) for s in range(16)}
+    found = compare(arms, "baseline", higher_is_better=True)
+    assert [c.p_failure_corrected < 0.05 and c.p_holm < 0.05 for c in found.values()] == [True, True]
+    assert {name: c.verdict for name, c in found.items()} == {"low": "inconclusive", "high": "better"}
+
+
+def test_a_failure_without_its_pair_counts_as_well():
     arms = study(up=0.05)
     arms["up"][77] = NAN
     found = compare(arms, "baseline", higher_is_better=True)["up"]
-    assert (found.test, found.diverged_arm, found.verdict) == ("paired t", 1, "inconclusive")
+    assert (found.test, found.failures.hits, found.failures.repeats, found.verdict) == (
+        "paired t",
+        1,
+        7,
+        "inconclusive",
+    )
     assert found.p_holm < 0.05
 
 
 @pytest.mark.parametrize("higher", [True, False])
-def test_divergence_counts_against_the_arm_in_the_sign_test(higher):
+def test_the_sign_test_beside_takes_failed_as_the_worst(higher):
     sign = 1 if higher else -1
-    arms = {"baseline": {s: 1.0 for s in range(8)}}
-    arms["bad"] = {s: NAN if s < 3 else 1.0 - 0.1 * sign for s in range(8)}
-    arms["mixed"] = {s: NAN if s < 3 else 1.0 + 0.1 * sign for s in range(8)}
-    found = compare(arms, "baseline", higher_is_better=higher)
-    assert found["bad"].p == 2 / 2**8
-    assert found["bad"].verdict == "worse"
-    assert not found["bad"].fact
-    assert found["mixed"].p == pytest.approx(scipy.stats.binomtest(3, 8).pvalue)
-    assert found["mixed"].verdict == "inconclusive"
+    arms = {"baseline": {s: NAN if s == 7 else 1.0 for s in range(9)}}
+    arms["bad"] = {s: NAN if s < 3 or s == 7 else 1.0 - 0.1 * sign for s in range(9)}
+    found = compare(arms, "baseline", higher_is_better=higher)["bad"]
+    assert found.p_sign == 2 / 2**8
 
 
-def test_pairs_in_which_both_diverged_are_ties_and_a_lost_baseline_is_a_gain():
-    arms = {"baseline": {s: NAN if s < 2 else 1.0 for s in range(9)}}
-    arms["up"] = {s: 1.1 for s in range(9)}
-    arms["tie"] = {s: NAN if s == 0 else 0.9 for s in range(9)}
+def test_the_family_holds_both_questions_and_arms_that_are_gone():
+    arms = study(seeds=8, up=0.02, same=0.0)
+    arms["lost"] = dict.fromkeys(range(8), NAN)
     found = compare(arms, "baseline", higher_is_better=True)
-    assert found["up"].p == 2 / 2**9
-    assert found["up"].verdict == "better"
-    assert found["tie"].p == pytest.approx(scipy.stats.binomtest(1, 8).pvalue)
+    p = [found["up"].p, found["same"].p, found["lost"].p_failure]
+    holm = multipletests(p, method="holm")[1]
+    np.testing.assert_allclose([found["up"].p_holm, found["same"].p_holm, found["lost"].p_failure_corrected], holm)
+    more = compare(arms, "baseline", higher_is_better=True, gone=2)
+    holm = multipletests([*p, 1.0, 1.0], method="holm")[1]
+    np.testing.assert_allclose(more["up"].p_holm, holm[0])
+    assert more["up"].p_max_t == pytest.approx(min(1, found["up"].p_max_t * 5 / 3))
+    assert {c.tests for c in more.values()} == {5}
+
+
+def test_the_declared_test_decides_and_the_other_one_disputes():
+    four = study(seeds=4, up=0.02)
+    by_t, by_flips = (compare(four, "baseline", higher_is_better=True, test=test)["up"] for test in ("t", "max_t"))
+    assert (by_t.verdict, by_t.disputed) == ("better", True)
+    assert (by_flips.verdict, by_flips.disputed, by_flips.p_corrected) == ("inconclusive", False, 2 / 2**4)
+
+
+def test_the_smallest_margin_is_that_at_which_the_corrected_test_of_equivalence_reaches_alpha():
+    arms = study(up=0.004, down=-0.02, same=0.0)
+    for name, c in compare(arms, "baseline", higher_is_better=True).items():
+        deltas = np.array([arms[name][s] - arms["baseline"][s] for s in range(6)])
+        assert DescrStatsW(deltas).ttost_mean(-c.within, c.within)[0] == pytest.approx(0.05 / 3)
+
+
+def test_the_detectable_effect_of_unshared_seeds_has_welchs_degrees_of_freedom():
+    rng = np.random.default_rng(3)
+    arms = {"baseline": dict(enumerate(rng.normal(size=6))), "a": {10 + i: x for i, x in enumerate(rng.normal(size=6))}}
+    found = compare(arms, "baseline", higher_is_better=True, paired=False)["a"]
+    samples = [np.array(list(runs.values())) for runs in arms.values()]
+    df = scipy.stats.ttest_ind(*samples, equal_var=False).df
+    bar = scipy.stats.t.isf(0.025, df)
+    shift = found.mde / (found.sd / math.sqrt(6))
+    assert scipy.stats.nct.sf(bar, df, shift) + scipy.stats.nct.cdf(-bar, df, shift) == pytest.approx(0.8)
 
 
 def test_deltas_without_spread_fall_back_to_the_exact_test():
@@ -278,7 +330,8 @@ def test_unshared_seeds_are_compared_by_welch():
     assert found.p_sign is found.rho is found.drop_one is None
     arms["up"][100] = NAN
     lost = compare(arms, "baseline", higher_is_better=True, paired=False)["up"]
-    assert (lost.test, lost.n, lost.verdict, lost.p_exact) == ("rank sum", 4, "inconclusive", None)
+    assert (lost.test, lost.n, lost.verdict) == ("Welch t", 4, "inconclusive")
+    assert lost.p == pytest.approx(scipy.stats.ttest_ind(a[1:], b, equal_var=False).pvalue)
 
 
 def test_no_nan_leaves_compare():
@@ -294,7 +347,7 @@ def test_no_nan_leaves_compare():
                 values = value if isinstance(value, tuple) else (value,)
                 assert not any(isinstance(v, float) and not math.isfinite(v) for v in values), (name, value)
             assert c.verdict in VERDICTS
-            assert c.verdict not in ("better", "equivalent") or not c.diverged_arm
+            assert c.verdict not in ("better", "equivalent") or c.excess <= 0
 
 
 def test_mistakes_are_named():
@@ -305,3 +358,5 @@ def test_mistakes_are_named():
         compare(arms, "baseline", higher_is_better=True, alpha=5.0)
     with pytest.raises(ValueError, match="margin"):
         compare(arms, "baseline", higher_is_better=True, margin=-0.1)
+    with pytest.raises(ValueError, match="max_t takes shared seeds"):
+        compare(arms, "baseline", higher_is_better=True, paired=False, test="max_t")

@@ -109,7 +109,7 @@ def distinct_names(names: Sequence[str]) -> list[str]:
 
 def scores(arms: Sequence[Summary], better: float) -> np.ndarray:
     """Runs by studies over the seeds that ended in every study; -inf where a run diverged."""
-    seeds = [sorted({*arm.values, *arm.diverged_seeds}) for arm in arms]
+    seeds = [sorted({*arm.values, *arm.failed_seeds}) for arm in arms]
     common = [seed for seed in seeds[0] if all(seed in other for other in seeds)]
     runs = [[better * arm.values[seed] if seed in arm.values else -np.inf for arm in arms] for seed in common]
     return np.array(runs, dtype=float).reshape(len(common), len(arms))

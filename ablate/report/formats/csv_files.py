@@ -30,14 +30,16 @@ CONTRAST_COLUMNS = {
     "delta": "mean",
     "delta_low": "low",
     "delta_high": "high",
-    **{name: name for name in ("p", "p_holm", "p_bh", "p_exact", "verdict", "test", "p_tost", "p_tost_holm", "mde")},
+    **{
+        name: name for name in ("p", "p_holm", "p_max_t", "p_bh", "p_exact", "verdict", "test", "p_tost", "p_tost_holm")
+    },
+    **{name: name for name in ("within", "mde", "p_failure", "p_failure_corrected")},
     **{name: name for name in ("rho", "pairing_gain", "drop_one_low", "drop_one_high", "p_wilcoxon", "p_sign")},
 }
+COUNTS = ("n", "failed", "diverged", "collapsed", "errors")
 SUMMARY_COLUMNS = (
     "arm",
-    "n",
-    "diverged",
-    "failed",
+    *COUNTS,
     "mean",
     "sd",
     "ci_low",
@@ -86,7 +88,7 @@ def cell_record(cell: Cell, columns: Sequence[str]) -> dict[str, Any]:
 
 def summary_record(arm: Summary) -> dict[str, Any]:
     """Column to value of one arm."""
-    same = ("arm", "n", "diverged", "failed", "mean", "sd", "parameters", "program", "lanes", "flops", "step_seconds")
+    same = ("arm", *COUNTS, "mean", "sd", "parameters", "program", "lanes", "flops", "step_seconds")
     record = {name: getattr(arm, name) for name in same}
     return record | {"ci_low": arm.low, "ci_high": arm.high} | contrast_record(arm)
 

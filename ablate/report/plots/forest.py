@@ -47,14 +47,14 @@ def estimate_of(arm: Summary, tables: Tables) -> Estimate:
 
 
 def effect_text(arm: Summary, tables: Tables) -> str:
-    """Delta, interval, corrected p and verdict of one arm; without a delta, how many of its cells diverged."""
+    """Delta, interval, corrected p and verdict of one arm, and how many of its cells failed."""
     contrast, unit = arm.contrast, tables.unit
-    lost = f"{arm.diverged} of {arm.cells} diverged" if arm.diverged else ""
+    lost = f"{arm.failed} of {arm.cells} failed" if arm.failed else ""
     if contrast is None or contrast.mean is None:
-        return lost or DASH
+        return ", ".join(filter(None, (arm.verdict, lost))) or DASH
     bounds = interval(unit.delta(contrast.low), unit.delta(contrast.high))
     around = f" [{bounds}]" if bounds != DASH else ""
-    tested = f"  {p_clause(contrast.p_holm)}" if contrast.p_holm is not None else ""
+    tested = f"  {p_clause(contrast.p_corrected)}" if contrast.p_corrected is not None else ""
     return f"{unit.delta(contrast.mean)}{around}{tested}  {', '.join(filter(None, (arm.verdict, lost)))}"
 
 

@@ -26,5 +26,5 @@ def entry_of(effect: Effect | None, tables: Tables) -> Entry | None:
         value=tables.unit.scale * effect.estimate,
         text=tables.unit.delta(effect.estimate),
         verdict="better" if effect.estimate * tables.better > 0 else "worse",
-        bold=effect.p_holm is not None and effect.p_holm <= tables.study["alpha"],
+        bold=effect.p_holm is not None and effect.p_holm <= tables.level,
     )

@@ -4,11 +4,10 @@ import dataclasses
 from collections.abc import Iterator
 
 from ablate.report.factorial import Factorial, Term
-from ablate.report.records import RANK, Summary, Tables, ranked
+from ablate.report.looks import changed
+from ablate.report.records import RANK, UNFINISHED, Summary, Tables, ranked
 from ablate.report.wording import DASH, TIMES, interval, listed, p_clause, plain, plural
 from ablate.stats.verdict import Contrast
-
-RANKED = ("sign", "rank sum")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,12 +20,14 @@ class Answer:
 
 
 def status_line(tables: Tables) -> str:
-    """`72 of 72 cells done, 0 diverged, 0 failed`."""
+    """`72 of 72 cells done, 1 collapsed, 0 diverged, 0 failed`: a collapsed cell is done, and trained in vain."""
     cells = tables.cells
-    tally = {name: sum(cell.status == name for cell in cells) for name in ("done", "diverged", "pending")}
-    failed = sum(arm.failed for arm in tables.arms)
+    tally = {name: sum(cell.status == name for cell in cells) for name in ("done", "collapsed", "diverged", "pending")}
+    errors = sum(arm.errors for arm in tables.arms)
+    done = f"{tally['done'] + tally['collapsed']} of {len(cells)} cells done"
+    collapsed = f", {tally['collapsed']} of them collapsed" if tally["collapsed"] else ""
     pending = f", {tally['pending']} pending" if tally["pending"] else ""
-    return f"{tally['done']} of {len(cells)} cells done, {tally['diverged']} diverged, {failed} failed{pending}"
+    return f"{done}{collapsed}, {tally['diverged']} diverged, {errors} failed{pending}"
 
 
 def headline(tables: Tables) -> str:
@@ -34,6 +35,9 @@ def headline(tables: Tables) -> str:
     tricks = tables.tricks
     if not tricks:
         return "There is only the baseline: nothing to compare."
+    if tables.interim:
+        ended = sum(cell.status not in UNFINISHED for cell in tables.cells)
+        return f"Interim: {ended} of {plural(len(tables.cells), 'cell')} have ended; verdicts appear when all have."
     effects = headline_of_effects(tables)
     groups = {verdict: [plain(a.arm) for a in ranked(tables) if a.verdict == verdict] for verdict in (*RANK, "")}
     if len(groups[""]) == len(tricks):
@@ -44,32 +48,33 @@ def headline(tables: Tables) -> str:
         if verdict
     ]
     left = f"; {len(groups[''])} without a verdict" if groups[""] else ""
+    effects = f"Exploratory. {effects}" if changed(tables.study, tables.looks) else effects
     return f"{effects}Of {plural(len(tricks), 'arm')} against {plain(tables.baseline.arm)}: {', '.join(parts)}{left}."
 
 
 def headline_of_effects(tables: Tables) -> str:
-    """In a factorial design, the tricks whose main effect shows, and those with which cells diverge; else empty."""
+    """In a factorial design, the tricks whose main effect shows, and those with which cells fail; else empty."""
     main = [term for term in tables.factorial.terms if len(term.names) == 1] if tables.factorial else []
     tested = sum(term.effect.p is not None for term in main)
     readings = {word: [t.names[0] for t in main if reading_of(t, tables) == word] for word in ("help", "hurt")}
     parts = [f"{listed(names, 4)} {word}" for word, names in readings.items() if names]
     said = "; ".join(parts) or "none shows"
     effects = f"Main effects, averaged over the other tricks and corrected for {tested}: {said}. " if tested else ""
-    losses = [f"{t.names[0]} ({losses_of(t)})" for t in main if t.divergence and t.divergence.excess > 0]
-    return f"{effects}More cells diverged with {listed(losses, 4)}. " if losses else effects
+    losses = [f"{t.names[0]} ({losses_of(t)})" for t in main if t.losses and t.losses.excess > 0]
+    return f"{effects}More cells failed with {listed(losses, 4)}. " if losses else effects
 
 
 def reading_of(term: Term, tables: Tables) -> str:
     """`help`, `hurt` or empty."""
-    return term.reading(tables.better, tables.study["alpha"])
+    return term.reading(tables.better, tables.level)
 
 
 def losses_of(term: Term) -> str:
-    """`12 of 24 diverged, without it 0 of 24`; empty where none did."""
-    lost = term.divergence
-    if lost is None or not lost.diverged + lost.diverged_without:
+    """`12 of 24 failed, without it 0 of 24`; empty where none did."""
+    lost = term.losses
+    if lost is None or not lost.failed + lost.failed_without:
         return ""
-    return f"{lost.diverged} of {lost.cells} diverged, without it {lost.diverged_without} of {lost.cells_without}"
+    return f"{lost.failed} of {lost.cells} failed, without it {lost.failed_without} of {lost.cells_without}"
 
 
 def answers(tables: Tables) -> tuple[Answer, ...]:
@@ -86,7 +91,7 @@ def main_effects(analysis: Factorial, tables: Tables) -> Iterator[Answer]:
 
 
 def main_effect(term: Term, analysis: Factorial, tables: Tables) -> str:
-    """Size, interval, test and seeds of a main effect, and how many cells diverged."""
+    """Size, interval, test and seeds of a main effect, and how many cells failed."""
     unit, effect = tables.unit, term.effect
     others = analysis.aliases.get((term.names[0].split("=")[0],), {})
     aliased = f"aliased with {listed([TIMES.join(other) for other in others], 4)}" if others else ""
@@ -106,30 +111,66 @@ def answer(arm: Summary, tables: Tables) -> str:
     contrast, unit = arm.contrast, tables.unit
     if arm.identical:
         return f"{arm.verdict}, identical in every seed: no metric of its {plural(arm.cells, 'cell')} differs"
-    if contrast is None or contrast.fact or contrast.mean is None:
+    if tables.interim and contrast is not None and contrast.mean is not None:
+        left = f", {arm.pending} of {plural(arm.cells, 'cell')} pending" if arm.pending else ""
+        return f"interim, {unit.of_metric(unit.delta(contrast.mean))} over {plural(contrast.n, 'seed')}{left}"
+    if contrast is None or arm.verdict == "":
         return without_estimate(arm, tables)
-    if contrast.test in RANKED:
-        return by_rank(arm, contrast, tables)
+    if contrast.by_failure or contrast.mean is None:
+        return by_failure(arm, contrast, tables)
+    decided = f"decided at {arm.decided_at} seeds" if arm.decided_at else ""
+    parts = (decided, interval_and_p(contrast, arm, tables), success_note(contrast), margin_note(arm, tables))
+    notes = "; ".join(filter(None, parts))
     if arm.verdict in ("better", "worse"):
         sign = tables.better if arm.verdict == "better" else -tables.better
-        low, high = sorted((sign * (contrast.low or 0.0), sign * (contrast.high or 0.0)))
-        around = "" if contrast.low is None else bounds(unit.level(low), unit.level(high), tables)
-        size = f"{arm.verdict} by {unit.of_metric(unit.level(sign * contrast.mean))}"
-        return f"{size} ({around}{evidence(contrast)})"
-    around = bounds(unit.delta(contrast.low), unit.delta(contrast.high), tables)
-    inside = f"; within ±{unit.size(tables.study['metric']['margin'])}" if arm.verdict == "equivalent" else ""
-    size = f"{arm.verdict}, {unit.of_metric(unit.delta(contrast.mean))}"
-    return f"{size} ({around}{evidence(contrast)}{inside})"
+        return f"{arm.verdict} by {unit.of_metric(unit.level(sign * contrast.mean))} ({notes})"
+    return f"{arm.verdict}, {unit.of_metric(unit.delta(contrast.mean))} ({notes})"
 
 
-def by_rank(arm: Summary, contrast: Contrast, tables: Tables) -> str:
-    """An arm of which, or of whose baseline, some seeds diverged."""
+def interval_and_p(contrast: Contrast, arm: Summary, tables: Tables) -> str:
+    """Interval, corrected p and number of seeds; a claim is told as a gain or a loss, without a sign to read."""
     unit = tables.unit
-    lost = f"{arm.diverged} of {plural(arm.cells, 'seed')} diverged"
-    if contrast.diverged_baseline:
-        lost += f", {contrast.diverged_baseline} of the baseline's"
-    left = f"{unit.of_metric(unit.delta(contrast.mean))} over the {plural(contrast.n, 'seed')} that survived"
-    return f"{arm.verdict}, {lost}; {left} ({contrast.test} test, {p_clause(contrast.p_holm, 'corrected p')})"
+    if arm.verdict in ("better", "worse") and contrast.low is not None and contrast.high is not None:
+        sign = tables.better if arm.verdict == "better" else -tables.better
+        low, high = sorted((sign * contrast.low, sign * contrast.high))
+        return f"{bounds(unit.level(low), unit.level(high), tables)}{evidence(contrast, arm)}"
+    return f"{bounds(unit.delta(contrast.low), unit.delta(contrast.high), tables)}{evidence(contrast, arm)}"
+
+
+def success_note(contrast: Contrast) -> str:
+    """How often the arm and the baseline failed, where any did: the estimate is given success."""
+    if not failed_of(contrast):
+        return ""
+    p = f", corrected {p_clause(contrast.p_failure_corrected)}" if contrast.p_failure_corrected is not None else ""
+    return f"given success: failed in {failed_of(contrast)}{p}"
+
+
+def failed_of(contrast: Contrast) -> str:
+    """`1 of 10 seeds, the baseline in 0 of 10`; empty where none failed."""
+    arm, baseline = contrast.failures, contrast.failures_baseline
+    if arm is None or baseline is None or not arm.hits + baseline.hits:
+        return ""
+    return f"{arm.hits} of {plural(arm.repeats, 'seed')}, the baseline in {baseline.hits} of {baseline.repeats}"
+
+
+def margin_note(arm: Summary, tables: Tables) -> str:
+    """Of an equivalent arm the margin that was declared; of an inconclusive one the smallest that would be shown."""
+    contrast, unit = arm.contrast, tables.unit
+    if arm.verdict == "equivalent":
+        return f"within ±{unit.size(tables.study['metric']['margin'])}"
+    if arm.verdict != "inconclusive" or contrast is None or contrast.within is None:
+        return ""
+    return f"differs by less than ±{unit.points(unit.size(contrast.within))} at {tables.confidence}, corrected"
+
+
+def by_failure(arm: Summary, contrast: Contrast, tables: Tables) -> str:
+    """An arm whose verdict rests on how often it failed, or of which nothing else is known."""
+    p = f" (corrected {p_clause(contrast.p_failure_corrected)})" if contrast.p_failure_corrected is not None else ""
+    said = f"{arm.verdict}, failed in {failed_of(contrast)}{p}"
+    if contrast.mean is None:
+        return said
+    size = tables.unit.of_metric(tables.unit.delta(contrast.mean))
+    return f"{said}; {size} where both succeeded, over {plural(contrast.n, 'seed')}"
 
 
 def bounds(low: str, high: str, tables: Tables) -> str:
@@ -138,23 +179,24 @@ def bounds(low: str, high: str, tables: Tables) -> str:
     return "" if text == DASH else f"{tables.confidence} interval {text}, "
 
 
-def evidence(contrast: Contrast) -> str:
-    """Corrected p and number of seeds."""
-    tested = f"{p_clause(contrast.p_holm, 'corrected p')}, " if contrast.p_holm is not None else ""
+def evidence(contrast: Contrast, arm: Summary) -> str:
+    """Corrected p and number of seeds; of an equivalent arm the p of equivalence."""
+    p, name = contrast.p_corrected, "corrected p"
+    if arm.verdict == "equivalent":
+        p, name = contrast.p_tost_holm, "corrected p of equivalence"
+    tested = f"{p_clause(p, name)}, " if p is not None else ""
     return f"{tested}{plural(contrast.n, 'seed')}"
 
 
 def without_estimate(arm: Summary, tables: Tables) -> str:
     """Why there is no difference to report."""
     base = tables.baseline
-    if arm.contrast and arm.contrast.fact:
-        own = "all its seeds diverged and none of the baseline's"
-        theirs = "all seeds of the baseline diverged and none of its own"
-        return f"{arm.verdict}, {own if arm.verdict == 'worse' else theirs}"
     if arm.pending:
         return f"not finished, {arm.pending} of {plural(arm.cells, 'cell')} pending"
-    if arm.diverged and not arm.n:
-        return f"no estimate, {arm.diverged} of {plural(arm.cells, 'seed')} diverged"
     if arm.failed and not arm.n:
-        return f"no estimate, {arm.failed} of {plural(arm.cells, 'cell')} failed"
+        return f"no estimate, {arm.failed} of {plural(arm.cells, 'seed')} failed"
+    if arm.errors and not arm.n:
+        return f"no estimate, {arm.errors} of {plural(arm.cells, 'cell')} ended with an error"
+    if base.failed and not base.n:
+        return f"no estimate, the baseline failed in {base.failed} of {plural(base.cells, 'seed')}"
     return "no estimate, the baseline has no result" if not base.n else "no estimate, no seed in common"

@@ -9,6 +9,7 @@ from ablate.report.section import Column, Grid, Section, grid
 from ablate.report.sections.answers import status_line
 from ablate.report.sections.how_to_read import delta_notes, limits
 from ablate.report.wording import DASH, count, interval, number, plain, probability
+from ablate.stats.failure import rate
 from ablate.stats.verdict import Contrast
 
 
@@ -31,7 +32,14 @@ def arm_grid(tables: Tables) -> Grid:
 
 def arm_columns(tables: Tables) -> tuple[Column[Summary], ...]:
     """What stands in the table per arm; on paper without the costs."""
-    unit = tables.unit
+    unit, paired, margin = tables.unit, tables.study["paired"], tables.study["metric"]["margin"]
+
+    def failed(arm: Summary) -> str:
+        ended = arm.failed + arm.n
+        if not ended:
+            return DASH
+        chance = rate(arm.failed, ended, 1 - tables.level)
+        return f"{arm.failed}/{ended} ({100 * chance.low:.0f} to {100 * chance.high:.0f} %)"
 
     def cost(name: str, measure: Measure) -> Column[Summary]:
         return Column(name, lambda arm: number(multiple(arm, tables, measure)))
@@ -41,15 +49,16 @@ def arm_columns(tables: Tables) -> tuple[Column[Summary], ...]:
         Column("n", lambda arm: str(arm.n), paper="n"),
         Column(unit.labelled("mean"), lambda arm: unit.level(arm.mean), paper="mean"),
         Column("sd", lambda arm: unit.level(arm.sd), paper="sd"),
-        Column(f"{tables.confidence} interval", lambda arm: interval(unit.level(arm.low), unit.level(arm.high))),
+        Column(f"{tables.confidence} interval", lambda arm: unit.between(arm.low, arm.high)),
         Column(unit.labelled("delta", difference=True), compared(lambda c: unit.delta(c.mean)), paper="delta"),
         Column("delta interval", compared(lambda c: interval(unit.delta(c.low), unit.delta(c.high))), paper="interval"),
-        Column("p (Holm)", compared(lambda c: DASH if c.fact else probability(c.p_holm)), paper="p"),
-        Column("p (exact)", compared(lambda c: probability(c.p_exact)), paper="exact p"),
+        Column("p (Holm)", compared(lambda c: probability(c.p_holm)), paper="p"),
+        *((Column("p (max-T)", compared(lambda c: probability(c.p_max_t)), paper="p max-T"),) if paired else ()),
+        *((Column("p (equivalence)", compared(lambda c: probability(c.p_tost_holm))),) if margin else ()),
         Column(
             "verdict", lambda arm: "baseline" if arm.baseline else arm.verdict or DASH, numeric=False, paper="verdict"
         ),
-        Column("diverged", lambda arm: f"{arm.diverged}/{arm.cells}", paper="lost"),
+        Column("failed", failed, paper="failed"),
         Column("parameters", lambda arm: count(arm.parameters)),
         cost("arithmetic (×)", ARITHMETIC),
         *((cost("step time (×)", STEP_TIME),) if tables.timed else ()),
@@ -66,7 +75,7 @@ def caption(tables: Tables) -> str:
     unit = tables.unit
     columns = (
         f"Columns: {unit.labelled('mean')}, {unit.labelled('delta', difference=True)} with its interval; p corrected "
-        "by Holm's method; exact p uncorrected; lost: diverged seeds."
+        "over all arms; failed: seeds that diverged or collapsed, with the exact interval of their rate."
     )
     question = plain(tables.study["question"] or "")
     sentences = (question, f"{status_line(tables)}.", *delta_notes(tables), columns, *limits(tables)[:1])

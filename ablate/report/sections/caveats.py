@@ -3,14 +3,20 @@
 import math
 from collections.abc import Callable, Iterator
 
-from ablate.report.records import Summary, Tables
+import numpy as np
+
+from ablate.report.looks import changed, gone
+from ablate.report.records import FAILURES, Summary, Tables
 from ablate.report.section import Section
 from ablate.report.sections.tuning import border_caveat, failure_caveat
 from ablate.report.wording import listed, p_clause, plain, plural
 from ablate.results.schema import Environment
+from ablate.stats.checks import skewness
+from ablate.stats.failure import rate
 from ablate.stats.paired import smallest_p_sentence
 
 CLAIMS = ("better", "worse")
+SKEWED, FEWEST_FOR_SKEW = 2.0, 6  # in standard errors; seeds
 NOTICEABLE = 0.05  # Part of its best by which a curve that is no percentage must get worse to be worth a word.
 
 
@@ -57,10 +63,41 @@ def unfinished(tables: Tables) -> Iterator[str]:
         yield f"{left} of {plural(len(tables.cells), 'cell')} have no result yet; everything below may still change."
 
 
+def looked_again(tables: Tables) -> Iterator[str]:
+    """Looks that nobody planned: each of them is a chance to be wrong."""
+    seen = list({look["rows"]: look for look in tables.looks}.values())
+    if tables.study.get("looks") or len(seen) < 2:
+        return
+    level = min(1.0, sum(look["level"] for look in seen))
+    seeds = listed([str(len(look["seeds"])) for look in seen], 12)
+    first = listed([f"{arm} {verdict}" for arm, verdict in seen[0]["verdicts"].items()], 12) or "none"
+    yield (
+        f"Look {len(seen)} at these results (at {seeds} seeds), and none was planned: together they may call an arm "
+        f"better or worse without any effect with probability up to {min(level, 1):.2g}, instead of "
+        f"{tables.study['alpha']:g}. Verdicts at the first look: {first}. Plan looks with report.looks."
+    )
+
+
+def declared_anew(tables: Tables) -> Iterator[str]:
+    """What was declared before the first look, and is something else now."""
+    for name, (was, now) in changed(tables.study, tables.looks).items():
+        yield (
+            f"Exploratory: the {name} was {'none' if was is None else was} at the first look and is "
+            f"{'none' if now is None else now} now. What is chosen after looking can be chosen for its result."
+        )
+
+
+def arms_gone(tables: Tables) -> Iterator[str]:
+    """Arms that were looked at and left out since."""
+    left = gone(tables.study, tables.looks)
+    if left:
+        yield f"Looked at earlier and not in the study any more: {listed(list(left), 12)}. The correction counts them."
+
+
 def few_seeds(tables: Tables) -> Iterator[str]:
-    """Too few seeds for the exact test to reach alpha even once."""
-    n, alpha = len(tables.study["seeds"]), tables.study["alpha"]
-    sentence = smallest_p_sentence(n, 1, alpha) if tables.tricks else None
+    """Too few seeds for the exact test to reach alpha."""
+    n, alpha = len(tables.study["seeds"]), tables.level
+    sentence = smallest_p_sentence(n, 1, alpha) if tables.tricks and tables.study["paired"] else None
     if sentence:
         yield sentence
     if n == 1:
@@ -73,36 +110,80 @@ def uneven_seeds(tables: Tables) -> Iterator[str]:
     thin = [arm for arm in tables.tricks if arm.contrast and 0 < arm.contrast.n < min(6, planned)]
     if thin and planned >= 6:
         pairs = listed([f"{arm.arm} ({arm.contrast.n if arm.contrast else 0})" for arm in thin])
-        yield f"Fewer than six pairs of finite seeds are left for {pairs}."
+        yield f"Fewer than six pairs of seeds that both succeeded are left for {pairs}."
 
 
-def diverged(tables: Tables) -> Iterator[str]:
-    """Estimates over the survivors only."""
-    hit = [arm for arm in tables.arms if arm.diverged]
+def failed(tables: Tables) -> Iterator[str]:
+    """Failures are an outcome of their own, and estimates are given success."""
+    hit = [arm for arm in tables.arms if arm.failed]
     if hit:
-        counts = listed([f"{arm.arm} ({arm.diverged} of {arm.cells})" for arm in hit])
+        counts = listed([f"{arm.arm} ({losses_in_words(arm)})" for arm in hit], 12)
         yield (
-            f"Diverged seeds: {counts}. Their means and differences are over the seeds that survived, which flatters "
-            "them; the verdict is by rank instead, with diverged as the worst."
+            f"Failed seeds: {counts}. Means and differences are over the seeds on which both sides succeeded, which "
+            "flatters whoever lost its bad seeds; an arm that failed more often than the baseline is not called better."
         )
 
 
-def disagreement(tables: Tables) -> Iterator[str]:
-    """The verdict against the exact test."""
-    alpha = tables.study["alpha"]
-    tested = [(arm, arm.contrast.p_exact) for arm in tables.tricks if arm.contrast and arm.contrast.p_exact is not None]
-    for arm, p in tested:
-        if arm.verdict in CLAIMS and p > alpha:
-            yield (
-                f"{arm.arm}: the t test says {arm.verdict}, but the exact test does not confirm it "
-                f"({p_clause(p)}): the claim leans on normality."
-            )
-    quiet = [f"{arm.arm} ({p_clause(p)})" for arm, p in tested if arm.verdict == "inconclusive" and p <= alpha]
+def losses_in_words(arm: Summary) -> str:
+    """`2 of 6: 1 diverged, 1 collapsed`."""
+    kinds = [f"{count} {word}" for word in FAILURES if (count := getattr(arm, word))]
+    return f"{arm.failed} of {arm.cells}: {', '.join(kinds)}"
+
+
+def unseen_failures(tables: Tables) -> Iterator[str]:
+    """How often an arm may fail that was not seen to fail."""
+    claims = [arm for arm in claimed(tables) if arm.verdict == "better" and not arm.failed and arm.n]
+    if claims:
+        n = min(arm.n for arm in claims)
+        most = rate(0, n, 1 - tables.level).high
+        yield (
+            f"No failure in {plural(n, 'seed')} does not mean that there are none: an arm may fail in up to "
+            f"{100 * most:.0f} % of runs and show none ({names(claims)})."
+        )
+
+
+def disputed(tables: Tables) -> Iterator[str]:
+    """Claims that one of the two tests makes and the other does not."""
+    claims = [arm for arm in claimed(tables) if arm.contrast and arm.contrast.disputed]
+    if not claims:
+        return
+    if tables.study.get("test", "t") == "t":
+        cases = [f"{arm.arm} ({p_clause(arm.contrast.p_max_t if arm.contrast else None)})" for arm in claims]
+        yield (
+            f"Carried by the t test alone: {listed(cases, 12)}. Sign flips of whole seeds, corrected over all arms, do "
+            "not confirm it: the claim leans on normality."
+        )
+        return
+    cases = [f"{arm.arm} ({p_clause(arm.contrast.p_holm if arm.contrast else None)})" for arm in claims]
+    yield f"Carried by sign flips of whole seeds alone, not by the corrected t test: {listed(cases, 12)}."
+
+
+def nearly(tables: Tables) -> Iterator[str]:
+    """Arms that the correction alone keeps from a claim."""
+    alpha = tables.level
+    tested = [(arm, arm.contrast) for arm in tables.tricks if arm.contrast and arm.verdict == "inconclusive"]
+    quiet = [(arm, c) for arm, c in tested if c.p is not None and c.p <= alpha < (c.p_corrected or 0.0)]
     if quiet:
+        cases = listed([f"{arm.arm} ({p_clause(c.p)})" for arm, c in quiet], 12)
         yield (
-            f"Inconclusive after correction for {plural(len(tables.tricks), 'comparison')}, although the exact test, "
-            f"which is not corrected, falls to {alpha:g} or below: {listed(quiet, 12)}."
+            f"Inconclusive after correction for {plural(quiet[0][1].tests, 'test')}, although uncorrected they fall to "
+            f"{alpha:g} or below: {cases}."
         )
+
+
+def skewed(tables: Tables) -> Iterator[str]:
+    """Deltas with a tail: no test of means holds its level at few seeds against them."""
+    tails = [arm for arm in claimed(tables) if is_skewed(list(arm.deltas.values()))]
+    if tails:
+        yield (
+            f"The differences of {names(tails)} have a long tail on one side: with so few seeds neither test holds its "
+            "level against a tail that the baseline does not share. More seeds, or the spread of the dots, decide."
+        )
+
+
+def is_skewed(deltas: list[float]) -> bool:
+    """Whether there are enough deltas to tell a tail, and they have one."""
+    return len(deltas) >= FEWEST_FOR_SKEW and abs(skewness(np.array(deltas))) > SKEWED
 
 
 def one_seed_decides(tables: Tables) -> Iterator[str]:
@@ -118,12 +199,12 @@ def wide_baseline(tables: Tables) -> Iterator[str]:
     base = tables.baseline
     if base.low is None or base.high is None:
         return
-    half = (base.high - base.low) / 2
+    half, paired = (base.high - base.low) / 2, tables.study["paired"]
     small = [arm for arm in claimed(tables) if size_of(arm) < half]
     if small:
         yield (
             f"The baseline's own mean is known to ±{tables.unit.points(tables.unit.size(half))}, which is more "
-            f"than the effect of {names(small)}: only the pairing by seed shows it."
+            f"than the effect of {names(small)}{': only the pairing by seed shows it' if paired else ''}."
         )
 
 
@@ -230,10 +311,16 @@ def one_data_set(tables: Tables) -> Iterator[str]:
 
 OBJECTIONS: tuple[Callable[[Tables], Iterator[str]], ...] = (
     unfinished,
+    declared_anew,
+    looked_again,
+    arms_gone,
     few_seeds,
     uneven_seeds,
-    diverged,
-    disagreement,
+    failed,
+    unseen_failures,
+    disputed,
+    nearly,
+    skewed,
     one_seed_decides,
     wide_baseline,
     coarse_test_set,

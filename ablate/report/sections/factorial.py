@@ -80,7 +80,10 @@ def alias_lines(aliases: Mapping[tuple[str, ...], Mapping[tuple[str, ...], float
     """One sentence per term that cannot be told from others."""
     lines = []
     for term, others in aliases.items():
-        parts = [f"{TIMES.join(other)} ({'+' if w > 0 else '−'}{abs(w):.2g})" for other, w in others.items()]
+        # Weights are of products of -1 and 1, of which a main effect is twice the coefficient and an interaction, a
+        # difference of differences, four times.
+        shown = {other: w * 2.0 ** (len(term) - len(other)) for other, w in others.items()}
+        parts = [f"{TIMES.join(other)} ({'+' if w > 0 else '−'}{abs(w):.2g})" for other, w in shown.items()]
         lines.append(f"{TIMES.join(term)} is aliased with {listed(parts, 6)}.")
     return tuple(lines)
 
@@ -106,8 +109,10 @@ def notes(analysis: Factorial, tables: Tables) -> tuple[str, ...]:
             "of all tricks together. Redundancy: it adds significantly less among the others than alone; synergy: "
             "more."
         )
-    lost = sum(arm.diverged + arm.failed + arm.pending for arm in tables.arms)
+    lost = sum(arm.failed + arm.errors + arm.pending for arm in tables.arms)
     if lost:
         cells = plural(lost, "cell")
-        lines.append(f"{cells} without a finite result left out; a choice with which more diverge is not said to help.")
+        lines.append(
+            f"{cells} that failed or have no result left out; a choice with which more fail is not said to help."
+        )
     return tuple(lines)

@@ -5,6 +5,7 @@ import statistics
 from ablate.report.records import Tables
 from ablate.report.section import Section
 from ablate.report.wording import listed, number, plain, plural
+from ablate.stats.exact import smallest_p
 
 DESIGN_NOTES = {
     "leave_one_out": "Each arm takes one trick away from all of them: where an arm is worse, its trick helps.",
@@ -33,12 +34,51 @@ def reading(tables: Tables) -> tuple[str, ...]:
     return (
         *delta_notes(tables),
         verdict_note(tables),
-        f"The exact p ({'sign flips' if study['paired'] else 'relabelling'}) needs no normality; it is not corrected, "
-        "and stands beside the verdict.",
-        "Where a seed diverged, the test is by rank with diverged as the worst outcome.",
+        *max_t_note(tables),
+        failure_note(tables),
+        *looks_note(tables),
         f"A seed varies {varies}." if varies else "What a seed varies is not recorded.",
         "Arithmetic counts the floating-point operations of one training step, as a multiple of the baseline's"
         + ("; step time was measured in a program of the arm's own." if tables.timed else "."),
+    )
+
+
+def max_t_note(tables: Tables) -> tuple[str, ...]:
+    """What the exact test beside the t test is."""
+    if not tables.study["paired"]:
+        return ()
+    floor = smallest_p(len(tables.study["seeds"]))
+    return (
+        "p (max-T): sign flips of whole seeds, corrected over all arms by the largest statistic; needs no normality, "
+        f"and cannot fall below {floor:.2g} with {plural(len(tables.study['seeds']), 'seed')}.",
+    )
+
+
+def looks_note(tables: Tables) -> tuple[str, ...]:
+    """How alpha is spent over planned looks."""
+    looks = tables.study.get("looks") or ()
+    if not looks:
+        return ()
+    return (
+        f"Looks are planned at {listed([str(n) for n in looks], 12)} seeds; they share {tables.study['alpha']:g}, of "
+        f"which this one has {tables.level:g}. A verdict of an earlier look stands.",
+    )
+
+
+def failure_note(tables: Tables) -> str:
+    """What counts as failed, and what follows."""
+    rule, unit = tables.study.get("failure"), tables.unit
+    collapse = ""
+    if rule:
+        kinds = [f"worse than the median of its arm by more than {rule['spreads']:g} spreads in {unit.metric}"]
+        if rule["metric"] and rule["chance"] is not None:
+            of = tables.unit_of(rule["metric"])
+            chance = f"{number(rule['chance'], 1, of.scale)} {of.suffix}".strip()
+            kinds.insert(0, f"{of.metric} within {rule['standard_errors']:g} standard errors of chance ({chance})")
+        collapse = f", or that collapsed ({'; or '.join(kinds)})"
+    return (
+        f"Failed: a seed that diverged{collapse}. Failures are compared by an exact test of their own (Boschloo's), "
+        "quality over the seeds on which both sides succeeded."
     )
 
 
@@ -62,9 +102,11 @@ def verdict_note(tables: Tables) -> str:
     study, unit = tables.study, tables.unit
     margin = study["metric"]["margin"]
     inside = f"; equivalent: shown to lie within ±{unit.points(unit.size(margin))}" if margin else ""
+    tests = max((arm.contrast.tests for arm in tables.tricks if arm.contrast), default=0)
+    test = "the t test, corrected by Holm's method" if study.get("test", "t") == "t" else "the max-T test, corrected"
     return (
-        f"Better or worse: the t test, corrected by Holm's method for {plural(len(tables.tricks), 'comparison')}, is "
-        f"at or below {study['alpha']:g}{inside}; inconclusive: neither, which does not mean no effect."
+        f"Better or worse: {test} for {plural(tests, 'test')}, is at or below {tables.level:g}, or so is that of "
+        f"failures{inside}; inconclusive: neither, which does not mean no effect."
     )
 
 
@@ -75,7 +117,7 @@ def limits(tables: Tables) -> tuple[str, ...]:
     contrasts = [arm.contrast for arm in tables.tricks if arm.contrast]
     detectable = [contrast.mde for contrast in contrasts if contrast.mde is not None]
     if not detectable:
-        return ("Too few results to say which differences the study could have seen.",)
+        return ("No spread of differences is known, so nothing can be said of which the study could have seen.",)
     return (detectable_note(detectable, tables), *seeds_note(tables), *pairing_note(tables))
 
 
