@@ -62,9 +62,9 @@ def compare_studies(studies: Sequence["LoadedStudy"], directory: Path) -> list[P
         The files written.
 
     Raises:
-        ValueError: fewer than two studies, or different metrics.
+        ValueError: fewer than two studies, different metrics, or one metric in different directions.
     """
-    from ablate.report.comparison.profile import comparison_contents
+    from ablate.report.comparison.files import comparison_contents
     from ablate.report.comparison.studies import compare
 
     files = comparison_contents(compare(studies))

@@ -10,7 +10,7 @@ import numpy as np
 from ablate.report.records import Tables
 from ablate.report.wording import arguments_text, choice_text, plain
 from ablate.results.schema import ArmRecord, Study
-from ablate.stats.attribution import Company, Shapley, company, shapley
+from ablate.stats.attribution import Company, Shapley, company, corrected, shapley
 from ablate.stats.checks import rounding_of
 from ablate.stats.designs import alias_table
 from ablate.stats.factorial import Effect, effects, separable, shares
@@ -245,7 +245,8 @@ def company_of(axes: Sequence[str], tables: Tables, codes: Mapping[str, tuple[in
                 alpha=tables.level,
                 rounding=rounding_of(only, base, whole, others),
             )
-    return companies
+    readings = corrected(list(companies.values()), higher_is_better=tables.better > 0, alpha=tables.study["alpha"])
+    return dict(zip(companies, readings, strict=True))
 
 
 def aliases_of(axes: Sequence[str], matrix: np.ndarray) -> dict[tuple[str, ...], dict[tuple[str, ...], float]]:

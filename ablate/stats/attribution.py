@@ -1,12 +1,14 @@
 """Who earned the gain: Shapley shares on a full grid of tricks, and a trick alone against the trick in company."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from ablate.stats.checks import finite, rounding_of
+from ablate.stats.multiple import holm
 from ablate.stats.paired import Interval, PairedT, paired_t, t_interval
 
 
@@ -18,11 +20,15 @@ class Shapley(NamedTuple):
 
 
 class Company(NamedTuple):
-    """A trick alone and among the others: `extra` = together - alone, `kind` "synergy", "redundancy" or "unclear"."""
+    """A trick alone and among the others: `extra` = together - alone, `kind` "synergy", "redundancy" or "unclear".
+
+    `p_holm` is the p that the kind rests on: corrected over all tricks by `corrected`, before that the p of `extra`.
+    """
 
     alone: Interval
     together: Interval
     extra: PairedT
+    p_holm: float | None
     kind: str
 
 
@@ -86,7 +92,8 @@ def company(
     """Compare a trick's gain alone with its gain among the others: together_i - alone_i, by the paired t test.
 
     Alone is (baseline + trick) - baseline, from the add-one design; together is all - (all without the trick), from
-    leave-one-out. Significantly more together is synergy, less is redundancy: another trick already does its work.
+    leave-one-out. Significantly more together is synergy, less is redundancy; neither says which trick is the cause.
+    For one trick: of several, `corrected` takes away what is found by looking often.
 
     Args:
         alone: deltas, one per seed, in the metric's unit.
@@ -110,11 +117,44 @@ def company(
     if alone.size != together.size:
         raise ValueError(f"pairs need equal lengths, got {alone.size} and {together.size}")
     extra = paired_t(together - alone, 1 - alpha, 2 * rounding)  # four values make one of these
-    kind = "unclear"
-    if extra.p is not None and extra.mean is not None and extra.p <= alpha:
-        kind = "synergy" if (extra.mean > 0) == higher_is_better else "redundancy"
     one, both = (t_interval(deltas, 1 - alpha, rounding) for deltas in (alone, together))
-    return Company(one, both, extra, kind)
+    return Company(one, both, extra, extra.p, _kind(extra, extra.p, higher_is_better, alpha))
+
+
+def corrected(companies: Sequence[Company], *, higher_is_better: bool, alpha: float = 0.05) -> list[Company]:
+    """Read several tricks with p corrected by Holm: one false synergy or redundancy among them is as rare as alpha.
+
+    Args:
+        companies: one per trick, from `company`.
+        higher_is_better: direction of the metric.
+        alpha: family-wise level, between 0 and 1.
+
+    Returns:
+        The same with `p_holm` over all tricks and the kind that follows from it; intervals stay one at a time.
+
+    Example:
+        >>> one = np.array([0.02, 0.021, 0.019])
+        >>> less = company(one, one - np.array([0.015, 0.014, 0.0148]), higher_is_better=True)
+        >>> even = company(one, one + np.array([0.002, -0.001, 0.001]), higher_is_better=True)
+        >>> [trick.kind for trick in corrected([less, even], higher_is_better=True)]
+        ['redundancy', 'unclear']
+
+    References:
+        Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 1979,
+        https://www.jstor.org/stable/4615733
+    """
+    p_holm = holm([trick.extra.p for trick in companies])
+    return [
+        trick._replace(p_holm=p, kind=_kind(trick.extra, p, higher_is_better, alpha))
+        for trick, p in zip(companies, p_holm, strict=True)
+    ]
+
+
+def _kind(extra: PairedT, p: float | None, higher_is_better: bool, alpha: float) -> str:
+    """Name the difference between together and alone, where the p given shows one."""
+    if p is None or extra.mean is None or p > alpha:
+        return "unclear"
+    return "synergy" if (extra.mean > 0) == higher_is_better else "redundancy"
 
 
 def _grids(

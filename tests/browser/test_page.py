@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from ablate.report.comparison.profile import comparison_contents
+from ablate.report.comparison.files import comparison_contents
 from ablate.report.comparison.studies import compare
 from ablate.report.files import contents
 from tests.report import synthetic

@@ -11,7 +11,7 @@ import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from statsmodels.stats.multitest import multipletests
 
-from ablate.stats.attribution import company, shapley
+from ablate.stats.attribution import company, corrected, shapley
 from ablate.stats.designs import fractional, full
 from ablate.stats.factorial import effects, separable, shares
 from ablate.stats.simulate import rate
@@ -231,3 +231,17 @@ def test_company_tells_synergy_from_redundancy():
     # For a loss, gains are negative deltas: the same reading with every sign turned.
     assert company(-alone, -more, higher_is_better=False).kind == "synergy"
     assert company(alone[:1], more[:1], higher_is_better=True).kind == "unclear"
+
+
+def test_many_tricks_are_read_with_corrected_p():
+    rng = np.random.default_rng(0)
+    alone = 0.02 + 0.001 * rng.normal(size=6)
+    tricks = [company(alone, alone + 0.001 * rng.normal(size=6), higher_is_better=True) for _ in range(200)]
+    assert any(trick.kind != "unclear" for trick in tricks)  # one in twenty, one at a time
+    real = company(alone, alone - 0.015 + 0.0001 * rng.normal(size=6), higher_is_better=True)
+    single = company(alone[:1], alone[:1], higher_is_better=True)
+    found = corrected([*tricks, real, single], higher_is_better=True)
+    assert {trick.kind for trick in found[:200]} == {"unclear"}
+    assert (found[200].kind, found[201].kind) == ("redundancy", "unclear")
+    assert found[200].p_holm == pytest.approx(201 * real.extra.p)
+    assert found[201].p_holm is None

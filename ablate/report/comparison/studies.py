@@ -1,20 +1,15 @@
-"""Several studies of the same arms: what holds over all of them. Pure; numbers by `ablate.stats.datasets`."""
+"""Several studies of the same arms, lined up by name. Pure; what holds over all of them is `overall`'s."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-import numpy as np
-
-from ablate.report.records import RANK, Summary, Tables
-from ablate.report.section import Column, Grid, grid
+from ablate.report.comparison.matching import Match, measurable
+from ablate.report.comparison.overall import Overall, overall
+from ablate.report.records import Summary, Tables
 from ablate.report.tables import tabulate
-from ablate.report.wording import DASH, Unit, interval, listed, number, plain
+from ablate.report.wording import Unit, listed, plain
 from ablate.results.schema import RowRecord, Study
-from ablate.stats.datasets import iqm_interval, performance_profile, probability_of_improvement
-from ablate.stats.paired import Interval
-
-THRESHOLDS = 80
 
 
 class LoadedStudy(Protocol):
@@ -32,65 +27,82 @@ class LoadedStudy(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Overall:
-    """One arm over all studies; scores as stored, with the sign turned so that more is better.
+class Comparison:
+    """Several studies side by side.
 
     Attributes:
-        arm: its name; the baselines of all studies count as one arm.
-        scores: (runs, studies), -inf where a run diverged, over the seeds that have a result in every study.
-        middle: interquartile mean with its bootstrap interval.
-        improvement: probability that a run beats one of the baseline; None for the baseline.
-        summaries: the arm in each study.
+        names: of the studies, numbered where they are alike.
+        tables: each study by itself.
+        arms: those that every study has, the baseline first.
+        left_out: names of all others.
+        unit: of the deciding metric, where all studies share it; otherwise the first one's.
+        in_points: whether differences are averaged, and shown in that unit.
+        in_ratios: whether the relative change is averaged, and then tested.
+        better: 1 where more of the metric is better, -1 where less is.
+        alpha: family-wise level, the smallest of the studies'.
     """
-
-    arm: str
-    baseline: bool
-    scores: np.ndarray
-    middle: Interval
-    improvement: float | None
-    summaries: tuple[Summary, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Comparison:
-    """Several studies side by side."""
 
     names: tuple[str, ...]
     tables: tuple[Tables, ...]
     arms: tuple[Overall, ...]
     left_out: tuple[str, ...]
     unit: Unit
+    in_points: bool
+    in_ratios: bool
     better: float
+    alpha: float
+
+    @property
+    def tricks(self) -> tuple[Overall, ...]:
+        """Every arm but the baseline."""
+        return tuple(arm for arm in self.arms if not arm.baseline)
+
+    @property
+    def confidence(self) -> str:
+        """The level of the intervals over studies, "95 %"."""
+        return f"{100 * (1 - self.alpha):g} %"
 
 
 def compare(studies: Sequence[LoadedStudy]) -> Comparison:
     """Lines the arms of several studies up by name.
 
     Args:
-        studies: two or more, with one metric.
+        studies: two or more, with one metric of one direction.
 
     Raises:
-        ValueError: fewer than two studies, or different metrics.
+        ValueError: fewer than two studies, different metrics, or one metric in different directions.
     """
     if len(studies) < 2:
         raise ValueError("a comparison takes two or more studies")
     metrics = {loaded.study["metric"]["name"] for loaded in studies}
     if len(metrics) > 1:
         raise ValueError(f"the studies decide by different metrics: {listed(sorted(metrics))}; compare those of one")
+    if len({loaded.study["metric"]["higher_is_better"] for loaded in studies}) > 1:
+        raise ValueError(f"the studies disagree whether more {metrics.pop()} is better; compare those that agree")
     tables = tuple(tabulate(loaded.study, loaded.rows) for loaded in studies)
     keyed = [{key_of(arm): arm for arm in study.arms} for study in tables]
-    shared = [key for key in keyed[0] if all(key in arms for arms in keyed)]
+    shared = sorted((key for key in keyed[0] if all(key in arms for arms in keyed)), key=bool)  # the baseline first
     others = [key for arms in keyed for key in arms if key not in shared]
-    better = tables[0].better
-    base = scores([arms[""] for arms in keyed], better)
+    arms = [[Match(study, by_key[key]) for study, by_key in zip(tables, keyed, strict=True)] for key in shared]
+    in_ratios, alpha = measurable(arms), min(study.study["alpha"] for study in tables)
+    in_points = comparable(tables, in_ratios)
     return Comparison(
         names=tuple(distinct_names([plain(study.study["name"]) for study in tables])),
         tables=tables,
-        arms=tuple(overall([arms[key] for arms in keyed], base, better) for key in shared),
+        arms=overall(arms, difference=in_points, change=in_ratios, alpha=alpha),
         left_out=tuple(plain(key) for key in dict.fromkeys(others)),
-        unit=tables[0].unit.showing([arm.sd for study in tables for arm in study.arms]),
-        better=better,
+        unit=tables[0].unit,
+        in_points=in_points,
+        in_ratios=in_ratios,
+        better=tables[0].better,
+        alpha=alpha,
     )
+
+
+def comparable(tables: Sequence[Tables], in_ratios: bool) -> bool:
+    """Whether differences can be averaged: all in one unit. A bare number is one only where there is nothing better."""
+    units = {(study.unit.scale, study.unit.suffix, study.unit.difference) for study in tables}
+    return len(units) == 1 and (bool(tables[0].unit.difference) or not in_ratios)
 
 
 def key_of(arm: Summary) -> str:
@@ -105,95 +117,3 @@ def distinct_names(names: Sequence[str]) -> list[str]:
     ['digits 1', 'faces', 'digits 2']
     """
     return [name if names.count(name) == 1 else f"{name} {names[: i + 1].count(name)}" for i, name in enumerate(names)]
-
-
-def scores(arms: Sequence[Summary], better: float) -> np.ndarray:
-    """Runs by studies over the seeds that ended in every study; -inf where a run diverged."""
-    seeds = [sorted({*arm.values, *arm.failed_seeds}) for arm in arms]
-    common = [seed for seed in seeds[0] if all(seed in other for other in seeds)]
-    runs = [[better * arm.values[seed] if seed in arm.values else -np.inf for arm in arms] for seed in common]
-    return np.array(runs, dtype=float).reshape(len(common), len(arms))
-
-
-def overall(arms: Sequence[Summary], base: np.ndarray, better: float) -> Overall:
-    """One arm over all studies."""
-    runs = scores(arms, better)
-    improvement = None if arms[0].baseline else probability_of_improvement(runs, base)
-    middle = iqm_interval(runs)
-    return Overall(plain(arms[0].arm), arms[0].baseline, runs, middle, improvement, tuple(arms))
-
-
-def overall_grid(comparison: Comparison) -> Grid:
-    """One line per arm over all studies."""
-    unit = comparison.unit
-
-    def tally(verdict: str) -> Callable[[Overall], str]:
-        return lambda arm: DASH if arm.baseline else str(sum(s.verdict == verdict for s in arm.summaries))
-
-    columns = (
-        Column[Overall]("arm", lambda arm: arm.arm, numeric=False),
-        Column[Overall]("runs", lambda arm: str(len(arm.scores))),
-        Column[Overall](unit.labelled("IQM"), lambda arm: unit.level(turned(arm.middle.mean, comparison))),
-        Column[Overall]("95 % interval", lambda arm: interval(*sorted_bounds(arm, comparison))),
-        Column[Overall](
-            "beats the baseline",
-            lambda arm: DASH if arm.improvement is None else f"{number(arm.improvement, 0, 100)} %",
-        ),
-        *(Column(verdict, tally(verdict)) for verdict in RANK),
-    )
-    return grid(columns, comparison.arms, sortable=True)
-
-
-def turned(score: float | None, comparison: Comparison) -> float | None:
-    """A score as the metric it came from."""
-    return None if score is None else comparison.better * score
-
-
-def sorted_bounds(arm: Overall, comparison: Comparison) -> tuple[str, str]:
-    """The interval of the interquartile mean in shown units, the smaller end first."""
-    ends = (arm.middle.low, arm.middle.high)[:: int(comparison.better)]
-    low, high = (comparison.unit.level(turned(end, comparison)) for end in ends)
-    return low, high
-
-
-def delta_grid(comparison: Comparison) -> Grid:
-    """Deltas and verdicts of every arm in every study."""
-
-    def in_study(place: int) -> Callable[[Overall], str]:
-        return lambda arm: delta_text(arm.summaries[place], comparison.unit)
-
-    columns = (
-        Column[Overall]("arm", lambda arm: arm.arm, numeric=False),
-        *(Column(name, in_study(place), numeric=False) for place, name in enumerate(comparison.names)),
-    )
-    return grid(columns, (arm for arm in comparison.arms if not arm.baseline))
-
-
-def delta_text(arm: Summary, unit: Unit) -> str:
-    """Delta and verdict of an arm in one study."""
-    return f"{unit.delta(arm.contrast.mean)} {arm.verdict}".strip() if arm.contrast else DASH
-
-
-def profiles(comparison: Comparison) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Thresholds in shown units, ascending in the metric, and per arm the share of runs at least that good."""
-    finite_scores = np.concatenate([arm.scores[np.isfinite(arm.scores)] for arm in comparison.arms] or [np.zeros(0)])
-    if not finite_scores.size:
-        return np.zeros(0), {}
-    thresholds = np.linspace(finite_scores.min(), finite_scores.max(), THRESHOLDS)
-    shares = {arm.arm: performance_profile(arm.scores, thresholds) for arm in comparison.arms if arm.scores.size}
-    return comparison.unit.scale * comparison.better * thresholds, shares
-
-
-def notes(comparison: Comparison) -> tuple[str, ...]:
-    """How to read the comparison."""
-    names = listed(list(comparison.names), 20)
-    lines = [
-        f"{len(comparison.names)} studies ({names}), each weighing the same, in {comparison.unit.metric}; verdicts are "
-        "those of the single studies.",
-        "IQM is the mean of the middle half of all runs, with a bootstrap interval over runs. Beats the baseline: how "
-        "probably a run of the arm scores above a run of the baseline on the same study; 50 % is no difference.",
-        "A diverged run counts as the worst. Only seeds with a result in every study are counted.",
-    ]
-    if comparison.left_out:
-        lines.append(f"Left out, since not every study has them: {listed(list(comparison.left_out), 20)}.")
-    return tuple(lines)
