@@ -34,7 +34,7 @@ LAYERS = {
     "runner": {
         "clu", "jax", "jaxlib", "numpy", "rich", "ml_collections", "jaxtyping",
         "ablate.study", "ablate.train", "ablate.tasks", "ablate.data", "ablate.tricks", "ablate.results",
-        "ablate.report",
+        "ablate.report", "ablate.stats.checks",
     },
     "cli/main.py": {
         "ablate.cli", "ablate.results.files", "ablate.results.store", "ablate.runner.interrupts", "ablate.study",

@@ -105,7 +105,8 @@ def answer(arm: Summary, tables: Tables) -> str:
     """What stands behind an arm's name and a colon."""
     contrast, unit = arm.contrast, tables.unit
     if arm.identical:
-        return f"{arm.verdict}, identical in every seed: no metric of its {plural(arm.cells, 'cell')} differs"
+        what = "metric" if len(tables.metrics) > 1 else unit.metric
+        return f"{arm.verdict}, identical in every seed: no {what} of its {plural(arm.cells, 'cell')} differs"
     if contrast is None or contrast.fact or contrast.mean is None:
         return without_estimate(arm, tables)
     if contrast.test in RANKED:

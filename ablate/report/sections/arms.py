@@ -32,6 +32,7 @@ def arm_grid(tables: Tables) -> Grid:
 def arm_columns(tables: Tables) -> tuple[Column[Summary], ...]:
     """What stands in the table per arm; on paper without the costs."""
     unit = tables.unit
+    parameters = Column[Summary]("parameters", lambda arm: count(arm.parameters))
 
     def cost(name: str, measure: Measure) -> Column[Summary]:
         return Column(name, lambda arm: number(multiple(arm, tables, measure)))
@@ -50,8 +51,7 @@ def arm_columns(tables: Tables) -> tuple[Column[Summary], ...]:
             "verdict", lambda arm: "baseline" if arm.baseline else arm.verdict or DASH, numeric=False, paper="verdict"
         ),
         Column("diverged", lambda arm: f"{arm.diverged}/{arm.cells}", paper="lost"),
-        Column("parameters", lambda arm: count(arm.parameters)),
-        cost("arithmetic (×)", ARITHMETIC),
+        *(() if tables.elsewhere else (parameters, cost("arithmetic (×)", ARITHMETIC))),
         *((cost("step time (×)", STEP_TIME),) if tables.timed else ()),
     )
 
