@@ -1,21 +1,24 @@
 """ablate: which training tricks help on your task, by how much, at what cost, and is it real?
 
-`ablate.run(cfg, workdir)` trains a study and `ablate.load(workdir)` gives its rows; `ablate.tricks` holds every trick
-as a plain optax, flax or JAX function. Heavy imports wait until they are needed.
+`ablate.run(cfg, workdir)` trains a study and `ablate.load(workdir)` gives its rows; `ablate.verdict(table, ...)` judges
+runs that were trained elsewhere; `ablate.tricks` holds every trick as a plain optax, flax or JAX function. Heavy
+imports wait until they are needed.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ablate.report.rows import load
+    from ablate.runner.elsewhere import verdict
     from ablate.runner.execute import run
     from ablate.study import ConfigError, base_config, choice
 
-__all__ = ["ConfigError", "base_config", "choice", "load", "run"]
+__all__ = ["ConfigError", "base_config", "choice", "load", "run", "verdict"]
 
 _HOMES = {
     "run": "ablate.runner.execute",
     "load": "ablate.report.rows",
+    "verdict": "ablate.runner.elsewhere",
     "base_config": "ablate.study",
     "choice": "ablate.study",
     "ConfigError": "ablate.study",

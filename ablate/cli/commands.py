@@ -152,6 +152,21 @@ def predict(options: argparse.Namespace, stop: Stop) -> int:
     return 0
 
 
+def verdict(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate verdict`: the answers for runs of a table; with `--workdir`, all reports too."""
+    from ablate.runner.elsewhere import Terms, judge
+    from ablate.runner.run_table import Columns
+
+    columns = Columns(options.arm, options.seed, options.metric, options.status)
+    terms = Terms(options.baseline, options.lower_is_better, options.margin, options.alpha)
+    out = {"workdir": options.workdir, "command": options.command_line, "between": stop.check}
+    verdicts = judge(options.table, columns, terms, **out)
+    print(json.dumps(verdicts.record(), indent=1, ensure_ascii=False, allow_nan=False) if options.json else verdicts)
+    if options.workdir and not options.json:
+        print(_reports(options.workdir))
+    return 0
+
+
 def tricks(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate tricks`: the catalogue, generated from the tables; with `--measure`, what its choices cost."""
     if options.measure:
@@ -281,7 +296,11 @@ def _say_results(rows: Any, directory: Path) -> None:
         print(f"  {answer.arm}: {answer.text}")
     for line in tuned_lines(rows.study.get("tuning")):
         print(f"  {line}")
-    print(f"{directory / 'report.md'}  {directory / 'report.html'}  {directory / 'summary.csv'}")
+    print(_reports(directory))
+
+
+def _reports(directory: Path) -> str:
+    return f"{directory / 'report.md'}  {directory / 'report.html'}  {directory / 'summary.csv'}"
 
 
 def _print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> None:

@@ -17,10 +17,16 @@ examples:
   ablate plan --config=experiments/digits.py --config.design=factorial
   ablate status results/digits
   ablate predict results/digits --arm=baseline
+  ablate verdict runs.csv --arm=model --seed=seed --metric=top1 --status=State
   ablate tricks loss.focal
 
 exit codes: 0 all done; 1 finished, some cells failed; 2 usage, config, or a folder that cannot be written to;
 3 the directory is in use; 75 interrupted (a signal, a full disk), the same command continues
+"""
+RUNS = """\
+Seeds are paired where every arm shares two of them with the baseline, and half of its own or of the baseline's,
+whichever are fewer. A run without a finite number, or of status diverged, counts as diverged: the worst outcome. One of
+any other status than finished, done, completed, success, ok and the like counts as failed, and is left out.
 """
 DONE, USAGE, IN_USE = 0, 2, 3
 
@@ -101,7 +107,7 @@ def _quoted(argv: Sequence[str]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from ablate.cli.commands import check, plan, predict, probe, report, run, status, tricks
+    from ablate.cli.commands import check, plan, predict, probe, report, run, status, tricks, verdict
     from ablate.train.strategy import STRATEGIES
 
     parser = argparse.ArgumentParser(
@@ -148,6 +154,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=_folder, metavar="FILE", help="where the CSV goes, - for stdout (default: DIR/predictions/)"
     )
     six.set_defaults(command=predict)
+    _judging(commands, verdict)
     text = "the catalogue: formula, arguments, off value, reference"
     four = commands.add_parser("tricks", help=text, description=_sentence(text))
     four.add_argument("name", nargs="?", metavar="NAME", help="an axis, AXIS.NAME, or any name of a choice")
@@ -169,6 +176,28 @@ def _parser() -> argparse.ArgumentParser:
         "--workdir", type=_folder, help="where probe.csv and its figure go (default: results/<experiment>)"
     )
     return parser
+
+
+def _judging(commands, command) -> None:
+    text = "the whole report for runs that were trained elsewhere, from a CSV with a line per run; trains nothing"
+    parser = commands.add_parser("verdict", help=text, description=_sentence(text), epilog=RUNS)
+    parser.add_argument("table", type=_folder, metavar="FILE.csv", help="commas, semicolons, tabs or | between entries")
+    for name, help_ in {
+        "arm": "the column that says what was tried",
+        "seed": "the column with the seed, any text or number",
+        "metric": "the column with the number that decides",
+    }.items():
+        parser.add_argument(f"--{name}", required=True, metavar="COLUMN", help=help_)
+    parser.add_argument(
+        "--status", metavar="COLUMN", help="the column that says how a run ended (default: all finished)"
+    )
+    parser.add_argument("--baseline", metavar="NAME", help="the arm to compare with (default: baseline)")
+    parser.add_argument("--lower-is-better", action="store_true", help="the metric is an error or a loss")
+    parser.add_argument("--margin", type=float, help="largest difference that counts as none (default: none declared)")
+    parser.add_argument("--alpha", type=float, default=0.05, help="family-wise error rate (default: %(default)s)")
+    parser.add_argument("--workdir", type=_folder, metavar="DIR", help="where the report goes; without it, none")
+    parser.add_argument("--json", action="store_true", help="one JSON object with a list arms")
+    parser.set_defaults(command=command)
 
 
 def _folder(text: str) -> Path:

@@ -146,7 +146,8 @@ class Tables:
     def metrics(self) -> tuple[str, ...]:
         """The metrics of a row: those of the task on the test and validation splits, its curves, then all others."""
         names = [metric["name"] for metric in self.study["metrics"]]
-        declared = [f"{split}_{name}" for split in ("test", "val") for name in names] + list(self.study["curves"])
+        splits = () if self.elsewhere else ("test", "val")
+        declared = [f"{split}_{name}" for split in splits for name in names] + list(self.study["curves"])
         others = {name for cell in self.cells for name in cell.metrics} - set(declared)
         return (*dict.fromkeys(declared), *sorted(others))
 
@@ -171,6 +172,18 @@ class Tables:
     def confidence(self) -> str:
         """The level of the intervals, "95 %"."""
         return f"{100 * (1 - self.level):g} %"
+
+    @property
+    def planned(self) -> int:
+        """Seeds of a comparison: the most that an arm shares with the baseline, or has if seeds are not shared."""
+        base, *others = ({cell.seed for cell in self.cells_of(arm.arm)} for arm in (self.baseline, *self.tricks))
+        counts = [len(own & base) if self.study["paired"] else min(len(own), len(base)) for own in others]
+        return max(counts, default=len(base))
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the runs come from a table: of task, data, programs and costs nothing is known."""
+        return not self.study["programs"]
 
     @property
     def timed(self) -> bool:

@@ -1,8 +1,6 @@
 """The story on one page: plan, skip what is done, train the rest program by program, store every cell, report."""
 
 import contextlib
-import dataclasses
-import datetime
 import functools
 import os
 from collections.abc import Iterator
@@ -11,7 +9,7 @@ from pathlib import Path
 from ml_collections import ConfigDict
 
 from ablate.report.rows import Rows
-from ablate.results.files import StorageError, storing, write_json
+from ablate.results.files import StorageError, write_json
 from ablate.results.schema import Environment, Study, TuningRecord, read_record
 from ablate.results.store import FINAL, Store, locked
 from ablate.results.weights import read_weights, weights_path
@@ -20,6 +18,7 @@ from ablate.runner.environment import differences, environment
 from ablate.runner.interrupts import Interrupted, Stop, listening
 from ablate.runner.plan import Plan, ProgramPlan, make_plan, replan
 from ablate.runner.rates import with_rates
+from ablate.runner.reporting import write_reports
 from ablate.runner.session import Display, Log, Session, Silent
 from ablate.runner.study_file import study_json
 from ablate.runner.waves import WaveRun, failed_row, waves_of
@@ -102,28 +101,7 @@ def report(directory: Path, stop: Stop | None = None) -> Rows:
         Interrupted: between two files, somebody asked to stop.
         StorageError: a file could not be written.
     """
-    from ablate.report import write_report
-
-    rows, between = _looked_at(Rows.load(directory)), (stop or Stop()).check
-    write_report(directory, rows.study, list(rows), rows.environment, rows.progress, between, rows.looks)
-    return rows
-
-
-def _looked_at(rows: Rows) -> Rows:
-    """Notes in looks.json that somebody is about to see verdicts, before anybody does."""
-    from ablate.report.looks import is_new, look_of
-    from ablate.report.tables import tabulate
-
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    look = look_of(tabulate(rows.study, rows, looks=rows.looks), rows, now)
-    if look is None or not is_new(look, rows.looks):
-        return rows
-    looks, ledger = (*rows.looks, look), rows.directory / "looks.json"
-    if not rows.looks and ledger.exists():  # what is damaged is kept beside it, for whoever can read it
-        with storing(ledger):
-            os.replace(ledger, ledger.with_suffix(".unreadable"))
-    write_json(ledger, list(looks))
-    return dataclasses.replace(rows, looks=looks)
+    return write_reports(directory, (stop or Stop()).check)
 
 
 @contextlib.contextmanager

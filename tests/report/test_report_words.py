@@ -134,7 +134,7 @@ def test_a_cell_that_collapsed_has_failed_and_says_by_which_rule():
 
 
 def test_no_failure_seen_is_not_none():
-    assert "No failure in 6 seeds does not mean that there are none" in caveats_of(synthetic.finished())
+    assert "No failure in 6 seeds does not rule failures out" in caveats_of(synthetic.finished())
     assert "may fail in up to 46 % of runs" in caveats_of(synthetic.finished())
 
 

@@ -35,7 +35,7 @@ class Match:
     @property
     def ended(self) -> frozenset[int]:
         """The seeds of which both runs ended, in a number or by diverging; empty where seeds are not shared."""
-        own, theirs = ({*side.values, *side.diverged_seeds} for side in (self.arm, self.baseline))
+        own, theirs = ({*side.values, *side.failed_seeds} for side in (self.arm, self.baseline))
         return frozenset(own & theirs if self.paired else ())
 
     @property
@@ -46,7 +46,7 @@ class Match:
     @property
     def diverged(self) -> bool:
         """Whether a run of either side diverged."""
-        return bool(self.arm.diverged_seeds or self.baseline.diverged_seeds)
+        return bool(self.arm.failed_seeds or self.baseline.failed_seeds)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +105,7 @@ def ordered(block: Block) -> tuple[np.ndarray, np.ndarray]:
 
 def scores(side: Summary, better: float) -> np.ndarray:
     """All runs of an arm that ended; more is better, -inf where one diverged."""
-    return np.array([better * value for value in side.values.values()] + [-math.inf] * len(side.diverged_seeds))
+    return np.array([better * value for value in side.values.values()] + [-math.inf] * len(side.failed_seeds))
 
 
 def perfect(tables: Tables) -> float | None:

@@ -62,6 +62,8 @@ def cells_csv(tables: Tables) -> str:
 
 def cell_columns(tables: Tables) -> list[str]:
     """The columns of cells.csv; the best step and the members' metrics only where some row has them."""
+    if tables.elsewhere:
+        return [*CELL_START, *tables.metrics]
     best = ["best_step"] if any(cell.best_step is not None for cell in tables.cells) else []
     members = dict.fromkeys(name for cell in tables.cells for name in member_metrics(cell))
     return [*CELL_START, *tables.metrics, *members, *STEPS, *best, *CELL_END]

@@ -110,7 +110,8 @@ def answer(arm: Summary, tables: Tables) -> str:
     """What stands behind an arm's name and a colon."""
     contrast, unit = arm.contrast, tables.unit
     if arm.identical:
-        return f"{arm.verdict}, identical in every seed: no metric of its {plural(arm.cells, 'cell')} differs"
+        what = "metric" if len(tables.metrics) > 1 else unit.metric
+        return f"{arm.verdict}, identical in every seed: no {what} of its {plural(arm.cells, 'cell')} differs"
     if tables.interim and contrast is not None and contrast.mean is not None:
         left = f", {arm.pending} of {plural(arm.cells, 'cell')} pending" if arm.pending else ""
         return f"interim, {unit.of_metric(unit.delta(contrast.mean))} over {plural(contrast.n, 'seed')}{left}"

@@ -41,6 +41,8 @@ def arm_columns(tables: Tables) -> tuple[Column[Summary], ...]:
         chance = rate(arm.failed, ended, 1 - tables.level)
         return f"{arm.failed}/{ended} ({100 * chance.low:.0f} to {100 * chance.high:.0f} %)"
 
+    parameters = Column[Summary]("parameters", lambda arm: count(arm.parameters))
+
     def cost(name: str, measure: Measure) -> Column[Summary]:
         return Column(name, lambda arm: number(multiple(arm, tables, measure)))
 
@@ -59,8 +61,7 @@ def arm_columns(tables: Tables) -> tuple[Column[Summary], ...]:
             "verdict", lambda arm: "baseline" if arm.baseline else arm.verdict or DASH, numeric=False, paper="verdict"
         ),
         Column("failed", failed, paper="failed"),
-        Column("parameters", lambda arm: count(arm.parameters)),
-        cost("arithmetic (×)", ARITHMETIC),
+        *(() if tables.elsewhere else (parameters, cost("arithmetic (×)", ARITHMETIC))),
         *((cost("step time (×)", STEP_TIME),) if tables.timed else ()),
     )
 

@@ -59,7 +59,7 @@ def size_of(arm: Summary) -> float:
 def unfinished(tables: Tables) -> Iterator[str]:
     """Cells without a result."""
     left = sum(not cell.ended for cell in tables.cells)
-    if left:
+    if left and not tables.elsewhere:  # a table is all there will be, and says itself what it leaves out
         yield f"{left} of {plural(len(tables.cells), 'cell')} have no result yet; everything below may still change."
 
 
@@ -96,7 +96,7 @@ def arms_gone(tables: Tables) -> Iterator[str]:
 
 def few_seeds(tables: Tables) -> Iterator[str]:
     """Too few seeds for the exact test to reach alpha."""
-    n, alpha = len(tables.study["seeds"]), tables.level
+    n, alpha = tables.planned, tables.level
     sentence = smallest_p_sentence(n, 1, alpha) if tables.tricks and tables.study["paired"] else None
     if sentence:
         yield sentence
@@ -106,7 +106,7 @@ def few_seeds(tables: Tables) -> Iterator[str]:
 
 def uneven_seeds(tables: Tables) -> Iterator[str]:
     """Arms that stand on fewer seeds than planned, and on fewer than six."""
-    planned = len(tables.study["seeds"])
+    planned = tables.planned
     thin = [arm for arm in tables.tricks if arm.contrast and 0 < arm.contrast.n < min(6, planned)]
     if thin and planned >= 6:
         pairs = listed([f"{arm.arm} ({arm.contrast.n if arm.contrast else 0})" for arm in thin])
@@ -137,8 +137,8 @@ def unseen_failures(tables: Tables) -> Iterator[str]:
         n = min(arm.n for arm in claims)
         most = rate(0, n, 1 - tables.level).high
         yield (
-            f"No failure in {plural(n, 'seed')} does not mean that there are none: an arm may fail in up to "
-            f"{100 * most:.0f} % of runs and show none ({names(claims)})."
+            f"No failure in {plural(n, 'seed')} does not rule failures out: an arm may fail in up to "
+            f"{100 * most:.0f} % of runs and show no failure ({names(claims)})."
         )
 
 
@@ -302,6 +302,13 @@ def declining_baseline(tables: Tables) -> Iterator[str]:
 
 def one_data_set(tables: Tables) -> Iterator[str]:
     """Always, for a single study."""
+    if tables.elsewhere:
+        yield (
+            "How the runs were trained, on which data and by which model, is not known here: that arms differ in "
+            "nothing but what they are called after is taken on trust, and seeds say how sure this result is for these "
+            "runs, not whether it holds elsewhere."
+        )
+        return
     rest = "one model" if tables.study.get("tuning") else "one model, with hyperparameters tuned for no arm"
     yield (
         f"One data set ({tables.study['data']['name']}) and {rest}: seeds say how sure this result is here, not "

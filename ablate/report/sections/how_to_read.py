@@ -38,8 +38,7 @@ def reading(tables: Tables) -> tuple[str, ...]:
         failure_note(tables),
         *looks_note(tables),
         f"A seed varies {varies}." if varies else "What a seed varies is not recorded.",
-        "Arithmetic counts the floating-point operations of one training step, as a multiple of the baseline's"
-        + ("; step time was measured in a program of the arm's own." if tables.timed else "."),
+        *(() if tables.elsewhere else (arithmetic_note(tables),)),
     )
 
 
@@ -80,6 +79,13 @@ def failure_note(tables: Tables) -> str:
         f"Failed: a seed that diverged{collapse}. Failures are compared by an exact test of their own (Boschloo's), "
         "quality over the seeds on which both sides succeeded."
     )
+
+
+def arithmetic_note(tables: Tables) -> str:
+    """What the columns of costs count."""
+    timed = "; step time was measured in a program of the arm's own" if tables.timed else ""
+    counted = "Arithmetic counts the floating-point operations of one training step, as a multiple of the baseline's"
+    return f"{counted}{timed}."
 
 
 def delta_notes(tables: Tables) -> tuple[str, ...]:
@@ -125,7 +131,7 @@ def detectable_note(detectable: list[float], tables: Tables) -> str:
     """The minimum detectable effect."""
     unit, low, high = tables.unit, min(detectable), max(detectable)
     span = unit.size(low) if unit.size(low) == unit.size(high) else f"{unit.size(low)} to {unit.size(high)}"
-    seeds = plural(len(tables.study["seeds"]), "seed")
+    seeds = plural(tables.planned, "seed")
     return (
         f"With {seeds} and the spread seen here, true differences below {unit.points(span)} (by arm) would have been "
         "missed more than one time in five: the minimum detectable effect at 80 % power, in the strictest step of the "

@@ -9,8 +9,10 @@ from ablate.report.wording import DASH, choice_text, count, listed, plain, plura
 from ablate.results.schema import Environment, ProgramRecord, Progress, Study
 
 
-def programs(tables: Tables) -> Section:
-    """What was compiled, and which arms share it."""
+def programs(tables: Tables) -> Section | None:
+    """What was compiled, and which arms share it; None for runs of a table."""
+    if tables.elsewhere:
+        return None
     note = programs_note(tables.study, tables.progress)
     return Section("programs", "Programs", paragraphs=(note,), grids=(program_grid(tables.study),))
 
@@ -95,7 +97,7 @@ def provenance(study: Study, environment: Environment, progress: Progress | None
         f"recipe of {study['baseline']}": ", ".join(
             f"{axis}={choice_text(c)}" for axis, c in base.items() if worth_a_word(axis, c)
         ),
-        "data": f"{data['name']}: {sizes} examples. {data.get('description') or ''}",
+        "data": f"{data['name']}: {sizes} examples. {data.get('description') or ''}" if data["name"] else "",
         "data arguments": ", ".join(f"{key}={value}" for key, value in (data.get("arguments") or {}).items()),
         "training": ", ".join(training),
         "devices": ", ".join(str(device) for device in environment.get("devices") or ()),
