@@ -21,8 +21,10 @@ from ablate.runner.interrupts import INTERRUPTED, Interrupted, Stop
 def run(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate run`: 0 all done, 1 some cells failed, 75 interrupted."""
     from ablate.cli.display import display_for
-    from ablate.runner.execute import execute
+    from ablate.study.problems import ConfigError
 
+    if options.max_seeds is not None and not options.until_decided:
+        raise ConfigError(["--max-seeds: goes with --until-decided"])
     if options.tensorboard:
         from ablate.runner.tensorboard import check_installed
 
@@ -33,7 +35,7 @@ def run(options: argparse.Namespace, stop: Stop) -> int:
     display = display_for(Console(stderr=True))
     flags = {"retry_failed": options.retry_failed, "measure": options.measure}
     try:
-        rows = execute(plan_, directory, display=display, stop=stop, **flags)
+        rows = _executed(options, plan_, directory, display=display, stop=stop, **flags)
     except Interrupted as error:
         why = f" ({error})" if str(error) else ""
         print(f"ablate: interrupted{why}; the same command continues what is in {directory}", file=sys.stderr)
@@ -45,6 +47,15 @@ def run(options: argparse.Namespace, stop: Stop) -> int:
     _say_results(rows, directory)
     untuned = (rows.study.get("tuning") or {}).get("failed", 0)
     return int(untuned > 0 or any(row["status"] not in ("done", "diverged") for row in rows))
+
+
+def _executed(options: argparse.Namespace, plan_: Any, directory: Path, **how: Any) -> Any:
+    from ablate.runner.execute import execute
+    from ablate.runner.stages import run_until_decided
+
+    if not options.until_decided:
+        return execute(plan_, directory, **how)
+    return run_until_decided(plan_, directory, say=lambda words: print(f"ablate: {words}", file=sys.stderr), **how)
 
 
 def _warn_of_another(directory: Path, plan_: Any) -> None:
@@ -240,6 +251,10 @@ def _plan(options: argparse.Namespace, stop: Stop) -> Any:
     from ablate.study.loading import folder_of, question_of
 
     stop.check()
+    if getattr(options, "until_decided", False):
+        from ablate.runner.stages import staged
+
+        spec = staged(spec, options.max_seeds)
     name = Path(options.config if os.path.exists(options.config) else options.config.split(":")[0]).stem
     planned = make_plan(
         spec,

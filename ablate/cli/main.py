@@ -122,6 +122,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--workdir", type=_folder, help="where results go (default: results/<experiment>)")
     one.add_argument("--strategy", choices=tuple(STRATEGIES), help="how programs run; chosen if not given")
     one.add_argument("--retry-failed", action="store_true", help="train failed cells again")
+    one.add_argument(
+        "--until-decided", action="store_true", help="add seeds in stages to the arms that have no verdict yet"
+    )
+    one.add_argument(
+        "--max-seeds", type=int, metavar="N", help="with --until-decided: seeds at the last stage (default: 24)"
+    )
     one.add_argument("--measure", action="store_true", help="afterwards time every arm in a program of its own")
     one.add_argument("--tensorboard", action="store_true", help="write curves and hyperparameters for TensorBoard too")
     two = _configured(commands, "plan", plan, "show arms, cells, programs and an estimate; train nothing")

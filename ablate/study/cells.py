@@ -39,7 +39,7 @@ def cells_of(spec: Spec, arms: tuple[Arm, ...], content_of: Callable[[Chosen], s
     """
     cells, code_of, content_of_file = [], coder(), functools.cache(_sha256_of)
     for arm in arms:
-        for seed in spec.seeds:
+        for seed in spec.seeds[: spec.fewer.get(arm.name)]:
             draw = seed if spec.paired else int(digest([seed, arm.name])[:8], 16)
             identity = _identity(spec, arm, draw, content_of, code_of, content_of_file)
             cells.append(Cell(arm, seed, draw, identity, digest(identity)))

@@ -80,6 +80,7 @@ class Spec:
     train: Training
     report: Reporting
     plain: Mapping[str, Any]
+    fewer: Mapping[str, int] = dataclasses.field(default_factory=dict)  # arms that need no more than so many seeds
 
 
 def resolve(cfg: ConfigDict | Mapping[str, Any]) -> Spec:

@@ -58,9 +58,11 @@ def looks_note(tables: Tables) -> tuple[str, ...]:
     looks = tables.study.get("looks") or ()
     if not looks:
         return ()
+    cells, most = len(tables.cells), len(tables.arms) * looks[-1]
     return (
         f"Looks are planned at {listed([str(n) for n in looks], 12)} seeds; they share {tables.study['alpha']:g}, of "
-        f"which this one has {tables.level:g}. A verdict of an earlier look stands.",
+        f"which this one has {tables.level:g}. A verdict of an earlier look stands. "
+        f"{cells} cells so far; {looks[-1]} seeds for every arm are {most}.",
     )
 
 
