@@ -57,7 +57,8 @@ def tabulate(
     cells = collapsed_marked(study, join_cells(study, rows))
     metric = study["metric"]["name"]
     values = {arm["name"]: outcomes(cells, arm["name"], metric) for arm in study["arms"]}
-    contrasts, decided = contrasts_of(study, values, looks), standing(study, looks)
+    decided = standing(study, looks)
+    contrasts = contrasts_of(study, values, looks, decided)
     if any(cell.status in UNFINISHED for cell in cells):
         contrasts, decided = {name: untested(contrast) for name, contrast in contrasts.items()}, {}
     arms = tuple(
@@ -151,19 +152,32 @@ def outcomes(cells: Iterable[Cell], arm: str, metric: str) -> dict[int, float]:
 
 
 def contrasts_of(
-    study: Study, values: Mapping[str, Mapping[int, float]], looks: Sequence[LookRecord] = ()
+    study: Study,
+    values: Mapping[str, Mapping[int, float]],
+    looks: Sequence[LookRecord] = (),
+    decided: Iterable[str] = (),
 ) -> dict[str, Contrast]:
-    """Every arm against the baseline, at the level of this look; the family is every arm ever looked at."""
-    return compare(
-        values,
-        study["baseline"],
-        higher_is_better=study["metric"]["higher_is_better"],
-        alpha=level_of(study),
-        margin=study["metric"]["margin"] or None,
-        paired=study["paired"],
-        test=study.get("test", "t"),
-        gone=len(gone(study, looks)),
-    )
+    """Every arm against the baseline, at the level of this look; the family is every arm ever looked at.
+
+    Arms that an earlier planned look decided have left the family: as long as nothing was decided wrongly, all arms
+    without an effect are still in it. They are compared among themselves, for their estimates.
+    """
+    others = [name for name in values if name != study["baseline"]]
+    settled = [name for name in others if name in set(decided)]
+    rules: dict[str, Any] = {
+        "higher_is_better": study["metric"]["higher_is_better"],
+        "alpha": level_of(study),
+        "margin": study["metric"]["margin"] or None,
+        "paired": study["paired"],
+        "test": study.get("test", "t"),
+    }
+
+    def against_baseline(names: Iterable[str], left: int) -> dict[str, Contrast]:
+        arms = {name: values[name] for name in (study["baseline"], *names)}
+        return compare(arms, study["baseline"], **rules, gone=left)
+
+    undecided = against_baseline([name for name in others if name not in settled], len(gone(study, looks)))
+    return undecided | against_baseline(settled, 0)
 
 
 def untested(contrast: Contrast) -> Contrast:

@@ -85,6 +85,8 @@ def test_further_seeds_are_for_arms_without_a_verdict(ended):
         (4, 0.025, True), (8, 0.025, True),
     ]  # fmt: skip
     assert not tables.interim
+    assert tables.arms[2].contrast.tests == 1  # what is decided has left the family
+    assert tables.arms[2].contrast.p_max_t == tables.arms[2].contrast.p_exact
 
 
 def test_the_report_says_what_was_saved(ended):
