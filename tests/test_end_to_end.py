@@ -105,7 +105,9 @@ def test_an_experiment_from_start_to_end(experiment, ran, capsys):
     assert not (directory / "checkpoints").exists()
     assert sorted(path.stem for path in (directory / "cells").iterdir()) == sorted(c["cell"] for c in study["cells"])
     with open(directory / "cells.csv", newline="") as file:
-        assert [row["status"] for row in csv.DictReader(file)] == ["done"] * cells
+        statuses = [row["status"] for row in csv.DictReader(file)]
+    assert len(statuses) == cells
+    assert set(statuses) <= {"done", "collapsed"}  # so few steps teach some of them nothing
     with open(directory / "summary.csv", newline="") as file:
         assert [row["arm"] for row in csv.DictReader(file)] == [arm["name"] for arm in study["arms"]]
     assert study["name"] == Path(experiment).stem
@@ -141,14 +143,14 @@ def test_an_experiment_from_start_to_end(experiment, ran, capsys):
     assert (status["state"], status["errors"]) == ("finished", {})
 
 
-def test_the_digits_card_is_four_programs_and_the_same_command_again_trains_nothing(ran, capsys):
+def test_the_digits_card_is_five_programs_and_the_same_command_again_trains_nothing(ran, capsys):
     directory = ran("digits.py").directory
     study = read_json(directory / "study.json")
     assert len(study["arms"]) == 16
-    assert sorted(len(program["arms"]) for program in study["programs"]) == [1, 1, 1, 13]
+    assert sorted(len(program["arms"]) for program in study["programs"]) == [1, 1, 1, 1, 12]
     # Per program the step, the evaluation, its end, the summary and the initial values, which the largest makes in
     # three ways.
-    assert read_json(directory / "progress.json")["compiles"] == 4 * 5 + 2
+    assert read_json(directory / "progress.json")["compiles"] == 5 * 5 + 2
     rows = {path: path.stat().st_mtime_ns for path in (directory / "cells").iterdir()}
     tables = {name: (directory / name).read_bytes() for name in ("cells.csv", "summary.csv")}
     with compiled_functions() as compiled:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ablate.report.wording import Unit, unit_of
 from ablate.results.schema import Environment, LookRecord, Number, Progress, Study
+from ablate.stats.examples import TwoErrors
 from ablate.stats.spending import level_at
 from ablate.stats.verdict import Contrast
 
@@ -36,6 +37,7 @@ class Cell:
     stopped_step: int | None
     best_step: int | None
     members: Sequence[Mapping[str, Number]]
+    right: str | None
     error: str | None
 
     @property
@@ -55,7 +57,8 @@ class Summary:
     `failed` of its cells diverged or collapsed; `errors` ended with an exception and have no result. `values` and
     `deltas` go by seed and are of cells that succeeded; `mean` to `high` and `deltas` are in the metric's unit as
     stored; `contrast.mean` is the delta. `decided_at`: seeds of the planned look that gave the verdict, where that was
-    an earlier one. `identical`: no metric of any cell differs from the baseline's.
+    an earlier one. `identical`: no metric of any cell differs from the baseline's. `examples`: how much of the delta
+    rests on the test examples.
     """
 
     arm: str
@@ -78,6 +81,7 @@ class Summary:
     deltas: Mapping[int, float]
     decided_at: int | None
     identical: bool
+    examples: TwoErrors | None
     parameters: int | None
     steps: int | None
     program: str

@@ -3,6 +3,7 @@
 Rows store null where a number is not finite, and what `ablate.stats` gives as nan becomes None in `finite`.
 """
 
+import base64
 import dataclasses
 import math
 import statistics
@@ -27,6 +28,7 @@ from ablate.results.schema import (
     Study,
 )
 from ablate.stats.checks import rounding_of
+from ablate.stats.examples import TwoErrors, two_errors
 from ablate.stats.failure import not_above_chance, outliers
 from ablate.stats.paired import t_interval
 from ablate.stats.verdict import Contrast, compare
@@ -92,6 +94,7 @@ def join_cell(entry: CellRecord, row: RowRecord | None) -> Cell:
         stopped_step=row.get("stopped_step") if row else None,
         best_step=row.get("best_step") if row else None,
         members=row.get("members", []) if row else [],
+        right=row.get("right") if row else None,
         error=last_line(row["error"]) if row else None,
     )
 
@@ -220,11 +223,39 @@ def summarise(
         contrast=contrast,
         deltas=deltas_of(finite_values, values[study["baseline"]], paired=study["paired"]) if contrast else {},
         decided_at=decided.seeds if decided else None,
+        examples=examples_of(own, baseline, study) if contrast and study["paired"] else None,
         identical=bool(contrast) and study["paired"] and changed_nothing(own, baseline),
         flops=finite(arm.get("flops")),
         step_seconds=finite(arm.get("step_seconds")),
         **costs_of(own),
     )
+
+
+def examples_of(own: Iterable[Cell], baseline: Iterable[Cell], study: Study) -> TwoErrors | None:
+    """How much of an arm's delta rests on the test examples, over the seeds on which both sides succeeded.
+
+    None where the deciding metric is not the share of test examples that are right.
+    """
+    sides = [
+        {cell.seed: bits for cell in cells if (bits := rights_of(cell, study)) is not None} for cells in (own, baseline)
+    ]
+    seeds = sorted(sides[0].keys() & sides[1].keys())
+    if not seeds:
+        return None
+    return two_errors(*(np.stack([side[seed] for seed in seeds]) for side in sides))
+
+
+def rights_of(cell: Cell, study: Study) -> np.ndarray | None:
+    """Whether each test example was right; None where that is not known, or not what the metric is the share of."""
+    value, examples = cell.value(study["metric"]["name"]), study["data"].get("test") or 0
+    try:
+        packed = np.frombuffer(base64.b64decode(cell.right or "", validate=True), np.uint8)
+    except ValueError:
+        return None
+    if value is None or not examples or packed.size != -(-examples // 8):
+        return None
+    right = np.unpackbits(packed)[:examples].astype(bool)
+    return right if abs(right.mean() - value) <= 2 * rounding_of(np.array([value])) else None
 
 
 def changed_nothing(cells: Iterable[Cell], baseline: Iterable[Cell]) -> bool:

@@ -69,6 +69,13 @@ class RowRecord(RowHead):
     diverged_step: NotRequired[Annotated[int | None, "where it became non-finite; null where it did not"]]
     stopped_step: NotRequired[Annotated[int | None, "where `stop` ended it; null where it did not"]]
     best_step: NotRequired[Annotated[int | None, "of the variables that were judged, where they are not the last ones"]]
+    right: NotRequired[
+        Annotated[
+            str | None,
+            "a bit per test example, 1 where it was right: packed, most significant first, in base64; null where the "
+            "task does not judge single examples so",
+        ]
+    ]
     members: NotRequired[
         Annotated[
             list[dict[str, Number]],

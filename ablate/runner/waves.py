@@ -119,6 +119,7 @@ class WaveRun:
             "stopped_step": result.stopped_step,
             "best_step": result.best_step,
             "members": result.members,
+            "right": result.right,
             "costs": self._costs(loop, result),
             "error": None,
         }

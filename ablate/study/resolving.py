@@ -95,8 +95,7 @@ def resolve(cfg: ConfigDict | Mapping[str, Any]) -> Spec:
     task = _task(content["task"], problems)
     axes = {**axes_of(_class_of(task)), "data": DATA, "train": TRAIN}
     recipe = _recipe(content, fresh, axes, problems)
-    paired = _flag(content["paired"], "paired", problems)
-    report = _reporting(content["report"], task, paired, problems)
+    report = _reporting(content["report"], task, bool(content["paired"]), problems)
     seeds = _seeds(content["seeds"], problems)
     if report.looks and seeds and len(seeds) not in report.looks:
         problems.append(f"seeds: {len(seeds)} is none of report.looks {report.looks}; a look is at a planned number")
@@ -109,7 +108,7 @@ def resolve(cfg: ConfigDict | Mapping[str, Any]) -> Spec:
         tune=_tuning(content["tune"], recipe, problems),
         arms=_arms(content["arms"], axes, recipe, problems),
         seeds=seeds,
-        paired=paired,
+        paired=_flag(content["paired"], "paired", problems),
         train=training_of(recipe["train"]) if recipe["train"] else None,  # type: ignore[arg-type]
         report=report,
         plain=content,

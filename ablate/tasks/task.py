@@ -86,7 +86,8 @@ class Task(Protocol):
     `choices` holds the choices of all of its axes, those that make initial values too when `init` is called; `data`
     is what may be known of the data. `metrics`, `watch` and `curves` may be attributes of the class or properties that
     follow from its own arguments: they are asked for before there are choices and data. A task may have a `chance`
-    (`Chance`) as well, by which reports tell cells that collapsed.
+    (`Chance`) as well, by which reports tell cells that collapsed, and a `score(prediction, batch)`, 0 or 1 for each
+    example [batch], by which they tell how much rests on the test examples.
     """
 
     choices: ProgramChoices

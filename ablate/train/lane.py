@@ -87,10 +87,15 @@ def step(
 
 def evaluate(
     task: Task, averaged: Tree, batch: Batch, seed: Integer[Array, ""], hp: Numbers, weights: Float[Array, " batch"]
-) -> Tree:
-    """Sums of one batch: first those of the prediction, then, where several members make it, those of each of them."""
+) -> tuple[Tree, Float[Array, " batch"] | None]:
+    """Sums of one batch, and its scores example by example; None where the task has none.
+
+    The sums are first those of the prediction, then, where several members make it, those of each of them.
+    """
     predictions = predict(task, members_of(task, averaged, hp), batch, seed, hp)
-    return [task.measure(prediction, batch, weights) for prediction in predictions]
+    score = getattr(task, "score", None)
+    sums = [task.measure(prediction, batch, weights) for prediction in predictions]
+    return sums, None if score is None else score(predictions[0], batch)
 
 
 def predict(task: Task, members: Members, batch: Batch, seed: Integer[Array, ""], hp: Numbers) -> list[Tree]:

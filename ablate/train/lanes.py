@@ -125,8 +125,8 @@ class Lanes:
         number = self.place(np.int32(count), EVERYWHERE)
         return self._advance(state, self._arrays, seed, hp, total, index, planted, number)
 
-    def evaluate(self, sums: Tree, averaged: Tree, seed: Any, hp: Any, index: Any, weights: Any) -> Tree:
-        """Adds one batch [lanes, batch] of examples to the sums of every lane."""
+    def evaluate(self, sums: Tree, averaged: Tree, seed: Any, hp: Any, index: Any, weights: Any) -> tuple[Tree, Any]:
+        """Adds one batch [lanes, batch] of examples to the sums of every lane; gives their scores too, if there are."""
         index, weights = self.place(index, EXAMPLES), self.place(weights, EXAMPLES)
         return self._evaluate(sums, averaged, self._arrays, seed, hp, index, weights)
 
@@ -227,16 +227,18 @@ def measure_one(task: Task) -> Callable[..., Tree]:
     """The sums of one batch of an evaluation of one cell."""
 
     def measure(averaged, arrays, seed, hp, index, weights):
-        return one.evaluate(task, averaged, batch_of(arrays, index, {}), seed, hp, weights)
+        return one.evaluate(task, averaged, batch_of(arrays, index, {}), seed, hp, weights)[0]
 
     return measure
 
 
 def evaluate_one(task: Task) -> Callable[..., Tree]:
-    """One batch of an evaluation of one cell, added to what earlier batches gave."""
+    """One batch of an evaluation of one cell, added to what earlier batches gave, and its scores by example."""
 
-    def evaluate(sums, *batch):
-        return jax.tree.map(jnp.add, sums, measure_one(task)(*batch))
+    def evaluate(sums, averaged, arrays, seed, hp, index, weights):
+        batch = batch_of(arrays, index, {})
+        measured, scores = one.evaluate(task, averaged, batch, seed, hp, weights)
+        return jax.tree.map(jnp.add, sums, measured), scores
 
     return evaluate
 

@@ -4,6 +4,7 @@
 where it likes, and continues later from any of them.
 """
 
+import base64
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -92,7 +93,11 @@ class LoopState(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a cell's row says about its training; `members` where several sets of variables make its predictions."""
+    """What a cell's row says about its training; `members` where several sets of variables make its predictions.
+
+    `right` holds a bit per test example, where the task scores each of them by 0 or 1: packed, most significant bit
+    first, in base64.
+    """
 
     status: Literal["done", "diverged"]
     metrics: dict[str, Number]
@@ -101,6 +106,7 @@ class Result:
     stopped_step: int | None
     best_step: int | None
     members: list[dict[str, Number]]
+    right: str | None
 
 
 class Pace(NamedTuple):
@@ -157,7 +163,8 @@ class Loop:
     def results(self, end: LoopState) -> list[Result]:
         """Reads the test split, once, with the best variables where they were kept; tells what became of every cell."""
         state = self._lanes.place(end.state, LANES)
-        test = self._measure(state, self._test(), _tested(state))
+        test, scores = self._measure(state, self._test(), _tested(state))
+        right = _packed(scores, self._wave.dataset.sizes[1])
         whole, *members = jax.device_get(self._lanes.summarise(test))
         watched = whole[self._lanes.task.watch]
         diverged, stopped, best = (np.asarray(x) for x in (state.diverged_step, state.stopped_step, state.best_step))
@@ -169,6 +176,7 @@ class Loop:
                 [lane_of(member, lane) for member in members],
                 {"step": self._wave.evaluations} | {name: curve[:, lane] for name, curve in end.curves.items()},
                 tuple(_or_none(at[lane]) for at in (diverged, stopped, best)),
+                right[lane] if right else None,
             )
             for lane in range(len(self._wave.inputs))
         ]
@@ -221,7 +229,7 @@ class Loop:
 
     def _evaluate(self, state: LaneState, k: int, curves: Curves) -> tuple[LaneState, Curves]:
         diverged = np.asarray(state.diverged_step) >= 0
-        sums = self._measure(state, self._validation, state.averaged)
+        sums, _ = self._measure(state, self._validation, state.averaged)
         validated = len(self._validation) > 0
         state, readings = self._lanes.finish_evaluation(state, sums, self._hp, self._total, k, validated=validated)
         curves = {name: curve.copy() for name, curve in curves.items()}
@@ -229,11 +237,13 @@ class Loop:
             curves[name][k] = np.where(diverged, np.nan, np.asarray(values))
         return state, curves
 
-    def _measure(self, state: LaneState, batches: Sequence[EvalBatch], averaged: Any) -> Any:
-        sums = self._lanes.no_sums(state, self._hp, self._wave.eval_batch_size)
+    def _measure(self, state: LaneState, batches: Sequence[EvalBatch], averaged: Any) -> tuple[Any, list[Any]]:
+        """Sums over all batches, and the scores of each; none where the task does not score examples."""
+        sums, scores = self._lanes.no_sums(state, self._hp, self._wave.eval_batch_size), []
         for index, weights in batches:
-            sums = self._lanes.evaluate(sums, averaged, self._seed, self._hp, index, weights)
-        return sums
+            sums, own = self._lanes.evaluate(sums, averaged, self._seed, self._hp, index, weights)
+            scores += [] if own is None else [own]
+        return sums, scores
 
     def _test(self) -> list[EvalBatch]:
         pool, test = self._wave.dataset.sizes
@@ -249,6 +259,16 @@ def _tested(state: LaneState) -> Any:
 def _by_path(tree: Any) -> dict[str, np.ndarray]:
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in leaves}
+
+
+def _packed(scores: Sequence[Any], examples: int) -> list[str] | None:
+    """One text per lane from the scores [lanes, batch] of all batches; None where they are not all 0 or 1."""
+    if not scores:
+        return None
+    by_lane = np.concatenate([np.asarray(batch) for batch in scores], axis=1)[:, :examples]
+    if not np.isin(by_lane, (0.0, 1.0)).all():
+        return None
+    return [base64.b64encode(np.packbits(lane.astype(bool)).tobytes()).decode("ascii") for lane in by_lane]
 
 
 def _or_none(step: np.int32) -> int | None:
@@ -273,6 +293,7 @@ def _result(
     members: Sequence[Mapping[str, Any]],
     curves: Mapping[str, Any],
     steps: Sequence[int | None],
+    right: str | None,
 ) -> Result:
     diverged, stopped, best = steps
     names = [metric.name for metric in task.metrics]
@@ -289,6 +310,7 @@ def _result(
         stopped_step=stopped,
         best_step=best,
         members=[] if diverged is not None else [{n: number(m[n]) for n in names} for m in members],
+        right=right if diverged is None else None,
     )
 
 

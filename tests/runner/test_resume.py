@@ -48,7 +48,7 @@ def get_config():
     cfg.model = choice("mlp", widths=(8,))
     cfg.recipe.optimizer = choice("momentum", learning_rate=0.1)
     cfg.vary.norm = (choice("batch"),)
-    cfg.vary.dropout = (choice("dropout", rate=0.3),)
+    cfg.vary.dropout = (choice("spatial", rate=0.3),)
     cfg.train.update(steps=6000, eval_every=50, batch_size=32, lanes=2, checkpoint_seconds=0.4)
     cfg.seeds = 3
     return cfg
@@ -169,7 +169,7 @@ def small_plan(*, seeds: int = 3, arms: tuple[str, ...] = (), **train: object) -
     cfg = package.base_config()
     cfg.model = package.choice("mlp", widths=(8,))
     cfg.recipe.norm = package.choice("batch")
-    cfg.vary.dropout = (package.choice("dropout", rate=0.3),)
+    cfg.vary.dropout = (package.choice("spatial", rate=0.3),)
     cfg.vary.target = arms
     cfg.train.update({"steps": 15, "eval_every": 10, "batch_size": 32, "lanes": 2, **train})
     cfg.seeds = seeds

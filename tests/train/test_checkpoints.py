@@ -24,7 +24,7 @@ ROUNDING = 2e-6
 @pytest.fixture(scope="module")
 def plan() -> Plan:
     """A study whose state has everything: running statistics, momentum, averaged weights, a history."""
-    cfg = small_config(vary={"dropout": (choice("dropout", rate=0.3),)})
+    cfg = small_config(vary={"dropout": (choice("spatial", rate=0.3),)})
     cfg.recipe.norm = choice("batch")
     cfg.recipe.optimizer = choice("momentum", learning_rate=0.1, beta=0.9)
     cfg.recipe.average = choice("ema", decay=0.9)

@@ -28,7 +28,7 @@ from ablate import base_config, choice
 cfg = base_config()
 cfg.model = choice("mlp", widths=(8,))
 cfg.recipe.norm = choice("batch")
-cfg.vary.dropout = (choice("dropout", rate=0.3),)
+cfg.vary.dropout = (choice("spatial", rate=0.3),)
 cfg.vary.optimizer = (choice("momentum", learning_rate=0.05), choice("sgd", learning_rate=1e30))
 cfg.train.update(steps=20, eval_every=8, batch_size=32, lanes=1)
 cfg.seeds = 2

@@ -30,7 +30,7 @@ ROUNDING = 2e-6
 def mixed_study(strategy: str | None = None) -> Plan:
     """Three arms of one program: batch norm everywhere, and tricks that draw numbers or add to the loss."""
     vary = {
-        "dropout": (choice("dropout", rate=0.3),),
+        "dropout": (choice("spatial", rate=0.3),),
         "target": (choice("smooth_labels", alpha=0.2),),
     }
     cfg = small_config(vary=vary)
@@ -129,7 +129,7 @@ def test_the_baseline_as_a_lane_equals_the_baseline_in_a_program_of_its_own():
         "penalty": (choice("l2", weight=0.1),),
         "clip": (choice("global_norm", max=0.1), choice("value", max=0.01)),
         "decay": (choice("coupled", weight=0.2), choice("decoupled", weight=0.3)),
-        "dropout": (choice("dropout", rate=0.5),),
+        "dropout": (choice("spatial", rate=0.5),),
         "optimizer": (choice("momentum", learning_rate=0.1, beta=0.9),),
         "schedule": (choice("cosine"),),
         "average": (choice("ema", decay=0.9),),

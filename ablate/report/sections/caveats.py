@@ -222,6 +222,17 @@ def coarse_test_set(tables: Tables) -> Iterator[str]:
         )
 
 
+def rests_on_the_test_set(tables: Tables) -> Iterator[str]:
+    """Claims that hold on these test examples, and not beyond two standard errors on new ones."""
+    known = [(arm, arm.examples) for arm in claimed(tables) if arm.examples]
+    weak = [arm for arm, errors in known if abs(errors.mean) < 2 * errors.of_both]
+    if weak:
+        yield (
+            f"On new test examples of the same kind the difference of {names(weak)} is within two standard errors of "
+            "none: the claim is about these test examples."
+        )
+
+
 def best_of_many(tables: Tables) -> Iterator[str]:
     """The winner's curse."""
     gains = [arm for arm in tables.tricks if arm.verdict == "better"]
@@ -331,6 +342,7 @@ OBJECTIONS: tuple[Callable[[Tables], Iterator[str]], ...] = (
     one_seed_decides,
     wide_baseline,
     coarse_test_set,
+    rests_on_the_test_set,
     warned,
     declining_baseline,
     best_of_many,

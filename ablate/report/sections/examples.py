@@ -1,0 +1,40 @@
+"""What rests on the test examples: the second standard error of every difference, and examples won and lost."""
+
+from collections.abc import Callable
+
+from ablate.report.records import Summary, Tables
+from ablate.report.section import Column, Section, grid
+from ablate.report.wording import number, plain
+from ablate.stats.examples import TwoErrors
+
+
+def test_examples(tables: Tables) -> Section | None:
+    """The two errors of every arm of which it is known which examples were right; None where there is none."""
+    arms = [arm for arm in tables.tricks if arm.examples]
+    if not arms:
+        return None
+    unit = tables.unit
+
+    def of(text: Callable[[TwoErrors], str]) -> Callable[[Summary], str]:
+        return lambda arm: text(arm.examples) if arm.examples else ""
+
+    columns = (
+        Column[Summary]("arm", lambda arm: plain(arm.arm), numeric=False),
+        Column(unit.labelled("delta", difference=True), of(lambda errors: unit.delta(errors.mean))),
+        Column("error over seeds", of(lambda errors: unit.size(errors.of_seeds))),
+        Column("error over seeds and test examples", of(lambda errors: unit.size(errors.of_both))),
+        Column("won per seed", of(lambda errors: number(errors.won, 1))),
+        Column("lost per seed", of(lambda errors: number(errors.lost, 1))),
+    )
+    return Section("examples", "New test examples", paragraphs=(explanation(arms),), grids=(grid(columns, arms),))
+
+
+def explanation(arms: list[Summary]) -> str:
+    """How to read the table."""
+    examples = next(arm.examples.examples for arm in arms if arm.examples)
+    return (
+        f"All seeds are judged by the same {examples:,} test examples, and the intervals above are over seeds: they "
+        "speak of these examples. The second standard error is that of new seeds and new examples of the same kind; it "
+        "does not shrink with more seeds alone. Won and lost count test examples that one side had right and the other "
+        "wrong."
+    )
