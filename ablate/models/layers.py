@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from ablate.tricks.bias import constant_bias
 from ablate.tricks.data_init import BRANCH_NORM
+from ablate.tricks.draws import expect_images
 from ablate.tricks.dropout import NoBranch, NoDropout
 from ablate.tricks.initializers import Initializer, lecun
 from ablate.tricks.place import before_activation
@@ -95,6 +96,7 @@ class Conv(_Computed):
     @nn.compact
     def __call__(self, x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns features"]:
         """Applies the layer."""
+        expect_images("a convolution", x)
         make = functools.partial(nn.Conv, self.features, self.kernel_size, self.strides)
         return self.computed(functools.partial(make, feature_group_count=self.groups), x)
 

@@ -108,7 +108,7 @@ class Unit:
 
 MOST_DECIMALS = 7  # What a float32 holds.
 HUGE = 1e9  # from here on a number is told by its power of ten
-LEVELS = (0.1, 0.05, 0.01, 0.005, 0.001)  # of tests: a p above one of them is not to read as if it were that level
+LEVELS = (0.1, 0.05, 0.01)  # of tests: a p above one of them is not to read as if it were that level
 
 
 def decimals(value: float, *, figures: int, least: int) -> int:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Integer, Key
 from ablate.tricks.augment_color import color_jitter, jpeg
 from ablate.tricks.augment_mix import cutmix, cutout, mixup
 from ablate.tricks.axis import Axis, Choice, Counts, Range
-from ablate.tricks.draws import Image, Images, Pictures, Targets, example_keys, keys_at
+from ablate.tricks.draws import Image, Images, Pictures, Targets, example_keys, expect_images, keys_at
 
 __all__ = ["Visit", "alternating_flip", "flip", "multi_scale", "no_augment", "random_crop", "resized_crop"]
 
@@ -63,6 +63,7 @@ def flip(key: Key[Array, ""], images: Pictures, targets: Targets) -> tuple[Pictu
         Krizhevsky, Sutskever, Hinton. ImageNet Classification with Deep Convolutional Neural Networks. 2012.
         https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks
     """
+    expect_images("flip", images)
     return _mirror(images, jax.vmap(jax.random.bernoulli)(example_keys(key, len(images)))), targets
 
 
@@ -92,6 +93,7 @@ def alternating_flip(key: Key[Array, ""], images: Pictures, targets: Targets, vi
     References:
         Jordan. 94% on CIFAR-10 in 3.29 Seconds on a Single GPU. 2024. https://arxiv.org/abs/2404.00498
     """
+    expect_images("alternating_flip", images)
     odd_epoch = jnp.floor(visit.epoch).astype(jnp.int32) % 2 == 1
     return _mirror(images, jax.vmap(jax.random.bernoulli)(keys_at(visit.key, visit.index)) ^ odd_epoch), targets
 
@@ -131,6 +133,8 @@ def random_crop(
     """
     if padding < 0:
         raise ValueError(f"padding={padding} must be at least 0")
+
+    expect_images("random_crop", images)
 
     def crop(key: Key[Array, ""], padded: Array) -> Array:
         corner = jax.random.randint(key, (2,), 0, 2 * padding + 1)
@@ -182,6 +186,7 @@ def resized_crop(
     for name, bounds in (("scale", scale), ("ratio", ratio)):
         if len(bounds) != 2 or bounds[0] > bounds[1]:
             raise ValueError(f"{name}={bounds} must be a pair in ascending order")
+    expect_images("resized_crop", images)
     size = jnp.array(images.shape[1:3], jnp.float32)
 
     def crop(key: Key[Array, ""], image: Image) -> Image:
@@ -245,6 +250,7 @@ def multi_scale(key: Key[Array, ""], images: Images, targets: Targets, sizes: Co
     """
     if not sizes:
         raise ValueError("sizes is empty: name at least one")
+    expect_images("multi_scale", images)
     old = images.shape[1:3]
     new = [[max(1, round(edge * size / min(old))) for edge in old] for size in sizes]
     zooms = jnp.array([[n / edge for n, edge in zip(pair, old, strict=True)] for pair in new])

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from ablate.tricks.axis import NonNegative, Range, Scalar
-from ablate.tricks.draws import Image, Images, Targets, example_keys
+from ablate.tricks.draws import Image, Images, Targets, example_keys, expect_images
 
 __all__ = ["color_jitter", "jpeg"]
 
@@ -188,5 +188,6 @@ def _whole(x: Array) -> Array:
 
 
 def _check_channels(images: Images, name: str) -> None:
+    expect_images(name, images)
     if images.shape[-1] not in (1, 3):
         raise ValueError(f"{name} needs images of 1 or 3 channels, got {images.shape[-1]}")

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from ablate.tricks.axis import NonNegative
-from ablate.tricks.draws import Images, Pictures, Targets, example_keys
+from ablate.tricks.draws import Images, Pictures, Targets, example_keys, expect_images
 
 __all__ = ["cutmix", "cutout", "mixup"]
 
@@ -78,6 +78,7 @@ def cutmix(key: Key[Array, ""], images: Images, targets: Targets, alpha: NonNega
         Yun, Han, Oh, Chun, Choe, Yoo. CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
         Features. 2019. https://arxiv.org/abs/1905.04899
     """
+    expect_images("cutmix", images)
     share_key, box_key, partner_key = jax.random.split(key, 3)
     count, height, width, _ = images.shape
     edges = jnp.sqrt(1.0 - _shares(share_key, count, alpha))
@@ -119,6 +120,7 @@ def cutout(
         DeVries, Taylor. Improved Regularization of Convolutional Neural Networks with Cutout. 2017.
         https://arxiv.org/abs/1708.04552
     """
+    expect_images("cutout", images)
     edge = jnp.asarray(size, jnp.float32)
 
     def box(key: Key[Array, ""]) -> Bool[Array, "height width"]:

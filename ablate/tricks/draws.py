@@ -10,6 +10,23 @@ Image = Float[Array, "height width channels"]
 Targets = Float[Array, "batch outputs"]
 
 
+def expect_images(name: str, images: Array) -> None:
+    """Says in words that something was given vectors and works on images.
+
+    Args:
+        name: who needs them.
+        images: what it was given.
+
+    Raises:
+        ValueError: they are no images [batch, height, width, channels].
+
+    Example:
+        >>> expect_images("flip", jnp.zeros((4, 8, 8, 1)))
+    """
+    if images.ndim != 4:
+        raise ValueError(f"{name} needs images [batch, height, width, channels], got the shape {images.shape}")
+
+
 def example_keys(key: Key[Array, ""], count: int) -> Key[Array, " count"]:
     """A key per example, so that what an example draws does not hang on the size of the batch around it.
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
 from ablate.tricks.axis import Axis, Choice, Count
+from ablate.tricks.draws import expect_images
 
 __all__ = ["ImageStats", "channel_mean", "image_mean", "resize", "standardize", "symmetric", "unit"]
 
@@ -182,8 +183,7 @@ def resize(images: Images, stats: ImageStats, size: Count) -> Float[Array, "batc
         Touvron, Vedaldi, Douze, Jégou. Fixing the Train-Test Resolution Discrepancy. 2019.
         https://arxiv.org/abs/1906.06423
     """
-    if images.ndim != 4:
-        raise ValueError(f"resize needs images [batch, height, width, channels], got the shape {images.shape}")
+    expect_images("resize", images)
     shape = (images.shape[0], size, size, images.shape[3])
     return jax.image.resize(unit(images, stats), shape, "linear")
 

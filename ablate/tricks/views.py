@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ablate.tricks.axis import Axis, Choice, Range
+from ablate.tricks.draws import expect_images
 
 __all__ = ["one_view", "tta"]
 
@@ -45,8 +46,7 @@ def tta(inputs: Array, flip: bool = True, shifts: Annotated[int, Range(0)] = 0) 
         https://papers.nips.cc/paper/4824-imagenet-classification-with-deep-convolutional-neural-networks
         Jordan. 94% on CIFAR-10 in 3.29 Seconds on a Single GPU. 2024. https://arxiv.org/abs/2404.00498
     """
-    if inputs.ndim != 4:
-        raise ValueError(f"tta: shows images [batch, height, width, channels] in several ways, not {inputs.shape}")
+    expect_images("tta", inputs)
     if shifts >= min(inputs.shape[1:3]):
         raise ValueError(f"tta: shifts={shifts} leaves nothing of images of {inputs.shape[1]}x{inputs.shape[2]}")
     moved = [inputs, *(_moved(inputs, step) for step in (-shifts, shifts) if shifts)]

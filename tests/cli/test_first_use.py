@@ -19,6 +19,7 @@ from ablate.study.resolving import resolve
 from ablate.tasks import Sanity
 
 from ..report import synthetic
+from ..shell import ablate as shell
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -142,3 +143,24 @@ def test_the_console_says_what_tuning_chose():
     assert len(lines) == len(made.study["arms"])
     assert lines[0].startswith(f"tuning of {made.study['baseline']} chose optimizer.learning_rate=")
     assert tuned_lines(None) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("--config.recipe.augment.name=flip", "flip needs images [batch, height, width, channels], got the shape (16"),
+        ("--config.recipe.augment.name=cutout", "cutout needs images"),
+        ("--config.model.name=vgg", "a convolution needs images [batch, height, width, channels], got the shape (1"),
+        ("--config.recipe.views.name=tta", "tta needs images"),
+    ],
+)
+def test_vectors_for_what_needs_images_are_a_line(tmp_path, change, words):
+    text = "from ablate import base_config, choice\n\ndef get_config():\n    cfg = base_config()\n"
+    text += "    cfg.task, cfg.data, cfg.train.batch_size = 'regression', choice('diabetes'), 16\n"
+    text += "    cfg.vary.norm = (choice('batch'),)\n    return cfg\n"
+    (tmp_path / "vectors.py").write_text(text)
+    # In a process of its own, where no hook checks shapes before the code does.
+    found = shell("plan", f"--config={tmp_path / 'vectors.py'}", change)
+    assert found.returncode == 2
+    assert words in found.stderr
+    assert "Traceback" not in found.stderr
