@@ -18,7 +18,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int
 
 from ablate.data import PLANTED
-from ablate.tasks.keys import keys_at
+from ablate.tasks.keys import Seeds, keys_at
 from ablate.tasks.task import Batch, Numbers, ProgramChoices, Task, columns_of
 from ablate.train import lane as one
 from ablate.train.lane import LaneState, Members
@@ -110,12 +110,12 @@ class Lanes:
         return [executable.seconds for executable in new]
 
     def init(
-        self, key: Any, choices: ProgramChoices, seed: int, init_hp: Numbers, hp: Numbers, batch: Any
+        self, key: Any, choices: ProgramChoices, seed: int | Seeds, init_hp: Numbers, hp: Numbers, batch: Any
     ) -> LaneState:
         """The initial state of one cell, on the host; `key` tells ways of making initial values apart."""
         if key not in self._inits:
             self._inits[key] = Executable(begin_one(self.task, choices, self._evaluations), once=True)
-        return jax.device_get(self._inits[key](np.uint32(seed), init_hp, hp, batch))
+        return jax.device_get(self._inits[key](uint32(seed), init_hp, hp, batch))
 
     def advance(
         self, state: LaneState, seed: Any, hp: Any, total: Any, index: Any, planted: Any, count: int
@@ -172,6 +172,11 @@ class Lanes:
         specs = tuple(P() if kind == EVERYWHERE else P(LANES) for kind in kinds)
         # Unchecked, or a loop in somebody's task that starts from zeros would have to say that they vary by lane.
         return jax.shard_map(local, mesh=self._mesh, in_specs=specs, out_specs=P(LANES), check_vma=False)
+
+
+def uint32(seed: int | Seeds) -> Any:
+    """A seed, or a seed for every purpose, as programs take it."""
+    return jax.tree.map(np.uint32, seed)
 
 
 def lane_of(tree: Tree, k: int) -> Tree:
