@@ -285,7 +285,7 @@ def _warn(warnings: Iterable[str]) -> None:
         print(f"ablate: warning: {warning}", file=sys.stderr)
 
 
-def _texts(options: argparse.Namespace) -> dict[str, str]:
+def _texts(options: argparse.Namespace) -> dict[str, Any]:
     """What a plan says of the config that it comes from, and of the command that asked for it."""
     from ablate.study.loading import folder_of, question_of
 

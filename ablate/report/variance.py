@@ -14,6 +14,7 @@ import numpy as np
 from ablate.report.formats.json_record import clean
 from ablate.report.formats.markdown import escape, section_parts
 from ablate.report.plots.figure import FORMATS, render
+from ablate.report.plots.style import style
 from ablate.report.plots.variance import Bar, draw_bars
 from ablate.report.records import UNFINISHED, Cell
 from ablate.report.section import Column, Grid, Section, grid
@@ -142,8 +143,10 @@ def contents(study: Study, rows: Iterable[RowRecord]) -> Iterator[tuple[str, str
     yield "variance.md", as_markdown(variance)
     bars = [Bar(plain(each.source), *each.share) for each in variance.single if each.share]
     if bars:
-        figure = draw_bars(bars, f"share of the variance of {variance.unit.metric} (%)")
-        yield from ((f"figures/variance.{kind}", render(figure, kind)) for kind in FORMATS)
+        with style():  # what is random in an SVG is salted there
+            figure = draw_bars(bars, f"share of the variance of {variance.unit.metric} (%)")
+            files = [(f"figures/variance.{kind}", render(figure, kind)) for kind in FORMATS]
+        yield from files
 
 
 def as_json(variance: Variance) -> str:
@@ -239,8 +242,8 @@ def answer(variance: Variance) -> Iterator[str]:
     sd = unit.points(unit.size(whole.sd))
     yield (
         f"With every source of randomness, {unit.metric} has a sd of {sd} over {plural(whole.n, 'seed')} "
-        f"(95 % interval {_sds(variance.whole, unit)}). With one source alone, {plural(seeds, 'seed')} each and all others "
-        f"held, there is this much of that variance: {listed([_told(each) for each in _largest(variance)])}."
+        f"(95 % interval {_sds(variance.whole, unit)}). With one source alone, {plural(seeds, 'seed')} each and all "
+        f"others held, there is this much of that variance: {listed([_told(each) for each in _largest(variance)])}."
     )
     if variance.total:
         yield interactions(variance.total)
@@ -286,10 +289,10 @@ def planning(variance: Variance) -> Iterator[str]:
         "that."
     )
     yield (
-        "Arms that share seeds, as those of a study do unless it says otherwise, are paired: sharing removes from the sd "
-        "of a difference what both arms do alike, at most all of it. How much that is, runs of the baseline alone cannot "
-        "say. Where arms share one source and nothing else, a difference keeps at least the sd in the last column of the "
-        "first table, if both arms have the same."
+        "Arms that share seeds, as those of a study do unless it says otherwise, are paired: sharing removes from the "
+        "sd of a difference what both arms do alike, at most all of it. How much that is, runs of the baseline alone "
+        "cannot say. Where arms share one source and nothing else, a difference keeps at least the sd in the last "
+        "column of the first table, if both arms have the same."
     )
 
 

@@ -53,7 +53,7 @@ def spread_of(values: Float[np.ndarray, "values"], confidence: float = 0.95) -> 
 
     Example:
         >>> tuple(round(x, 3) for x in spread_of(np.array([1.0, 2.0, 3.0, 4.0])))
-        (4, 2.5, 1.291, 0.731, 4.813)
+        (4, 2.5, 1.291, 0.731, 4.814)
     """
     values = finite(values)
     if values.size < 2:

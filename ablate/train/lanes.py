@@ -261,7 +261,7 @@ def summarise_one(task: Task) -> Callable[[Tree], list[dict[str, Array]]]:
 
 
 def first_values(
-    task: Task, state: LaneState, seeds: Sequence[int], hps: Sequence[Any], batches: Sequence[Any], total: int
+    task: Task, state: LaneState, seeds: Sequence[int | Seeds], hps: Sequence[Any], batches: Sequence[Any], total: int
 ) -> list[dict[str, float]]:
     """The curves of every lane at its first step, which is not taken."""
 
@@ -272,7 +272,7 @@ def first_values(
     compiled = jax.jit(scalars)
     values = []
     for k, (seed, hp, batch) in enumerate(zip(seeds, hps, batches, strict=True)):
-        scalars_of_lane = compiled(lane_of(state, k), batch, np.uint32(seed), hp)
+        scalars_of_lane = compiled(lane_of(state, k), batch, uint32(seed), hp)
         values.append({name: float(value) for name, value in scalars_of_lane.items()})
     return values
 
@@ -284,7 +284,13 @@ def variables_like(task: Task, choices: ProgramChoices, init_hp: Any, hp: Any) -
 
 
 def columns(
-    task: Task, members: Members, seed: int, hp: Any, arrays: Mapping[str, np.ndarray], start: int, batch_size: int
+    task: Task,
+    members: Members,
+    seed: int | Seeds,
+    hp: Any,
+    arrays: Mapping[str, np.ndarray],
+    start: int,
+    batch_size: int,
 ) -> dict[str, np.ndarray]:
     """What one cell predicts for every example, as columns of a table.
 
@@ -307,7 +313,7 @@ def columns(
         rows = np.minimum(np.arange(k, k + batch_size), size - 1)  # the last batch is filled up with its last example
         batch = {name: jnp.asarray(array[rows]) for name, array in arrays.items()} | {"index": jnp.int32(start + rows)}
         # Outside of the compiled part, which would put the columns into alphabetical order.
-        part = columns_of(task, compiled(members.variables, np.uint32(seed), hp, batch), batch)
+        part = columns_of(task, compiled(members.variables, uint32(seed), hp, batch), batch)
         parts.append({name: np.asarray(column)[: size - k] for name, column in part.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
