@@ -27,6 +27,8 @@ from ablate.stats.sources import Share, Spread, sd_limit, sd_of_difference, shar
 
 DESIGN, ALL = "variance", "all"
 CONFIDENCE, ASSURANCE = 0.95, 0.9
+INTERVAL = f"{100 * CONFIDENCE:.0f} % interval"
+CAPTION = f"Variance with one source alone; line: its {INTERVAL}, cut at the edge; dotted: all sources together."
 SIZES = (0.5, 1.0, 2.0)  # differences in sd, where no margin is declared
 MOST = 10_000  # seeds
 
@@ -189,7 +191,7 @@ def as_markdown(variance: Variance) -> str:
     title = f"# {escape(plain(study['name']))}: where the spread comes from"
     parts = [part for section in sections for part in section_parts(section)]
     shown = any(each.share for each in variance.single)
-    picture = "![Share of each source, with its interval](figures/variance.png)" if shown else ""
+    picture = f"![{CAPTION}](figures/variance.png)\n\n*{CAPTION}*" if shown else ""
     return "\n\n".join(filter(None, [title, *parts[:1], picture, *parts[1:]])) + "\n"
 
 
@@ -203,9 +205,9 @@ def source_grid(variance: Variance) -> Grid:
         Column[Source]("left out", _left_out, numeric=False),
         Column[Source](unit.labelled("mean"), lambda each: unit.level(each.spread.mean if each.spread else None)),
         Column[Source](sd, lambda each: unit.size(each.spread.sd if each.spread else None)),
-        Column[Source]("95 % interval", lambda each: _sds(each, unit)),
+        Column[Source](INTERVAL, lambda each: _sds(each, unit)),
         Column[Source]("of the variance", lambda each: _percent(each.share.share if each.share else None)),
-        Column[Source]("95 % interval", lambda each: _percents(each.share)),
+        Column[Source](INTERVAL, lambda each: _percents(each.share)),
         Column[Source]("sd of a difference if only it is shared", lambda each: _least(each, unit)),
     )
     return grid(columns, variance.sources)
@@ -242,7 +244,7 @@ def answer(variance: Variance) -> Iterator[str]:
     sd = unit.points(unit.size(whole.sd))
     yield (
         f"With every source of randomness, {unit.metric} has a sd of {sd} over {plural(whole.n, 'seed')} "
-        f"(95 % interval {_sds(variance.whole, unit)}). With one source alone, {plural(seeds, 'seed')} each and all "
+        f"({INTERVAL} {_sds(variance.whole, unit)}). With one source alone, {plural(seeds, 'seed')} each and all "
         f"others held, there is this much of that variance: {listed([_told(each) for each in _largest(variance)])}."
     )
     if variance.total:
@@ -262,11 +264,11 @@ def interactions(total: Share) -> str:
     adds = f"The single sources add up to {_percent(total.share)} of the variance of all together"
     if total.low is None or total.high is None:
         return f"{adds}: none of them alone moves the result."
-    within = f"{adds} (95 % interval {_percents(total)})"
+    within = f"{adds} ({INTERVAL} {_percents(total)})"
     if total.low > 1:
         return (
-            f"{within}, which is more than all of it: they interact. What one of them starts, the others carry on, so "
-            "that sharing one does not remove its share: read the shares as what is left when all others are held."
+            f"{within}, which is more than all of it: they interact. What one of them starts, the others carry on. "
+            "A share is what is left when all others are held, and sharing that source alone removes less than it."
         )
     if total.high < 1:
         return f"{within}, which is less than all of it: a part of the spread needs several of them to vary together."
