@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,7 @@ def run(options: argparse.Namespace, stop: Stop) -> int:
     try:
         rows = _executed(options, plan_, directory, display=display, stop=stop, **flags)
     except Interrupted as error:
-        why = f" ({error})" if str(error) else ""
-        print(f"ablate: interrupted{why}; the same command continues what is in {directory}", file=sys.stderr)
-        return INTERRUPTED
+        return _interrupted(error, directory)
     if options.tensorboard:
         from ablate.runner.tensorboard import write_tensorboard
 
@@ -123,6 +122,7 @@ def status(options: argparse.Namespace, stop: Stop) -> int:
 def report(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate report`: all reports again, from the rows; several directories are compared as well."""
     from ablate.report import compare_studies
+    from ablate.report.variance import DESIGN
     from ablate.runner.execute import report as write
     from ablate.study.problems import ConfigError
 
@@ -130,6 +130,9 @@ def report(options: argparse.Namespace, stop: Stop) -> int:
     for rows in studies:
         _say_results(rows, rows.directory)
     if len(studies) > 1:
+        for rows in studies:
+            if rows.study["design"] == DESIGN:
+                raise ConfigError([f"report: {rows.directory} holds runs of one recipe; there are no arms to compare"])
         try:
             written = compare_studies(studies, options.out)
         except ValueError as error:
@@ -211,6 +214,38 @@ def _measure(options: argparse.Namespace, stop: Stop) -> int:
     return 0
 
 
+def variance(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate variance`: what each stream of randomness does to the baseline; exit codes of `ablate run`."""
+    spec = _spec(options, stop)
+    from ablate.cli.display import display_for
+    from ablate.report.variance import analyse, as_json
+    from ablate.runner.execute import execute
+    from ablate.runner.variance import plan_variance, refuse_another
+
+    plan_ = plan_variance(spec, options.seeds, **_texts(options), between=stop.check)
+    directory = options.workdir or Path("results") / f"variance_{plan_.name}"
+    refuse_another(directory, plan_)
+    untuned = (
+        ["tune: the baseline runs with the numbers of the config; nothing is tuned here"] if spec.tune.grid else []
+    )
+    _warn([*plan_.warnings, *untuned])
+    try:
+        rows = execute(plan_, directory, display=display_for(Console(stderr=True)), stop=stop)
+    except Interrupted as error:
+        return _interrupted(error, directory)
+    if options.json:
+        print(as_json(analyse(rows.study, rows)), end="")
+    else:
+        _say_variance(rows, directory)
+    return int(any(row["status"] not in ("done", "diverged") for row in rows))
+
+
+def _interrupted(error: Interrupted, directory: Path) -> int:
+    why = f" ({error})" if str(error) else ""
+    print(f"ablate: interrupted{why}; the same command continues what is in {directory}", file=sys.stderr)
+    return INTERRUPTED
+
+
 def check(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate check`: 0 if every program and the installed JAX pass, else 1."""
     plan_ = _plan(options, stop)
@@ -248,26 +283,33 @@ def _plan(options: argparse.Namespace, stop: Stop) -> Any:
     """Everything before the first compile: config, devices, plan."""
     spec = _spec(options, stop)
     from ablate.runner.plan import make_plan
-    from ablate.study.loading import folder_of, question_of
 
     stop.check()
     if getattr(options, "until_decided", False):
         from ablate.runner.stages import staged
 
         spec = staged(spec, options.max_seeds)
-    name = Path(options.config if os.path.exists(options.config) else options.config.split(":")[0]).stem
-    planned = make_plan(
-        spec,
-        name=name,
-        question=question_of(options.config),
-        command=options.command_line,
-        folder=folder_of(options.config),
-        strategy=getattr(options, "strategy", None),
-        between=stop.check,
-    )
-    for warning in planned.warnings:
-        print(f"ablate: warning: {warning}", file=sys.stderr)
+    strategy = getattr(options, "strategy", None)
+    planned = make_plan(spec, **_texts(options), strategy=strategy, between=stop.check)
+    _warn(planned.warnings)
     return planned
+
+
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        print(f"ablate: warning: {warning}", file=sys.stderr)
+
+
+def _texts(options: argparse.Namespace) -> dict[str, Any]:
+    """What a plan says of the config that it comes from, and of the command that asked for it."""
+    from ablate.study.loading import folder_of, question_of
+
+    return {
+        "name": Path(options.config if os.path.exists(options.config) else options.config.split(":")[0]).stem,
+        "question": question_of(options.config),
+        "command": options.command_line,
+        "folder": folder_of(options.config),
+    }
 
 
 def _spec(options: argparse.Namespace, stop: Stop) -> Any:
@@ -301,6 +343,11 @@ def _table(*names: str) -> Table:
 
 
 def _say_results(rows: Any, directory: Path) -> None:
+    from ablate.report.variance import DESIGN
+
+    if rows.study["design"] == DESIGN:
+        _say_variance(rows, directory)
+        return
     from ablate.report.sections.answers import answers, status_line
     from ablate.report.sections.tuning import tuned_lines
     from ablate.report.tables import tabulate
@@ -312,6 +359,28 @@ def _say_results(rows: Any, directory: Path) -> None:
     for line in tuned_lines(rows.study.get("tuning")):
         print(f"  {line}")
     print(_reports(directory))
+
+
+def _say_variance(rows: Any, directory: Path) -> None:
+    from ablate.report.variance import analyse, answer, seed_grids, source_grid
+
+    found = analyse(rows.study, rows)
+    for shown in (source_grid(found), *seed_grids(found)):
+        _print_grid(shown)
+    print(*answer(found), sep="\n")
+    print(*(directory / f"variance.{kind}" for kind in ("md", "csv", "json")), sep="  ")
+
+
+def _print_grid(shown: Any) -> None:
+    table = Table(
+        *(
+            Column(escape(name), overflow="fold", justify="right" if numeric else "left")
+            for name, numeric in zip(shown.header, shown.numeric, strict=True)
+        )
+    )
+    for row in shown.rows:
+        table.add_row(*map(escape, row))
+    _console().print(table)
 
 
 def _reports(directory: Path) -> str:

@@ -17,6 +17,7 @@ examples:
   ablate plan --config=experiments/digits.py --config.design=factorial
   ablate status results/digits
   ablate predict results/digits --arm=baseline
+  ablate variance --config=experiments/digits.py --seeds=10
   ablate verdict runs.csv --arm=model --seed=seed --metric=top1 --status=State
   ablate tricks loss.focal
 
@@ -107,7 +108,7 @@ def _quoted(argv: Sequence[str]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from ablate.cli.commands import check, plan, predict, probe, report, run, status, tricks, verdict
+    from ablate.cli.commands import check, plan, predict, probe, report, run, status, tricks, variance, verdict
     from ablate.train.strategy import STRATEGIES
 
     parser = argparse.ArgumentParser(
@@ -181,6 +182,13 @@ def _parser() -> argparse.ArgumentParser:
     five.add_argument(
         "--workdir", type=_folder, help="where probe.csv and its figure go (default: results/<experiment>)"
     )
+    text = "where the spread comes from: the baseline with one stream of randomness each, and the seeds it takes"
+    seven = _configured(commands, "variance", variance, text)
+    seven.add_argument("--seeds", type=int, default=10, metavar="N", help="runs per stream (default: %(default)s)")
+    seven.add_argument(
+        "--workdir", type=_folder, metavar="DIR", help="where results go (default: results/variance_<experiment>)"
+    )
+    seven.add_argument("--json", action="store_true", help="one JSON object, that of variance.json")
     return parser
 
 

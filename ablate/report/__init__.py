@@ -51,6 +51,32 @@ def write_report(
     return written
 
 
+def write_variance(
+    directory: Path, study: "Study", rows: Iterable["RowRecord"], between: Callable[[], None] = lambda: None
+) -> list[Path]:
+    """Writes variance.csv, .json, .md and a figure of runs with one stream of randomness each.
+
+    Args:
+        directory: the run's directory.
+        study: the content of study.json.
+        rows: the rows there are, in any order.
+        between: called behind each file; what it raises ends the writing there.
+
+    Returns:
+        The files written.
+
+    Raises:
+        StorageError: a file could not be written.
+    """
+    from ablate.report.variance import contents
+
+    written = []
+    for name, content in contents(study, rows):
+        written.append(write_atomically(Path(directory) / name, content))
+        between()
+    return written
+
+
 def compare_studies(studies: Sequence["LoadedStudy"], directory: Path) -> list[Path]:
     """Writes studies.csv, studies.md, studies.html and a figure that compare several studies of the same arms.
 

@@ -155,6 +155,7 @@ def make_plan(
     command: str = "",
     folder: str = "",
     strategy: str | None = None,
+    arms: tuple[Arm, ...] | None = None,
     between: Between = go_on,
 ) -> Plan:
     """Arms, cells, programs and strategies of a study; compiles and trains nothing.
@@ -166,6 +167,7 @@ def make_plan(
         command: that asked for it.
         folder: of the config file, beside which modules of its import paths may lie.
         strategy: how programs run; chosen by platform if not given.
+        arms: what is trained, the baseline first; what the design makes of the config if not given.
         between: called between two steps of planning; what it raises ends it there.
 
     Raises:
@@ -173,7 +175,7 @@ def make_plan(
     """
     if strategy is not None and strategy not in STRATEGIES:
         raise ConfigError([unknown("strategy", "strategy", strategy, STRATEGIES)])
-    arms = arms_of(spec)
+    arms = arms_of(spec) if arms is None else arms
     tuning_arms(spec, arms)  # its problems, too, show before anything compiles
     plan = _with_data(Plan(name, question, command, strategy, spec, arms, (), (), {}, (), folder))
     between()

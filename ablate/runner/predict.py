@@ -17,6 +17,7 @@ import numpy as np
 
 from ablate.data import DATASETS, DataError, DataSet, rows_like
 from ablate.report.rows import Rows
+from ablate.report.variance import DESIGN
 from ablate.results.files import StorageError
 from ablate.results.weights import Weights
 from ablate.runner.plan import Plan, load_data, plan_one
@@ -52,6 +53,10 @@ def predict(rows: Rows, arm: str, seed: int, data: str = "") -> Predictions:
     Raises:
         ConfigError: there is no such cell, its variables were not kept, or its study or the data do not fit.
     """
+    if rows.study["design"] == DESIGN:
+        raise ConfigError(
+            [f"predict: {rows.directory} holds runs of `ablate variance`; give one that `ablate run` wrote"]
+        )
     weights, record = _weights(rows, arm, seed), next(each for each in rows.study["arms"] if each["name"] == arm)
     plan = _plan_again(rows, arm, seed, restored(record["recipe"]))
     item, changed = plan.programs[0], _changed(rows, plan, arm, seed)

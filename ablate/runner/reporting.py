@@ -14,15 +14,20 @@ def write_reports(directory: Path, between: Between = go_on) -> Rows:
     """Writes all reports of a directory from its rows; runs no config.
 
     Args:
-        directory: that `ablate run` or `ablate verdict` wrote.
+        directory: that `ablate run`, `ablate variance` or `ablate verdict` wrote.
         between: called between two files; what it raises ends it there.
 
     Raises:
         StorageError: a file could not be written.
     """
-    from ablate.report import write_report
+    from ablate.report import write_report, write_variance
+    from ablate.report.variance import DESIGN
 
-    rows = _looked_at(Rows.load(directory))
+    rows = Rows.load(directory)
+    if rows.study["design"] == DESIGN:
+        write_variance(directory, rows.study, list(rows), between)
+        return rows
+    rows = _looked_at(rows)
     write_report(directory, rows.study, list(rows), rows.environment, rows.progress, between, rows.looks)
     return rows
 

@@ -10,10 +10,10 @@ from ablate.results.schema import (
     TaskMetric,
 )
 from ablate.runner.plan import Plan, ProgramPlan
+from ablate.runner.randomness import streams_drawn
 from ablate.stats.checks import SPREADS, STANDARD_ERRORS
 from ablate.study.cells import digest, jsonable
-from ablate.study.choices import sampling_of
-from ablate.study.design import Arm, Recipe
+from ablate.study.design import Arm
 from ablate.tasks.task import Chance, Metric, Task
 
 
@@ -66,25 +66,8 @@ def study_json(plan: Plan) -> Study:
 
 def _seed_varies(plan: Plan) -> list[str]:
     """What differs between two cells of an arm, in words."""
-    recipes = [arm.recipe for arm in plan.arms]
-    samplings = [sampling_of(recipe["data"]) for recipe in recipes]
-    drawn = {
-        "initial weights": True,
-        "batch order": True,
-        "augmentation": any(_names(recipe, "augment") - {"none"} for recipe in recipes),
-        "dropout": any(_names(recipe, "dropout") - {"none"} for recipe in recipes),
-        "gradient noise": any("gradient_noise" in _names(recipe, "gradient") for recipe in recipes),
-        "the train/validation split": any(sampling.validation for sampling in samplings),
-        "the training examples": any(sampling.selects for sampling in samplings),
-        "label noise": any(sampling.label_noise for sampling in samplings),
-        "input noise": any(sampling.input_noise for sampling in samplings),
-        "outliers": any(sampling.outliers for sampling in samplings),
-    }
-    return [words for words, varies in drawn.items() if varies] + list(getattr(plan.task, "draws", ()))
-
-
-def _names(recipe: Recipe, axis: str) -> set[str]:
-    return {chosen.name for chosen in recipe[axis].chain} if axis in recipe else set()
+    drawn = streams_drawn((arm.recipe for arm in plan.arms), getattr(plan.task, "draws", ()))
+    return [words for parts in drawn.values() for words in parts]
 
 
 def _metric_json(metric: Metric, unit: str) -> TaskMetric:

@@ -17,6 +17,7 @@ STANDARD_ERRORS = 3.0  # above chance, of a share of test examples: at or below,
 SPREADS = 6.0  # below the median of its arm a run has collapsed; normal data reach that in fewer than 2 % of studies
 Test = Literal["t", "max_t"]  # of quality, that decides
 TESTS: tuple[Test, ...] = get_args(Test)
+LEAST_FOR_SPREAD = 3  # values, for a sd that says anything
 POWER = 0.8  # for which minimum detectable effects are given; a level of a test has to lie below it
 
 

@@ -14,15 +14,16 @@ from ablate.study.choices import RECORDING, TRAIN, Chosen
 from ablate.study.design import Arm
 from ablate.study.identity import coder
 from ablate.study.resolving import Spec
+from ablate.tasks.keys import Seeds, varied
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One training run: `name` is its file, `draw` the seed of its random streams."""
+    """One training run: `name` is its file, `draw` the seed of its random streams, or one for each of them."""
 
     arm: Arm
     seed: int
-    draw: int
+    draw: int | Seeds
     identity: Mapping[str, Any]
     fingerprint: str
 
@@ -33,23 +34,31 @@ class Cell:
 
 
 def cells_of(spec: Spec, arms: tuple[Arm, ...], content_of: Callable[[Chosen], str]) -> tuple[Cell, ...]:
-    """All cells of a study, arm by arm; `content_of` gives the fingerprint of the data that a choice leads to.
-
-    Where seeds are not paired, an arm draws its streams from seeds of its own: a hash of the seed and its name.
-    """
+    """All cells of a study, arm by arm; `content_of` gives the fingerprint of the data that a choice leads to."""
     cells, code_of, content_of_file = [], coder(), functools.cache(_sha256_of)
     for arm in arms:
         for seed in spec.seeds[: spec.fewer.get(arm.name)]:
-            draw = seed if spec.paired else int(digest([seed, arm.name])[:8], 16)
+            draw = _draw(spec, arm, seed)
             identity = _identity(spec, arm, draw, content_of, code_of, content_of_file)
             cells.append(Cell(arm, seed, draw, identity, digest(identity)))
     return tuple(cells)
 
 
+def _draw(spec: Spec, arm: Arm, seed: int) -> int | Seeds:
+    """What a cell's streams are drawn from: the seed, or a hash of it and the arm's name where none are to be shared.
+
+    An arm that varies some of the streams shares none with the arm that varies all, so that they are independent.
+    """
+    own = int(digest([seed, arm.name])[:8], 16)
+    if arm.varies:
+        return varied(arm.varies, seed if arm.varies == Seeds._fields else own)
+    return seed if spec.paired else own
+
+
 def _identity(
     spec: Spec,
     arm: Arm,
-    draw: int,
+    draw: int | Seeds,
     content_of: Callable[[Chosen], str],
     code_of: Callable[[Any], str],
     content_of_file: Callable[[str], str],
@@ -62,7 +71,7 @@ def _identity(
         "task": spec.task.plain(),
         "recipe": recipe,
         "content": content_of(arm.recipe["data"]),
-        "seed": draw,
+        "seed": draw if isinstance(draw, int) else draw._asdict(),
         "code": {
             "train": digest([code_of(path) for path in TRAINING])[:16],
             "task": code_of(spec.task.choice.make),

@@ -23,11 +23,15 @@ Recipe = Mapping[str, Chosen]
 
 @dataclasses.dataclass(frozen=True)
 class Arm:
-    """A recipe compared in the study; `changes` are its choices that differ from the baseline arm's."""
+    """A recipe compared in the study; `changes` are its choices that differ from the baseline arm's.
+
+    `varies` names the purposes whose streams its seeds vary, while all others are held; empty: they share one seed.
+    """
 
     name: str
     recipe: Recipe
     changes: Recipe
+    varies: tuple[str, ...] = ()
 
 
 def arms_of(spec: "Spec") -> tuple[Arm, ...]:

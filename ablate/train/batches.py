@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 from ablate.data import DataSet, Draws, Sampling, Split, label_shifts, positions, split
-from ablate.tasks.keys import stream
+from ablate.tasks.keys import Seeds, stream
 
 
 class DataKey(NamedTuple):
@@ -19,7 +19,7 @@ class DataKey(NamedTuple):
     The batch order is drawn from the seed and the fold alone, so that arms with other label noise stay paired.
     """
 
-    seed: int
+    seed: int | Seeds
     sampling: Sampling = Sampling()
     fold: int = 0
 

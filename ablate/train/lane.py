@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Integer
+from jaxtyping import Array, Bool, Float, Int
 
-from ablate.tasks.keys import keys_at, keys_of
+from ablate.tasks.keys import Seed, keys_at, keys_of
 from ablate.tasks.parts import bind
 from ablate.tasks.task import Batch, Numbers, Task
 from ablate.tricks.clock import Clock
@@ -44,9 +44,7 @@ class LaneState(NamedTuple):
     count: Float[Array, ""]
 
 
-def begin(
-    task: Task, evaluations: int, seed: Integer[Array, ""], init_hp: Numbers, hp: Numbers, batch: Batch
-) -> LaneState:
+def begin(task: Task, evaluations: int, seed: Seed, init_hp: Numbers, hp: Numbers, batch: Batch) -> LaneState:
     """The lane before its first step; `task` holds the choices that make initial values too."""
     state = task.init(keys_of(seed), batch, init_hp, hp)
     averaged = _average(task, hp).init(task.variables(state))
@@ -68,9 +66,7 @@ def begin(
     )
 
 
-def step(
-    task: Task, lane: LaneState, batch: Batch, seed: Integer[Array, ""], hp: Numbers, total: Float[Array, ""]
-) -> LaneState:
+def step(task: Task, lane: LaneState, batch: Batch, seed: Seed, hp: Numbers, total: Float[Array, ""]) -> LaneState:
     """One update. A lane whose curves or variables become non-finite keeps its last finite state for good."""
     clock = Clock(lane.step, total, lane.history)
     state, scalars = task.step(lane.task, batch, keys_at(seed, lane.step), clock, hp)
@@ -86,7 +82,7 @@ def step(
 
 
 def evaluate(
-    task: Task, averaged: Tree, batch: Batch, seed: Integer[Array, ""], hp: Numbers, weights: Float[Array, " batch"]
+    task: Task, averaged: Tree, batch: Batch, seed: Seed, hp: Numbers, weights: Float[Array, " batch"]
 ) -> tuple[Tree, Float[Array, " batch"] | None]:
     """Sums of one batch, and its scores example by example; None where the task has none.
 
@@ -98,7 +94,7 @@ def evaluate(
     return sums, None if score is None else score(predictions[0], batch)
 
 
-def predict(task: Task, members: Members, batch: Batch, seed: Integer[Array, ""], hp: Numbers) -> list[Tree]:
+def predict(task: Task, members: Members, batch: Batch, seed: Seed, hp: Numbers) -> list[Tree]:
     """The prediction for a batch, and behind it, where several members make it, that of each of them."""
     keys, views = _keys_of_batch(seed, batch), _views(task, batch, hp)
     predictions = [_mean_over_views(task, variables, views, keys, hp) for variables in members.variables]
@@ -197,7 +193,7 @@ def _stop(task: Task, hp: Numbers, clock: Clock) -> Decision:
     return bind(task.choices, hp, "stop")[0](clock)
 
 
-def _keys_of_batch(seed: Integer[Array, ""], batch: Batch) -> Any:
+def _keys_of_batch(seed: Seed, batch: Batch) -> Any:
     """Keys that differ from batch to batch of an evaluation, and are the same at every evaluation."""
     return keys_at(seed, batch["index"][0])
 

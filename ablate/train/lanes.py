@@ -18,7 +18,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int
 
 from ablate.data import PLANTED
-from ablate.tasks.keys import keys_at
+from ablate.tasks.keys import Seeds, keys_at
 from ablate.tasks.task import Batch, Numbers, ProgramChoices, Task, columns_of
 from ablate.train import lane as one
 from ablate.train.lane import LaneState, Members
@@ -110,12 +110,12 @@ class Lanes:
         return [executable.seconds for executable in new]
 
     def init(
-        self, key: Any, choices: ProgramChoices, seed: int, init_hp: Numbers, hp: Numbers, batch: Any
+        self, key: Any, choices: ProgramChoices, seed: int | Seeds, init_hp: Numbers, hp: Numbers, batch: Any
     ) -> LaneState:
         """The initial state of one cell, on the host; `key` tells ways of making initial values apart."""
         if key not in self._inits:
             self._inits[key] = Executable(begin_one(self.task, choices, self._evaluations), once=True)
-        return jax.device_get(self._inits[key](np.uint32(seed), init_hp, hp, batch))
+        return jax.device_get(self._inits[key](uint32(seed), init_hp, hp, batch))
 
     def advance(
         self, state: LaneState, seed: Any, hp: Any, total: Any, index: Any, planted: Any, count: int
@@ -172,6 +172,11 @@ class Lanes:
         specs = tuple(P() if kind == EVERYWHERE else P(LANES) for kind in kinds)
         # Unchecked, or a loop in somebody's task that starts from zeros would have to say that they vary by lane.
         return jax.shard_map(local, mesh=self._mesh, in_specs=specs, out_specs=P(LANES), check_vma=False)
+
+
+def uint32(seed: int | Seeds) -> Any:
+    """A seed, or a seed for every purpose, as programs take it."""
+    return jax.tree.map(np.uint32, seed)
 
 
 def lane_of(tree: Tree, k: int) -> Tree:
@@ -258,7 +263,7 @@ def summarise_one(task: Task) -> Callable[[Tree], list[dict[str, Array]]]:
 
 
 def first_values(
-    task: Task, state: LaneState, seeds: Sequence[int], hps: Sequence[Any], batches: Sequence[Any], total: int
+    task: Task, state: LaneState, seeds: Sequence[int | Seeds], hps: Sequence[Any], batches: Sequence[Any], total: int
 ) -> list[dict[str, float]]:
     """The curves of every lane at its first step, which is not taken."""
 
@@ -269,7 +274,7 @@ def first_values(
     compiled = jax.jit(scalars)
     values = []
     for k, (seed, hp, batch) in enumerate(zip(seeds, hps, batches, strict=True)):
-        scalars_of_lane = compiled(lane_of(state, k), batch, np.uint32(seed), hp)
+        scalars_of_lane = compiled(lane_of(state, k), batch, uint32(seed), hp)
         values.append({name: float(value) for name, value in scalars_of_lane.items()})
     return values
 
@@ -281,7 +286,13 @@ def variables_like(task: Task, choices: ProgramChoices, init_hp: Any, hp: Any) -
 
 
 def columns(
-    task: Task, members: Members, seed: int, hp: Any, arrays: Mapping[str, np.ndarray], start: int, batch_size: int
+    task: Task,
+    members: Members,
+    seed: int | Seeds,
+    hp: Any,
+    arrays: Mapping[str, np.ndarray],
+    start: int,
+    batch_size: int,
 ) -> dict[str, np.ndarray]:
     """What one cell predicts for every example, as columns of a table.
 
@@ -304,7 +315,7 @@ def columns(
         rows = np.minimum(np.arange(k, k + batch_size), size - 1)  # the last batch is filled up with its last example
         batch = {name: jnp.asarray(array[rows]) for name, array in arrays.items()} | {"index": jnp.int32(start + rows)}
         # Outside of the compiled part, which would put the columns into alphabetical order.
-        part = columns_of(task, compiled(members.variables, np.uint32(seed), hp, batch), batch)
+        part = columns_of(task, compiled(members.variables, uint32(seed), hp, batch), batch)
         parts.append({name: np.asarray(column)[: size - k] for name, column in part.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

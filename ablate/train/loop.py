@@ -16,10 +16,11 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from ablate.data import DataSet, Split
+from ablate.tasks.keys import Seeds
 from ablate.tasks.task import Numbers, ProgramChoices, Task
 from ablate.train.batches import BatchOrder, DataKey
 from ablate.train.lane import LaneState, Members, members_of
-from ablate.train.lanes import LANES, Lanes, lane_of
+from ablate.train.lanes import LANES, Lanes, lane_of, uint32
 
 EvalBatch = tuple[Int[np.ndarray, "lanes batch"], Float[np.ndarray, "lanes batch"]]  # positions, weights
 Number = float | None  # None where not finite
@@ -41,7 +42,7 @@ class CellInputs:
     """One cell as the loop sees it.
 
     Args:
-        seed: of its streams of randomness.
+        seed: of its streams of randomness; one number for all, or a number for each.
         hp: numbers of the program's choices.
         init_choices: choices that make initial values.
         init_id: tells ways of making initial values apart.
@@ -50,7 +51,7 @@ class CellInputs:
         split: which examples those are.
     """
 
-    seed: int
+    seed: int | Seeds
     hp: Numbers
     init_choices: ProgramChoices
     init_id: Any
@@ -126,7 +127,7 @@ class Loop:
         self._orders = {
             lane.data_key: BatchOrder(lane.data_key, len(lane.split.train), wave.batch_size) for lane in padded
         }
-        self._seed = lanes.place(np.array([lane.seed for lane in padded], np.uint32), LANES)
+        self._seed = lanes.place(_stack([uint32(lane.seed) for lane in padded]), LANES)
         self._hp = lanes.place(_stack([_float32(lane.hp) for lane in padded]), LANES)
         self._total = lanes.place(np.full(len(padded), wave.steps, np.float32), LANES)
         self._validation = _batches([lane.split.validation for lane in padded], wave.eval_batch_size)
