@@ -38,7 +38,15 @@ def test_t_and_its_interval_keep_their_promises(name, arms):
         assert found.coverage.high > 0.95, n
 
 
-@pytest.mark.parametrize("name", [name for name in KEPT if BY_NAME[name].paired])
+@pytest.mark.parametrize("examples", [360, 450])
+def test_a_coarse_metric_moves_the_t_test_by_less_than_a_percentage_point(examples):
+    for arms in (1, 5):
+        found = outcome(BY_NAME[f"Ties: {examples} test examples, sd 1.5"], 6, arms, 10_000)
+        assert found.claims.rate < 0.06
+        assert found.coverage.rate > 0.94
+
+
+@pytest.mark.parametrize("name", [name for name, each in BY_NAME.items() if each.paired and name != CALM])
 def test_max_t_keeps_its_promise(name):
     for n, arms, repeats in ((6, 1, 2000), (6, 11, 1000)):
         assert outcome(BY_NAME[name], n, arms, repeats, test="max_t").claims.low < 0.05
