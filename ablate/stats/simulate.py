@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ablate.stats.batched import flip_p, holm_rejects, t_p
+from ablate.stats.batched_tests import flip_p, holm_rejects, t_p
 from ablate.stats.draws import Noise, draw_cells, draw_deltas, normal
 from ablate.stats.exact import EXACT_UP_TO
 from ablate.stats.failure import Rate, rate

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ablate.stats.batched import holm_p, max_t_p, t_p
+from ablate.stats.batched_tests import holm_p, max_t_p, t_p
 from ablate.stats.draws import draw_deltas
 from ablate.stats.failure import Rate, rate
 from ablate.stats.spending import level_at

@@ -5,7 +5,8 @@ from itertools import product
 import numpy as np
 from scipy import special
 
-from ablate.stats.batched import decide, holm_p, paired_quality, unpaired_quality
+from ablate.stats.batched import decide, paired_quality, unpaired_quality
+from ablate.stats.batched_tests import holm_p
 from ablate.stats.draws import draw_cells
 from ablate.stats.factorial import effects
 from ablate.stats.failure import Rate, rate

@@ -6,12 +6,11 @@ import pytest
 from ablate.stats.batched import (
     covered,
     decide,
-    holm_p,
-    max_t_p,
     paired_quality,
     unpaired_quality,
     without_outliers,
 )
+from ablate.stats.batched_tests import holm_p, max_t_p
 from ablate.stats.failure import outliers
 from ablate.stats.max_t import max_t
 from ablate.stats.multiple import holm

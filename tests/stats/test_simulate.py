@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 from statsmodels.stats.proportion import proportion_confint
 
-from ablate.stats.batched import flip_p, holm_rejects, t_p
+from ablate.stats.batched_tests import flip_p, holm_rejects, t_p
 from ablate.stats.draws import draw_cells, draw_deltas, skewed
 from ablate.stats.multiple import holm
 from ablate.stats.paired import paired_t, sign_flip
