@@ -13,7 +13,6 @@ from scipy import special
 from ablate.stats.batched_tests import holm_p, max_t_p
 from ablate.stats.checks import FLOAT32_ROUNDING, SPREADS
 from ablate.stats.failure import FEWEST_SIBLINGS, NORMAL, can_differ, compare_failures
-from ablate.stats.verdict import LENIENCE
 
 
 class Quality(NamedTuple):
@@ -232,4 +231,4 @@ def _failure_p(failures: Int[np.ndarray, "studies sides"], n: int, alpha: float)
 
 def _reachable_p(failed: int, failed_baseline: int, n: int, alpha: float) -> float:
     p = compare_failures(failed, n, failed_baseline, n)
-    return p if p is not None and can_differ(failed + failed_baseline, n, n, LENIENCE * alpha) else np.nan
+    return p if p is not None and can_differ(failed + failed_baseline, n, n, alpha) else np.nan

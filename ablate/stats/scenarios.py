@@ -156,9 +156,16 @@ TAIL = (
 )
 
 COARSE = (
-    "With a standard deviation of 1.5 examples, differences of six seeds take a few whole values, and the t "
+    "With a standard deviation of 1.5 examples, differences take a few whole values, and the t "
     "distribution is off by about half a percentage point; sign flips hold. The report names effects of fewer than "
     "three examples (caveat `coarse_test_set`)."
+)
+
+WIDE = (
+    "With few arms the usual spread is that of few, and of an arm with three times the baseline's spread the rule for "
+    "collapsed runs takes the lowest run for a failure, in 1 to 3 % of studies of 4 to 7 seeds: the interval of the "
+    "others is then too high and too narrow. False verdicts exceed .05 by at most half a percentage point, since an "
+    "arm that failed more often is not called better."
 )
 
 SCENARIOS = (
@@ -168,7 +175,13 @@ SCENARIOS = (
         for m in (360, 450)
         for sd in (1.5, 5.0)
     ),
-    Scenario("Unequal spreads", "Standard deviations from .3 to 3 by arm, 1 for the baseline.", _heteroscedastic),
+    Scenario(
+        "Unequal spreads",
+        "Standard deviations from .3 to 3 by arm, 1 for the baseline.",
+        _heteroscedastic,
+        reason=WIDE,
+        seeds=(3, 4, 6, 10, 20),
+    ),
     Scenario("Correlated arms", "Arms correlate by .9 with each other and not with the baseline.", _correlated),
     Scenario("Log-normal, all arms alike", "Skewness 6, long upper tail; differences are symmetric.", _alike(1.0)),
     Scenario("Log-normal, all arms alike, tail below", "The same upside down: the tail collapses.", _alike(-1.0)),
@@ -203,6 +216,8 @@ SCENARIOS = (
         "Standard deviations from .3 to 3 by arm, 1 for the baseline.",
         _heteroscedastic_independent,
         paired=False,
+        reason=WIDE,
+        seeds=(3, 4, 6, 10, 20),
     ),
     Scenario(
         "Diverging, 10 %, unshared seeds",

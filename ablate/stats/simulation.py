@@ -208,7 +208,12 @@ def _power(repeats: Repeats, rng: np.random.Generator) -> Iterator[Row]:
             yield str(n), "paired", "–", *_kept(_wide(simulate_power(effect, 1.0, n, repeats.t, rng)), POWER)
     for n in SEEDS:
         for sd in (1.0, 3.0):
-            yield str(n), "Welch", f"{sd:g}", *_kept(simulate_welch_power(sd, n, repeats.t, rng), POWER)
+            yield (
+                str(n),
+                "Welch",
+                f"{sd:g}",
+                *_kept(simulate_welch_power(sd, n, repeats.t, rng, confidence=CONFIDENCE), POWER),
+            )
 
 
 def _judged(name: str) -> tuple[str, str]:

@@ -47,11 +47,6 @@ __all__ = [
 ]
 
 VERDICTS = ("better", "worse", "equivalent", "inconclusive")
-# Failures count as a test where some split of them reaches twice alpha. Boschloo's p holds over all sums of failures
-# and not within each, so that leaving the other sums out of the correction is not free: one arm without an effect, of
-# whose runs a quarter fails, has a verdict in up to 5.7 % of studies of 7 seeds with a bar of alpha, and in 5.05 %
-# here.
-LENIENCE = 2.0
 
 
 @dataclass(frozen=True)
@@ -247,7 +242,7 @@ def _reachable(p: float | None, arm: Rate | None, baseline: Rate | None, alpha: 
     """Return the p of a test of failures that could find something, None of any other."""
     if p is None or arm is None or baseline is None:
         return None
-    return p if can_differ(arm.hits + baseline.hits, arm.repeats, baseline.repeats, LENIENCE * alpha) else None
+    return p if can_differ(arm.hits + baseline.hits, arm.repeats, baseline.repeats, alpha) else None
 
 
 def _silenced(evidence: Evidence, arm: Mapping[int, float], baseline: Mapping[int, float], *, paired: bool) -> bool:

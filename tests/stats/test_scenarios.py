@@ -46,6 +46,14 @@ def test_a_coarse_metric_moves_the_t_test_by_less_than_a_percentage_point(exampl
         assert found.coverage.rate > 0.94
 
 
+@pytest.mark.parametrize("name", ["Unequal spreads", "Unequal spreads, unshared seeds"])
+def test_wide_arms_keep_the_family_wise_error(name):
+    for n, arms in ((3, 5), (4, 1), (6, 1), (6, 11)):
+        found = outcome(BY_NAME[name], n, arms, 4000)
+        assert found.claims.low < 0.05
+        assert found.coverage.rate > 0.92
+
+
 @pytest.mark.parametrize("name", [name for name, each in BY_NAME.items() if each.paired and name != CALM])
 def test_max_t_keeps_its_promise(name):
     for n, arms, repeats in ((6, 1, 2000), (6, 11, 1000)):
