@@ -163,7 +163,7 @@ COARSE = (
 
 WIDE = (
     "With few arms the usual spread is that of few, and of an arm with three times the baseline's spread the rule for "
-    "collapsed runs takes the lowest run for a failure, in 1 to 3 % of studies of 4 to 7 seeds: the interval of the "
+    "collapsed runs takes the lowest run for a failure, in up to 3 % of studies of 4 to 10 seeds: the interval of the "
     "others is then too high and too narrow. False verdicts exceed .05 by at most half a percentage point, since an "
     "arm that failed more often is not called better."
 )
