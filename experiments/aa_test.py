@@ -3,8 +3,9 @@
     ablate run --config=experiments/aa_test.py
     python experiments/aa_test.py            # the simulations: results/aa_test/simulation.md
 
-Expected time: about 20 s for the study and 3 minutes for the simulations on 2 CPU cores.
-Expected finding: no arm is better or worse, and each simulated rate keeps its promise.
+Expected time: about 20 s for the study and 5 minutes for the simulations on 2 CPU cores.
+Expected finding: no arm is better or worse; simulated rates keep their promises, except far for tails that the baseline
+does not share, and slightly for very coarse metrics, a single wide arm, and the power of Welch's test at few seeds.
 """
 
 import sys
@@ -31,5 +32,5 @@ if __name__ == "__main__":
     from ablate.results.files import write_atomically
     from ablate.stats.simulation import simulation_report
 
-    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 400_000
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 40_000
     print(write_atomically(Path("results/aa_test/simulation.md"), simulation_report(repeats)))

@@ -1,12 +1,9 @@
-"""Simulated cells and vectorised tests: many small studies at once, for `simulate`."""
+"""Simulated cells: the metrics of many small studies at once, for `simulate`."""
 
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Float
-from scipy import stats
-
-from ablate.stats.checks import FLOAT32_ROUNDING
+from jaxtyping import Float
 
 # Draws of a given shape, mean 0 and variance 1.
 Noise = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
@@ -96,64 +93,3 @@ def draw_deltas(
     """
     cells = draw_cells(repeats, arms, n, rng, shared=shared, noise=noise)
     return cells[:, 1:] - cells[:, :1]
-
-
-def t_p(deltas: Float[np.ndarray, "*studies n"]) -> Float[np.ndarray, "*studies"]:
-    """Give the paired t p-value of many vectors of deltas: `paired.paired_t` for continuous draws.
-
-    Args:
-        deltas: last axis the seeds, two or more.
-
-    Returns:
-        Two-sided p-values.
-
-    Example:
-        >>> round(float(t_p(np.array([0.02, 0.01, 0.03, 0.02]))), 4)
-        0.0163
-    """
-    n = deltas.shape[-1]
-    t = deltas.mean(axis=-1) / (deltas.std(axis=-1, ddof=1) / np.sqrt(n))
-    return np.asarray(2 * stats.t.sf(np.abs(t), n - 1))
-
-
-def flip_p(deltas: Float[np.ndarray, "*studies n"]) -> Float[np.ndarray, "*studies"]:
-    """Give the exact sign-flip p-value of many vectors of deltas: `exact.sign_flip`.
-
-    Args:
-        deltas: last axis the seeds; the work doubles with each.
-
-    Returns:
-        Two-sided p-values.
-
-    Example:
-        >>> float(flip_p(np.array([0.02, 0.01, 0.03, 0.02])))
-        0.125
-    """
-    n = deltas.shape[-1]
-    patterns = 1 - 2 * (np.arange(1 << n - 1)[:, None] >> np.arange(n) & 1)  # The last sign stays: mirrors count alike.
-    sums = np.abs(deltas @ patterns.T)
-    threshold = np.abs(deltas.sum(axis=-1)) - n * FLOAT32_ROUNDING * np.abs(deltas).max(axis=-1)
-    return np.asarray((sums >= threshold[..., None]).mean(axis=-1))
-
-
-def holm_rejects(p: Float[np.ndarray, "repeats arms"], alpha: float) -> Bool[np.ndarray, "repeats arms"]:
-    """Say which tests Holm rejects in many studies: `multiple.holm` <= alpha.
-
-    Args:
-        p: p-values, one row per study.
-        alpha: family-wise level.
-
-    Returns:
-        True where rejected.
-
-    Example:
-        >>> holm_rejects(np.array([[0.01, 0.04, 0.03]]), 0.05).tolist()
-        [[True, False, False]]
-    """
-    arms = p.shape[1]
-    order = np.argsort(p, axis=1)
-    passed = np.take_along_axis(p, order, axis=1) * np.arange(arms, 0, -1) <= alpha
-    rejected = np.zeros_like(passed)
-    # A test falls only if all with smaller p fell before it.
-    np.put_along_axis(rejected, order, np.logical_and.accumulate(passed, axis=1), axis=1)
-    return rejected

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ablate.stats.draws import Noise, draw_cells, draw_deltas, flip_p, holm_rejects, normal, t_p
+from ablate.stats.batched_tests import flip_p, holm_rejects, t_p
+from ablate.stats.draws import Noise, draw_cells, draw_deltas, normal
 from ablate.stats.exact import EXACT_UP_TO
 from ablate.stats.failure import Rate, rate
 from ablate.stats.verdict import VERDICTS, compare
@@ -163,7 +164,8 @@ def simulate_verdicts(
         test: as in `compare`.
 
     Returns:
-        Verdict to rate, and under "by failure" the rate of studies with a verdict that rests on failures alone.
+        Verdict to rate; under "better or worse" the rate of either, and under "by failure" that of studies with a
+        verdict that rests on failures alone.
 
     Example:
         >>> rates = simulate_verdicts(6, 1, 50, np.random.default_rng(0), effect=5.0)
@@ -174,7 +176,7 @@ def simulate_verdicts(
         Morris, White and Crowther, "Using simulation studies to evaluate statistical methods", Statistics in Medicine
         2019, https://doi.org/10.1002/sim.8086
     """
-    hits: dict[str, int] = dict.fromkeys((*VERDICTS, "by failure"), 0)
+    hits: dict[str, int] = dict.fromkeys((*VERDICTS, "better or worse", "by failure"), 0)
     for _ in range(repeats):
         cells = draw_cells(1, arms, n, rng, shared=shared, noise=normal)[0]
         cells[1:] += effect
@@ -183,6 +185,7 @@ def simulate_verdicts(
         rules: dict[str, Any] = {"alpha": alpha, "margin": margin, "paired": paired, "test": test}
         found = compare(study, "0", higher_is_better=True, **rules).values()
         verdicts = {contrast.verdict for contrast in found} | {"by failure" for each in found if each.by_failure}
+        verdicts |= {"better or worse" for verdict in ("better", "worse") if verdict in verdicts}
         for verdict in verdicts:
             hits[verdict] += 1
     return {name: rate(count, repeats) for name, count in hits.items()}

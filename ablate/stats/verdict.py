@@ -10,12 +10,13 @@ lost its bad seeds.
     equivalent    quality within a margin declared beforehand, and no more failures than the baseline
     inconclusive  neither, or the two questions answered in opposite directions
 
-Better and worse are one family: with no effect anywhere, the probability that any arm is called either is at most
-alpha. The test of quality is declared before the study: "t", the paired t test with Holm's correction over all arms and
-both questions, or "max_t", sign flips of whole seeds (`max_t`), which assume no normality. Both are always computed; a
-verdict of the one that the other does not carry is `disputed`. Equivalence is a second family, two one-sided t tests
-with Holm over their own p-values, asked only where superiority is not significant; it errs with probability at most
-alpha as well. An arm that differs significantly by less than the margin is "better" or "worse", not "equivalent".
+Better and worse are one family: with no effect anywhere, the probability that any arm is called either is at most alpha
+(`simulation` shows for which data). The test of quality is declared before the study: "t", the paired t test with
+Holm's correction over all arms and both questions, or "max_t", sign flips of whole seeds (`max_t`), which assume no
+normality. Both are always computed; a verdict of the one that the other does not carry is `disputed`. Equivalence is a
+second family, two one-sided t tests with Holm over their own p-values, asked only where superiority is not significant;
+it errs with probability at most alpha as well. An arm that differs significantly by less than the margin is "better" or
+"worse", not "equivalent".
 """
 
 import math
@@ -213,8 +214,11 @@ def compare(
     failures = {name: _failures(runs, alpha) for name, runs in arms.items()}
     p_failure = [_failure_test(failures[name], failures[baseline]) for name in others]
     reachable = [_reachable(p, failures[a], failures[baseline], alpha) for p, a in zip(p_failure, others, strict=True)]
-    corrected = _correct(evidence, reachable, margin, gone, exact=test == "max_t")
-    tests = _count(e.p for e in evidence) + _count(reachable) + gone
+    idle = gone + sum(
+        _silenced(e, arms[a], arms[baseline], paired=paired) for e, a in zip(evidence, others, strict=True)
+    )
+    corrected = _correct(evidence, reachable, margin, idle, exact=test == "max_t")
+    tests = _count(e.p for e in evidence) + _count(reachable) + idle
     return {
         name: _contrast(e, (failures[name], failures[baseline]), p, more, alpha, tests, margin, test)
         for name, e, p, more in zip(others, evidence, p_failure, corrected, strict=True)
@@ -241,18 +245,28 @@ def _reachable(p: float | None, arm: Rate | None, baseline: Rate | None, alpha: 
     return p if can_differ(arm.hits + baseline.hits, arm.repeats, baseline.repeats, alpha) else None
 
 
+def _silenced(evidence: Evidence, arm: Mapping[int, float], baseline: Mapping[int, float], *, paired: bool) -> bool:
+    """Say whether an arm succeeded and has no test of quality, since the baseline failed.
+
+    It stays in the correction. Otherwise a baseline that fails by bad luck leaves all of alpha to the tests of
+    failures, which are then the ones that bad luck decides.
+    """
+    runs = as_array(value for seed, value in arm.items() if seed in baseline or not paired)
+    return evidence.p is None and len(baseline) >= 2 and int(np.isfinite(runs).sum()) >= 2
+
+
 def _correct(
-    evidence: Sequence[Evidence], p_failure: Sequence[float | None], margin: float | None, gone: int, *, exact: bool
+    evidence: Sequence[Evidence], p_failure: Sequence[float | None], margin: float | None, idle: int, *, exact: bool
 ) -> list[_Corrected]:
-    """Correct over all arms and both questions; arms that are gone count as tests that found nothing.
+    """Correct over all arms and both questions; `idle` arms, gone or silenced, count as tests that found nothing.
 
     Holm's method takes all tests together. Beside sign flips, which correct over the arms by themselves, each question
     gets its part of alpha by the number of its tests.
     """
     p = [e.p for e in evidence]
     quality, failing = _count(p), _count(p_failure)
-    total = quality + failing + gone
-    together = holm([*p, *p_failure, *[1.0] * gone])[: len(p) + len(p_failure)]
+    total = quality + failing + idle
+    together = holm([*p, *p_failure, *[1.0] * idle])[: len(p) + len(p_failure)]
     flips = [None if x is None else min(1.0, x * total / quality) for x in _flips(evidence)]
     of_failure: Sequence[float | None] = together[len(p) :]
     if exact:

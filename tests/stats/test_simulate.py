@@ -10,7 +10,8 @@ import pytest
 import scipy.stats
 from statsmodels.stats.proportion import proportion_confint
 
-from ablate.stats.draws import draw_cells, draw_deltas, flip_p, holm_rejects, skewed, t_p
+from ablate.stats.batched_tests import flip_p, holm_rejects, t_p
+from ablate.stats.draws import draw_cells, draw_deltas, skewed
 from ablate.stats.multiple import holm
 from ablate.stats.paired import paired_t, sign_flip
 from ablate.stats.simulate import (
@@ -111,19 +112,19 @@ def test_vectorised_studies_reach_the_verdicts_of_compare():
 @pytest.mark.parametrize(("paired", "n", "arms"), [(True, 6, 3), (False, 4, 2)])
 def test_compare_itself_errs_at_most_at_alpha(paired, n, arms):
     shared = 0.5 if paired else 0.0
-    found = simulate_verdicts(n, arms, 250, key(3), paired=paired, shared=shared)
-    assert found["better"].rate + found["worse"].rate < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 250)
+    found = simulate_verdicts(n, arms, 120, key(3), paired=paired, shared=shared)
+    assert found["better"].rate + found["worse"].rate < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 120)
     assert found["by failure"].hits == found["equivalent"].hits == 0
 
 
 def test_divergence_that_strikes_all_arms_alike_makes_no_verdict():
-    found = simulate_verdicts(8, 2, 400, key(4), diverges=0.3)
-    assert found["better"].rate + found["worse"].rate < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 400)
+    found = simulate_verdicts(8, 2, 150, key(4), diverges=0.3)
+    assert found["better"].rate + found["worse"].rate < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 150)
 
 
 def test_an_arm_at_the_margin_is_called_equivalent_at_most_at_alpha():
-    at = simulate_verdicts(8, 1, 300, key(5), effect=3.0, margin=3.0)["equivalent"].rate
-    assert at < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 300)
+    at = simulate_verdicts(8, 1, 150, key(5), effect=3.0, margin=3.0)["equivalent"].rate
+    assert at < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 150)
     assert simulate_verdicts(8, 1, 60, key(5), effect=0.0, margin=3.0)["equivalent"].rate > 0.9
 
 
