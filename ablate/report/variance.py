@@ -8,6 +8,7 @@ import dataclasses
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -160,11 +161,20 @@ def as_json(variance: Variance) -> str:
         "metric": study["metric"],
         "seeds": len(study["seeds"]),
         "confidence": CONFIDENCE,
-        "sources": variance.sources,
-        "sum": variance.total,
+        "sources": [_record(each) for each in variance.sources],
+        "sum": _named(variance.total),
         "seeds_needed": {"alpha": study["alpha"], "power": POWER, "assurance": ASSURANCE, "for": variance.needs},
     }
     return json.dumps(clean(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _record(source: Source) -> dict[str, Any]:
+    fields = {field.name: getattr(source, field.name) for field in dataclasses.fields(source)}
+    return fields | {"spread": _named(source.spread), "share": _named(source.share)}
+
+
+def _named(numbers: Spread | Share | None) -> dict[str, float | None] | None:
+    return numbers._asdict() if numbers else None
 
 
 def as_csv(variance: Variance) -> str:

@@ -84,6 +84,9 @@ def test_json_is_the_file(ablate, finished, experiment):
     code, out, _ = ablate(*words)
     assert code == 0
     assert json.loads(out) == read_json(finished / "variance.json")
+    source = json.loads(out)["sources"][1]
+    assert source["spread"]["low"] < source["spread"]["sd"] < source["spread"]["high"]
+    assert source["share"]["low"] < source["share"]["share"] < json.loads(out)["sum"]["high"]
     needs = json.loads(out)["seeds_needed"]["for"]
     assert [need["in_sd"] for need in needs] == pytest.approx([0.5, 1, 2])  # no margin is declared
     assert all(need["plug_in"] < need["assured"] for need in needs)
