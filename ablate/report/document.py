@@ -19,11 +19,13 @@ from ablate.report.sections.provenance import origin, programs
 from ablate.report.sections.speed import speed
 from ablate.report.sections.training import cost, curves
 from ablate.report.sections.tuning import tuning
+from ablate.report.sections.winners import winners
 from ablate.report.wording import plain
 
 SECTIONS: tuple[Callable[[Tables], Section | None], ...] = (
     differences,
     arms,
+    winners,
     how_to_read,
     what_could_not_be_seen,
     caveats,
