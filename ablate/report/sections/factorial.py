@@ -106,8 +106,8 @@ def notes(analysis: Factorial, tables: Tables) -> tuple[str, ...]:
     if analysis.shapley:
         lines.append(
             "The Shapley value is what an axis adds on average over all orders of adding; the values sum to the gain "
-            "of all tricks together. Redundancy: it adds significantly less among the others than alone; synergy: "
-            "more."
+            "of all tricks together. Redundancy: it adds significantly less among the others than alone, corrected "
+            "over all axes; synergy: more."
         )
     lost = sum(arm.failed + arm.errors + arm.pending for arm in tables.arms)
     if lost:
