@@ -124,7 +124,7 @@ def oversampled(
 
     References:
         Kang, Xie, Rohrbach, Yan, Gordo, Feng, Kalantidis. Decoupling Representation and Classifier for Long-Tailed
-        Recognition. 2020. https://arxiv.org/abs/1910.09217
+        Recognition. 2019. https://arxiv.org/abs/1910.09217
     """
     own = labels[train]
     sizes = np.bincount(own)

@@ -135,7 +135,7 @@ def noisy(
     """Labels with a share of them replaced: y' = (y + shift) mod K where the draw is below the rate.
 
     References:
-        Patrini et al. Making Deep Neural Networks Robust to Label Noise. 2017. https://arxiv.org/abs/1609.03683
+        Patrini et al. Making Deep Neural Networks Robust to Label Noise. 2016. https://arxiv.org/abs/1609.03683
     """
     shifts = draws.shifts if sampling.noise_kind == "symmetric" else np.ones_like(draws.shifts)
     wrong = (labels + shifts) % classes

@@ -57,7 +57,7 @@ class Bilinear(nn.Module):
     References:
         Lin, RoyChowdhury, Maji. Bilinear CNNs for Fine-Grained Visual Recognition. 2015.
         https://arxiv.org/abs/1504.07889
-        Gao, Beijbom, Zhang, Darrell. Compact Bilinear Pooling. 2016. https://arxiv.org/abs/1511.06062
+        Gao, Beijbom, Zhang, Darrell. Compact Bilinear Pooling. 2015. https://arxiv.org/abs/1511.06062
         Pham, Pagh. Fast and Scalable Polynomial Kernels via Explicit Feature Maps. 2013.
         https://doi.org/10.1145/2487575.2487591
     """

@@ -93,7 +93,7 @@ class SqueezeExcite(nn.Module):
         [0.5, 0.5, 0.5, 0.5]
 
     References:
-        Hu, Shen, Albanie, Sun, Wu. Squeeze-and-Excitation Networks. 2018. https://arxiv.org/abs/1709.01507
+        Hu, Shen, Albanie, Sun, Wu. Squeeze-and-Excitation Networks. 2017. https://arxiv.org/abs/1709.01507
     """
 
     layers: Layers
@@ -144,7 +144,7 @@ class ResNet(nn.Module):
     References:
         He, Zhang, Ren, Sun. Deep Residual Learning for Image Recognition. 2015. https://arxiv.org/abs/1512.03385
         Zagoruyko, Komodakis. Wide Residual Networks. 2016. https://arxiv.org/abs/1605.07146
-        Hu, Shen, Albanie, Sun, Wu. Squeeze-and-Excitation Networks. 2018. https://arxiv.org/abs/1709.01507
+        Hu, Shen, Albanie, Sun, Wu. Squeeze-and-Excitation Networks. 2017. https://arxiv.org/abs/1709.01507
     """
 
     layers: Layers

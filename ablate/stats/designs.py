@@ -138,7 +138,8 @@ def resolution(matrix: Int[np.ndarray, "runs factors"]) -> int | None:
 
     References:
         Deng and Tang, "Generalized resolution and minimum aberration criteria for Plackett-Burman and other
-        nonregular factorial designs", Statistica Sinica 1999, https://www.jstor.org/stable/24306632
+        nonregular factorial designs", Statistica Sinica 1999,
+        https://www3.stat.sinica.edu.tw/statistica/j9n4/j9n411/j9n411.htm
     """
     signs = 2 * np.asarray(matrix) - 1
     for length in range(1, signs.shape[1] + 1):

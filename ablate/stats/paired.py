@@ -183,7 +183,7 @@ def pairing(a: Float[np.ndarray, "pairs"], b: Float[np.ndarray, "pairs"]) -> Pai
         (0.982, 10.0)
 
     References:
-        Glasserman, "Monte Carlo methods in financial engineering", section 4.2 on common random numbers, 2003,
+        Glasserman, "Monte Carlo methods in financial engineering", section 7.1 on common random numbers, 2003,
         https://doi.org/10.1007/978-0-387-21617-1
     """
     a, b = finite(a), finite(b)

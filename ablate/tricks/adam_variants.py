@@ -71,7 +71,7 @@ def amsgrad(
         [-0.5]
 
     References:
-        Reddi, Kale, Kumar. On the Convergence of Adam and Beyond. 2018. https://arxiv.org/abs/1904.09237
+        Reddi, Kale, Kumar. On the Convergence of Adam and Beyond. 2019. https://arxiv.org/abs/1904.09237
     """
     core = optax.scale_by_amsgrad(b1=beta1, b2=beta2, eps=epsilon)
     return along(core, learning_rate)

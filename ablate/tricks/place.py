@@ -58,8 +58,8 @@ def after_activation(norm: Step, activation: Step, x: Features) -> Features:
         [[-1.0]]
 
     References:
-        Mishkin, Sergievskiy, Matas. Systematic Evaluation of Convolution Neural Network Advances on the ImageNet.
-        2017. https://arxiv.org/abs/1606.02228
+        Mishkin, Sergievskiy, Matas. Systematic Evaluation of CNN Advances on the ImageNet. 2016.
+        https://arxiv.org/abs/1606.02228
     """
     return norm(activation(x))
 

@@ -81,7 +81,7 @@ def uncertainty_weights(begin: Scalar = 0.0) -> Weighting:
 
     References:
         Kendall, Gal, Cipolla. Multi-Task Learning Using Uncertainty to Weigh Losses for Scene Geometry and Semantics.
-        2018. https://arxiv.org/abs/1705.07115
+        2017. https://arxiv.org/abs/1705.07115
     """
     return Weighting(lambda losses, learned: jnp.sum(jnp.exp(-learned) * losses + learned / 2), begin)
 
