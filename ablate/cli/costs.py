@@ -12,7 +12,7 @@ from ablate.runner.ratios import TURNS, Ratio
 from ablate.study.problems import ConfigError
 
 Place = tuple[str, str]  # axis and choice
-KEYS = ("axis", "choice")
+COLUMNS = ("axis", "choice", *Ratio._fields)
 HEADER = f"{'choice':34}{'time':>8}{'turns':>16}{'memory':>9}"
 MEASURED = resources.files("ablate.tricks") / "costs.csv"
 BESIDE = "beside the small residual network of experiments/benchmarks/trick_costs.py on a CPU"
@@ -55,21 +55,27 @@ def read(path: Path) -> dict[Place, Ratio]:
         ConfigError: the file is another one.
     """
     with storing(path):
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        content = path.read_bytes() if path.exists() else b""
     try:
-        return parsed(text)
-    except (KeyError, ValueError) as error:
-        columns = ", ".join((*KEYS, *Ratio._fields))
-        raise ConfigError([f"{path}: not a file of costs, which has the columns {columns}; name another"]) from error
+        return parsed(content.decode("utf-8"))
+    except (KeyError, ValueError, csv.Error) as error:
+        raise ConfigError([f"{path}: not a file of costs, which has the columns {', '.join(COLUMNS)}"]) from error
 
 
 def parsed(text: str) -> dict[Place, Ratio]:
-    """The rows of such a file."""
+    """The rows of such a file.
+
+    Raises:
+        ValueError, KeyError, csv.Error: it is another one.
+    """
+    reader = csv.DictReader(io.StringIO(text))
+    if text and tuple(reader.fieldnames or ()) != COLUMNS:
+        raise ValueError(f"columns {reader.fieldnames}")
     return {
         (row["axis"], row["choice"]): Ratio(
             *(float(row[name]) if row[name] else None for name in ("time", "least", "most", "memory")), why=row["why"]
         )
-        for row in csv.DictReader(io.StringIO(text))
+        for row in reader
     }
 
 
@@ -77,7 +83,7 @@ def write(path: Path, costs: Mapping[Place, Ratio]) -> None:
     """Writes a row per choice, with three decimals."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*KEYS, *Ratio._fields))
+    writer.writerow(COLUMNS)
     for place, ratio in costs.items():
         writer.writerow([*place, *("" if x is None else f"{x:.3f}" for x in ratio[:-1]), ratio.why])
     write_atomically(path, text.getvalue())

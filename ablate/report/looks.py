@@ -14,7 +14,8 @@ from typing import NamedTuple
 from ablate.report.records import Tables
 from ablate.results.schema import LookRecord, RowRecord, Study
 
-DECLARED = ("metric", "margin", "alpha", "test")  # what a study is to declare before its first look
+# What a study is to declare before its first look.
+DECLARED = ("metric", "margin", "alpha", "test", "looks", "baseline")
 
 
 class Standing(NamedTuple):
@@ -39,6 +40,9 @@ def look_of(tables: Tables, rows: Iterable[RowRecord], time: str) -> LookRecord 
         "time": time,
         "seeds": list(study["seeds"]),
         "arms": [arm.arm for arm in tables.arms],
+        "baseline": study["baseline"],
+        "cells": {arm.arm: [cell.cell for cell in tables.cells_of(arm.arm)] for arm in tables.arms},
+        "looks": list(study.get("looks") or ()),
         "metric": study["metric"]["name"],
         "margin": study["metric"]["margin"],
         "alpha": study["alpha"],
@@ -51,13 +55,15 @@ def look_of(tables: Tables, rows: Iterable[RowRecord], time: str) -> LookRecord 
 
 
 def declared(study: Study) -> dict[str, object]:
-    """What decides verdicts beside the rows."""
+    """What decides verdicts beside the rows and the arms."""
     metric = study["metric"]
     return {
         "metric": metric["name"],
         "margin": metric["margin"],
         "alpha": study["alpha"],
         "test": study.get("test", "t"),
+        "looks": list(study.get("looks") or ()),
+        "baseline": study["baseline"],
     }
 
 
@@ -79,14 +85,27 @@ def gone(study: Study, looks: Sequence[LookRecord]) -> tuple[str, ...]:
 
 
 def standing(study: Study, looks: Sequence[LookRecord]) -> Mapping[str, Standing]:
-    """Verdicts that planned looks with fewer seeds reached by the same declarations: what was decided stays decided."""
+    """Verdicts that planned looks with fewer seeds reached: what was decided stays decided.
+
+    Only by the same declarations, and where every cell that it was decided on is still a cell of the study.
+    """
     found: dict[str, Standing] = {}
+    here = {cell["cell"] for cell in study["cells"]}
     for look in earlier_looks(study, looks) if study.get("looks") else ():
-        if look["planned"] and all(look[key] == value for key, value in declared(study).items()):
-            for arm, verdict in look["verdicts"].items():
-                if verdict != "inconclusive":
-                    found.setdefault(arm, Standing(verdict, len(look["seeds"])))
+        same = look["planned"] and all(look[key] == value for key, value in declared(study).items())
+        for arm, verdict in look["verdicts"].items() if same else ():
+            cells = {*look["cells"].get(arm, ()), *look["cells"].get(look["baseline"], ())}
+            if verdict != "inconclusive" and cells <= here:
+                found.setdefault(arm, Standing(verdict, len(look["seeds"])))
     return found
+
+
+def spent(looks: Sequence[LookRecord]) -> float:
+    """The probability with which all looks together may call some arm better or worse without any effect, at most."""
+    levels: dict[str, float] = {}
+    for look in looks:
+        levels[look["rows"]] = max(levels.get(look["rows"], 0.0), look["level"])
+    return min(1.0, sum(levels.values()))
 
 
 def earlier_looks(study: Study, looks: Sequence[LookRecord]) -> list[LookRecord]:

@@ -56,8 +56,8 @@ class Summary:
 
     `failed` of its cells diverged or collapsed; `errors` ended with an exception and have no result. `values` and
     `deltas` go by seed and are of cells that succeeded; `mean` to `high` and `deltas` are in the metric's unit as
-    stored; `contrast.mean` is the delta. `decided_at`: seeds of the planned look that gave the verdict, where that was
-    an earlier one. `identical`: no metric of any cell differs from the baseline's. `examples`: how much of the delta
+    stored; `contrast.mean` is the delta. `decided`: the verdict of an earlier planned look, at `decided_at` seeds.
+    `identical`: no metric of any cell differs from the baseline's. `examples`: how much of the delta
     rests on the test examples.
     """
 
@@ -79,6 +79,7 @@ class Summary:
     high: float | None
     contrast: Contrast | None
     deltas: Mapping[int, float]
+    decided: str
     decided_at: int | None
     identical: bool
     examples: TwoErrors | None
@@ -94,6 +95,8 @@ class Summary:
     def verdict(self) -> str:
         """One of the four verdicts; empty for the baseline and where there is nothing to judge yet."""
         contrast = self.contrast
+        if self.decided:
+            return self.decided
         known = contrast is not None and (contrast.mean is not None or contrast.p_failure is not None)
         return contrast.verdict if contrast is not None and known else ""
 

@@ -60,7 +60,7 @@ class Rows:
         """What a notebook shows: the answers and the table per arm."""
         from ablate.report.formats.notebook import fragment
 
-        return fragment(self.study, self.rows)
+        return fragment(self.study, self.rows, self.looks)
 
     def variables(self, arm: str, seed: int, member: int = 0) -> dict[str, Any]:
         """The variables of a cell, as its task applies them: nested dictionaries of arrays, `params` among them.

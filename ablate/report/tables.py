@@ -200,8 +200,6 @@ def summarise(
     name = arm["name"]
     own, baseline = ([cell for cell in cells if cell.arm == owner] for owner in (name, study["baseline"]))
     finite_values = {seed: value for seed, value in values[name].items() if math.isfinite(value)}
-    if contrast and decided:
-        contrast = dataclasses.replace(contrast, verdict=decided.verdict)
     spread = t_interval(np.array(list(finite_values.values())), 1 - level_of(study)) if finite_values else None
     return Summary(
         arm=name,
@@ -222,6 +220,7 @@ def summarise(
         high=finite(spread.high) if spread else None,
         contrast=contrast,
         deltas=deltas_of(finite_values, values[study["baseline"]], paired=study["paired"]) if contrast else {},
+        decided=decided.verdict if decided else "",
         decided_at=decided.seeds if decided else None,
         examples=examples_of(own, baseline, study) if contrast and study["paired"] else None,
         identical=bool(contrast) and study["paired"] and changed_nothing(own, baseline),

@@ -69,7 +69,7 @@ class Verdicts:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the answers and the table per arm."""
-        return fragment(self.study, self.rows)
+        return fragment(self.study, self.rows, self.looks)
 
 
 def arm_record(arm: Summary) -> dict[str, Any]:

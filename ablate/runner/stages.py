@@ -9,14 +9,18 @@ than alpha. A stage is an ordinary study of the directory: killed, the same call
 
 import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ablate.report.looks import declared
 from ablate.report.rows import Rows
 from ablate.report.tables import tabulate
+from ablate.results.schema import LookRecord, read_record
 from ablate.runner.execute import execute
+from ablate.runner.interrupts import go_on
 from ablate.runner.plan import Plan, replan
+from ablate.runner.study_file import study_json
 from ablate.study.problems import ConfigError
 from ablate.study.resolving import Spec
 
@@ -73,10 +77,14 @@ def run_until_decided(plan: Plan, directory: Path, *, say: Say = lambda words: N
         InUseError, Interrupted, StorageError: as `execute`.
     """
     looks, decided = plan.spec.report.looks, dict[str, int]()
+    between = options["stop"].check if options.get("stop") else go_on
     for n in looks:
         spec = dataclasses.replace(plan.spec, seeds=seeds_of(plan.spec, n), fewer=dict(decided))
-        rows = execute(replan(plan, plan.arms, spec), directory, **options)
-        verdicts = {arm.arm: arm.verdict for arm in tabulate(rows.study, rows, looks=rows.looks).tricks}
+        stage = replan(plan, plan.arms, spec, between=between)
+        verdicts = _seen(directory, stage) if n < looks[-1] and not options.get("retry_failed") else {}
+        if _undecided(verdicts) == 0:  # not seen; or all was decided, and the report is to be of this stage
+            rows = execute(stage, directory, **options)
+            verdicts = {arm.arm: arm.verdict for arm in tabulate(rows.study, rows, looks=rows.looks).tricks}
         for arm, verdict in verdicts.items():
             if verdict not in ("", "inconclusive"):
                 decided.setdefault(arm, n)
@@ -84,3 +92,21 @@ def run_until_decided(plan: Plan, directory: Path, *, say: Say = lambda words: N
         if len(decided) == len(verdicts):
             break
     return rows
+
+
+def _undecided(verdicts: Mapping[str, str]) -> int:
+    return sum(verdict in ("", "inconclusive") for verdict in verdicts.values())
+
+
+def _seen(directory: Path, stage: Plan) -> dict[str, str]:
+    """The verdicts of a stage that an earlier call ended, and that further seeds followed; empty where none did.
+
+    It is not run again: that would replace the report of a later stage, and its checkpoints.
+    """
+    cells: dict[str, list[str]] = {}
+    for cell in stage.cells:
+        cells.setdefault(cell.arm.name, []).append(cell.name)
+    looks: list[LookRecord] = read_record(directory / "looks.json", list[LookRecord]) or []
+    now = declared(study_json(stage))
+    same = [look for look in looks if look["cells"] == cells and all(look[key] == now[key] for key in now)]
+    return dict(same[-1]["verdicts"]) if same else {}

@@ -262,14 +262,13 @@ def _by_path(tree: Any) -> dict[str, np.ndarray]:
     return {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in leaves}
 
 
-def _packed(scores: Sequence[Any], examples: int) -> list[str] | None:
-    """One text per lane from the scores [lanes, batch] of all batches; None where they are not all 0 or 1."""
+def _packed(scores: Sequence[Any], examples: int) -> list[str | None] | None:
+    """One text per lane from the scores [lanes, batch] of all batches; None for a lane with others than 0 and 1."""
     if not scores:
         return None
     by_lane = np.concatenate([np.asarray(batch) for batch in scores], axis=1)[:, :examples]
-    if not np.isin(by_lane, (0.0, 1.0)).all():
-        return None
-    return [base64.b64encode(np.packbits(lane.astype(bool)).tobytes()).decode("ascii") for lane in by_lane]
+    texts = [base64.b64encode(np.packbits(lane == 1.0).tobytes()).decode("ascii") for lane in by_lane]
+    return [text if np.isin(lane, (0.0, 1.0)).all() else None for text, lane in zip(texts, by_lane, strict=True)]
 
 
 def _or_none(step: np.int32) -> int | None:

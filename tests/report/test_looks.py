@@ -74,7 +74,7 @@ def test_before_all_cells_have_ended_there_is_nothing_to_look_at():
 def test_looking_again_without_a_plan_is_told_with_its_error():
     first, second = looked(with_seeds(6)), with_seeds(12)
     found = caveats(second, first, looked(second, first))
-    assert "Look 2 at these results (at 6 and 12 seeds), and none was planned" in found
+    assert "Look 2 at these results (at 6 and 12 seeds), and not as planned" in found
     assert "with probability up to 0.1, instead of 0.05" in found
     assert "norm=batch better" in found
     assert "Look" not in caveats(with_seeds(6), first)
@@ -92,8 +92,9 @@ def test_planned_looks_share_alpha_and_a_verdict_stands():
     tables = tabulate(later.study, later.rows, looks=[look])
     assert (tables.arms[3].verdict, tables.arms[3].decided_at) == ("better", 6)
     text = next(answer.text for answer in answers(tables) if answer.arm == "adam")
-    assert "decided at 6 seeds" in text
-    assert "planned" not in caveats(later, look)
+    assert text.startswith("better, decided at 6 seeds; ")
+    assert "not as planned" not in caveats(later, look)
+    assert "adam was decided better at 6 seeds" not in caveats(later, look)
     assert tables.confidence == "97.5 %"
     later.study["metric"]["name"] = "test_loss"  # by another metric, nothing was decided
     assert tabulate(later.study, later.rows, looks=[look]).arms[3].decided_at is None
@@ -159,3 +160,27 @@ def test_a_ledger_that_is_no_ledger_is_as_good_as_absent(tmp_path):
     report(tmp_path)
     assert len(json.loads((tmp_path / "looks.json").read_text())) == 1
     assert (tmp_path / "looks.unreadable").read_text() == '[{"time": 3}]'
+
+
+def test_a_verdict_stands_on_its_cells_only():
+    look = looked(with_seeds(6, (6, 12)))
+    later = with_seeds(12, (6, 12))
+    assert tabulate(later.study, later.rows, looks=[look]).arms[1].decided == "better"
+    for record in (*later.study["cells"], *later.rows):  # another recipe: other cells
+        record["cell"] = f"other-{record['cell']}"
+    assert tabulate(later.study, later.rows, looks=[look]).arms[1].decided == ""
+
+
+def test_what_the_seeds_since_then_contradict_is_told():
+    look, later = looked(with_seeds(6, (6, 12))), with_seeds(12, (6, 12))
+    for row in later.rows:
+        if row["arm"] == "adam":
+            row["metrics"]["test_accuracy"] -= 0.05
+    assert "adam was decided better at 6 seeds, and is worse by all seeds there are now." in caveats(later, look)
+
+
+def test_more_looks_than_alpha_pays_for_are_told_whatever_is_planned():
+    first, second = looked(with_seeds(6, (6,))), with_seeds(12, (6, 12, 24))
+    found = caveats(second, first, looked(second, first))
+    assert "Exploratory: the looks was [6] at the first look" in found
+    assert "with probability up to 0.062, instead of 0.05" in found

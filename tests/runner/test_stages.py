@@ -9,6 +9,8 @@ import ablate
 from ablate import choice
 from ablate.cli.main import main
 from ablate.report.tables import tabulate
+from ablate.runner import stages
+from ablate.runner.execute import execute
 from ablate.runner.plan import make_plan
 from ablate.runner.stages import run_until_decided, seeds_of, staged
 from ablate.study.problems import ConfigError
@@ -103,6 +105,19 @@ def test_the_same_call_again_trains_and_looks_no_more(ended):
     assert {path.name: path.stat().st_mtime_ns for path in (directory / "cells").iterdir()} == before
     assert again.looks == rows.looks
     assert again.study == rows.study
+
+
+def test_a_stage_that_has_ended_is_not_run_again(ended, monkeypatch):
+    plan, directory, _, _ = ended
+    ran = []
+
+    def counted(stage, folder, **options):
+        ran.append(len(stage.spec.seeds))
+        return execute(stage, folder, **options)
+
+    monkeypatch.setattr(stages, "execute", counted)
+    run_until_decided(plan, directory)
+    assert ran == [8]
 
 
 def test_a_cell_of_a_stage_is_the_cell_of_a_study_with_all_seeds(ended):

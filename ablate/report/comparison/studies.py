@@ -79,7 +79,7 @@ def compare(studies: Sequence[LoadedStudy]) -> Comparison:
         raise ValueError(f"the studies decide by different metrics: {listed(sorted(metrics))}; compare those of one")
     if len({loaded.study["metric"]["higher_is_better"] for loaded in studies}) > 1:
         raise ValueError(f"the studies disagree whether more {metrics.pop()} is better; compare those that agree")
-    tables = tuple(tabulate(loaded.study, loaded.rows) for loaded in studies)
+    tables = tuple(tabulate(loaded.study, loaded.rows, looks=getattr(loaded, "looks", ())) for loaded in studies)
     keyed = [{key_of(arm): arm for arm in study.arms} for study in tables]
     shared = sorted((key for key in keyed[0] if all(key in arms for arms in keyed)), key=bool)  # the baseline first
     others = [key for arms in keyed for key in arms if key not in shared]

@@ -6,12 +6,12 @@ from html import escape
 from ablate.report.sections.answers import answers, status_line
 from ablate.report.sections.arms import arm_grid
 from ablate.report.tables import tabulate
-from ablate.results.schema import RowRecord, Study
+from ablate.results.schema import LookRecord, RowRecord, Study
 
 
-def fragment(study: Study, rows: Iterable[RowRecord]) -> str:
+def fragment(study: Study, rows: Iterable[RowRecord], looks: Sequence[LookRecord] = ()) -> str:
     """A piece of HTML without style or script; every string is escaped."""
-    tables = tabulate(study, rows)
+    tables = tabulate(study, rows, looks=looks)
     table = arm_grid(tables)
     lines = [f"<li><b>{escape(answer.arm)}</b>: {escape(answer.text)}</li>" for answer in answers(tables)]
     head = _line("th", table.header)

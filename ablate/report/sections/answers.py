@@ -117,15 +117,25 @@ def answer(arm: Summary, tables: Tables) -> str:
         return f"interim, {unit.of_metric(unit.delta(contrast.mean))} over {plural(contrast.n, 'seed')}{left}"
     if contrast is None or arm.verdict == "":
         return without_estimate(arm, tables)
+    if arm.decided_at:
+        return decided(arm, contrast, tables)
     if contrast.by_failure or contrast.mean is None:
         return by_failure(arm, contrast, tables)
-    decided = f"decided at {arm.decided_at} seeds" if arm.decided_at else ""
-    parts = (decided, interval_and_p(contrast, arm, tables), success_note(contrast), margin_note(arm, tables))
+    parts = (interval_and_p(contrast, arm, tables), success_note(contrast), margin_note(arm, tables))
     notes = "; ".join(filter(None, parts))
     if arm.verdict in ("better", "worse"):
         sign = tables.better if arm.verdict == "better" else -tables.better
         return f"{arm.verdict} by {unit.of_metric(unit.level(sign * contrast.mean))} ({notes})"
     return f"{arm.verdict}, {unit.of_metric(unit.delta(contrast.mean))} ({notes})"
+
+
+def decided(arm: Summary, contrast: Contrast, tables: Tables) -> str:
+    """An arm with the verdict of an earlier planned look: what that was, and what is known of it now."""
+    unit = tables.unit
+    around = bounds(unit.delta(contrast.low), unit.delta(contrast.high), tables)
+    known = f"{unit.of_metric(unit.delta(contrast.mean))} ({around}{plural(contrast.n, 'seed')})"
+    notes = (known if contrast.mean is not None else "", success_note(contrast))
+    return "; ".join(filter(None, (f"{arm.verdict}, decided at {arm.decided_at} seeds", *notes)))
 
 
 def interval_and_p(contrast: Contrast, arm: Summary, tables: Tables) -> str:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ablate.report.looks import changed, gone
+from ablate.report.looks import changed, gone, spent
 from ablate.report.records import FAILURES, Summary, Tables
 from ablate.report.section import Section
 from ablate.report.sections.tuning import border_caveat, failure_caveat
 from ablate.report.wording import listed, p_clause, plain, plural
-from ablate.results.schema import Environment
+from ablate.results.schema import Environment, LookRecord
 from ablate.stats.checks import skewness
 from ablate.stats.failure import rate
 from ablate.stats.paired import smallest_p_sentence
@@ -47,8 +47,8 @@ def names(arms: list[Summary]) -> str:
 
 
 def claimed(tables: Tables) -> list[Summary]:
-    """The arms with a verdict of better or worse."""
-    return [arm for arm in tables.tricks if arm.verdict in CLAIMS]
+    """The arms whose quality makes them better or worse; failures alone are no claim about a difference."""
+    return [arm for arm in tables.tricks if arm.verdict in CLAIMS and not (arm.contrast and arm.contrast.by_failure)]
 
 
 def size_of(arm: Summary) -> float:
@@ -65,15 +65,17 @@ def unfinished(tables: Tables) -> Iterator[str]:
 
 def looked_again(tables: Tables) -> Iterator[str]:
     """Looks that nobody planned: each of them is a chance to be wrong."""
-    seen = list({look["rows"]: look for look in tables.looks}.values())
-    if tables.study.get("looks") or len(seen) < 2:
+    firsts: dict[str, LookRecord] = {}
+    for look in tables.looks:
+        firsts.setdefault(look["rows"], look)
+    seen, level = list(firsts.values()), spent(tables.looks)
+    if len(seen) < 2 or level <= tables.study["alpha"] * (1 + 1e-9):
         return
-    level = min(1.0, sum(look["level"] for look in seen))
     seeds = listed([str(len(look["seeds"])) for look in seen], 12)
     first = listed([f"{arm} {verdict}" for arm, verdict in seen[0]["verdicts"].items()], 12) or "none"
     yield (
-        f"Look {len(seen)} at these results (at {seeds} seeds), and none was planned: together they may call an arm "
-        f"better or worse without any effect with probability up to {min(level, 1):.2g}, instead of "
+        f"Look {len(seen)} at these results (at {seeds} seeds), and not as planned: together they may call an arm "
+        f"better or worse without any effect with probability up to {level:.2g}, instead of "
         f"{tables.study['alpha']:g}. Verdicts at the first look: {first}. Plan looks with report.looks."
     )
 
@@ -85,6 +87,15 @@ def declared_anew(tables: Tables) -> Iterator[str]:
             f"Exploratory: the {name} was {'none' if was is None else was} at the first look and is "
             f"{'none' if now is None else now} now. What is chosen after looking can be chosen for its result."
         )
+
+
+def decided_otherwise(tables: Tables) -> Iterator[str]:
+    """Verdicts of an earlier planned look that the seeds since then contradict."""
+    for arm in tables.tricks:
+        now = arm.contrast.verdict if arm.contrast else ""
+        if arm.decided_at and now in CLAIMS and now != arm.verdict:
+            then = f"{arm.arm} was decided {arm.verdict} at {arm.decided_at} seeds"
+            yield f"{then}, and is {now} by all seeds there are now."
 
 
 def arms_gone(tables: Tables) -> Iterator[str]:
@@ -120,7 +131,7 @@ def failed(tables: Tables) -> Iterator[str]:
         counts = listed([f"{arm.arm} ({losses_in_words(arm)})" for arm in hit], 12)
         yield (
             f"Failed seeds: {counts}. Means and differences are over the seeds on which both sides succeeded, which "
-            "flatters whoever lost its bad seeds; an arm that failed more often than the baseline is not called better."
+            "flatters whoever lost its bad seeds; an arm with more failures than the baseline is not found better."
         )
 
 
@@ -331,6 +342,7 @@ OBJECTIONS: tuple[Callable[[Tables], Iterator[str]], ...] = (
     unfinished,
     declared_anew,
     looked_again,
+    decided_otherwise,
     arms_gone,
     few_seeds,
     uneven_seeds,

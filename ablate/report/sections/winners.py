@@ -1,5 +1,7 @@
 """Which of the winners wins: the arms that are better than the baseline, against each other."""
 
+from collections.abc import Mapping
+
 from ablate.report.records import Summary, Tables, ranked
 from ablate.report.section import Column, Section, grid
 from ablate.report.wording import DASH, plain, plural, probability
@@ -10,7 +12,8 @@ MOST = 12  # columns that a page takes
 
 def winners(tables: Tables) -> Section | None:
     """A small matrix of the arms that are better; None for fewer than two."""
-    arms = [arm for arm in ranked(tables) if arm.verdict == "better" and arm.n > 1][:MOST]
+    better = [arm for arm in ranked(tables) if arm.verdict == "better" and arm.n > 1 and not by_failure(arm)]
+    arms = better[:MOST]
     if len(arms) < 2:
         return None
     values = {arm.arm: arm.values for arm in arms}
@@ -21,7 +24,10 @@ def winners(tables: Tables) -> Section | None:
 
     columns = (Column[Summary]("arm", lambda arm: plain(arm.arm), numeric=False), *map(against, arms))
     return Section(
-        "winners", "Which of the winners wins", paragraphs=(note(len(arms), tables),), grids=(grid(columns, arms),)
+        "winners",
+        "Which of the winners wins",
+        paragraphs=(note(pairs, len(better), tables),),
+        grids=(grid(columns, arms),),
     )
 
 
@@ -33,11 +39,17 @@ def cell(pair: Pair | None, tables: Tables) -> str:
     return f"{tables.unit.delta(pair.mean)}{star} ({probability(pair.p_holm)})"
 
 
-def note(arms: int, tables: Tables) -> str:
+def by_failure(arm: Summary) -> bool:
+    """Whether an arm is better by its failures alone, so that its quality has won nothing."""
+    return arm.contrast is not None and arm.contrast.by_failure
+
+
+def note(pairs: Mapping[tuple[str, str], Pair], better: int, tables: Tables) -> str:
     """How to read the matrix."""
-    tested = plural(arms * (arms - 1) // 2, "pair")
+    tested = plural(sum(pair.p_holm is not None for pair in pairs.values()) // 2, "pair")
+    first = f"The first {MOST} of {better} better arms. " if better > MOST else ""
     unit = f" in {tables.unit.difference}" if tables.unit.difference else ""
     return (
-        f"Row minus column{unit}, with p corrected over {tested} by Holm's method; a star marks p at or below "
+        f"{first}Row minus column{unit}, with p corrected over {tested} by Holm's method; a star marks p at or below "
         f"{tables.level:g}. The arms were picked for being better than the baseline; p is that of pairs named before."
     )
