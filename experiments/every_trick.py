@@ -33,7 +33,9 @@ def dark_pixels() -> DataSet:
 
 DATA = {"regression": choice("every_trick:dark_pixels"), "multi_task": choice("digits", parity=True)}
 NETWORK = {"model": choice("resnet", depth=8, width=2), "norm": choice("batch")}
+ADAM = choice("adam", learning_rate=1e-4)
 BESIDE = {  # what an arm needs beside its own choice
+    "game.gradient_penalty": {"optimizer": ADAM, "critic_optimizer": ADAM},
     "norm.instance": {"model": NETWORK["model"]},
     "norm.weight_standardization": {"model": choice("resnet", depth=8, width=4)},
     "init.zero_residual": NETWORK,
