@@ -72,7 +72,7 @@ def test_views_are_the_image_its_mirror_and_both_moved():
 
 
 def test_views_of_what_is_no_image_are_refused_in_words():
-    with pytest.raises(ValueError, match="shows images"):
+    with pytest.raises(ValueError, match="tta needs images"):
         tta(jnp.ones((2, 3)))
     with pytest.raises(ValueError, match="shifts=8 leaves nothing of images of 8x9"):
         tta(jnp.ones((2, 8, 9, 1)), shifts=8)
