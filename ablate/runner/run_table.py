@@ -22,6 +22,7 @@ from ablate.study.problems import ConfigError, unknown
 
 DELIMITERS = ",;\t|"
 FINISHED = ("finished", "done", "completed", "complete", "success", "succeeded", "successful", "ok")
+LARGEST = 3.4e38  # what a float32 holds, in which runs count: a loss beyond it has diverged
 DIVERGED = "diverged"
 INTEGER = re.compile(r"[-+]?\d{1,18}(\.0*)?")
 ABSENT = ("None", "nan", "<NA>", "NaT")  # how what is no text says that it is not there
@@ -196,7 +197,7 @@ def _number(entry: Any, *, comma: bool) -> float | None:
 
 def _status(said: str | None, value: float | None) -> Literal["done", "diverged", "failed"]:
     if said is None or said.lower() in FINISHED:
-        return "done" if value is not None and math.isfinite(value) else "diverged"
+        return "done" if value is not None and abs(value) <= LARGEST else "diverged"
     return "diverged" if said.lower() == DIVERGED else "failed"
 
 

@@ -326,3 +326,9 @@ def test_without_a_baseline_the_arms_are_listed():
 def test_one_arm_is_no_comparison():
     with pytest.raises(ConfigError, match="model: only one arm, 'baseline'; a comparison takes two or more"):
         judged({"model": ["baseline"] * 3, "seed": [0, 1, 2], "acc": [1, 2, 3]})
+
+
+def test_a_number_beyond_float32_has_diverged():
+    runs = table()
+    runs["acc"][7] = 1e300
+    assert arms_of(judged(runs))["wide"]["diverged"] == 1
