@@ -162,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     six.set_defaults(command=predict)
     _judging(commands, verdict)
-    text = "the catalogue: formula, arguments, off value, reference"
+    text = "the catalogue: formula, arguments, off value, reference; what choices cost"
     four = commands.add_parser("tricks", help=text, description=_sentence(text))
     four.add_argument("name", nargs="?", metavar="NAME", help="an axis, AXIS.NAME, or any name of a choice")
     four.add_argument(
