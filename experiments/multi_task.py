@@ -7,8 +7,8 @@ tenth, as much as the first, or by the weight that the network learns for it.
 
 Expected time: half a minute on 2 CPU cores, compile included.
 Expected finding: it costs next to nothing: with a tenth of the weight the digit is recognised as often as without the
-second question, with the full weight or a learned one less often by a third to half of a point. Who needs both answers gets them from one
-network for the price of one.
+second question, with the full weight or a learned one less often by a third to half of a point. Who needs both answers
+gets them from one network for the price of one.
 """
 
 from ablate import base_config, choice
