@@ -12,10 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ablate.report.records import Tables
-from ablate.results.schema import LookRecord, RowRecord, Study
-
-# What a study is to declare before its first look.
-DECLARED = ("metric", "margin", "alpha", "test", "looks", "baseline")
+from ablate.results.schema import Declared, LookRecord, RowRecord, Study
 
 
 class Standing(NamedTuple):
@@ -35,26 +32,21 @@ def look_of(tables: Tables, rows: Iterable[RowRecord], time: str) -> LookRecord 
     """
     if tables.interim or not tables.tricks:
         return None
-    study = tables.study
+    study, declaration = tables.study, declared(tables.study)
     return {
+        **declaration,
         "time": time,
         "seeds": list(study["seeds"]),
         "arms": [arm.arm for arm in tables.arms],
-        "baseline": study["baseline"],
         "cells": {arm.arm: [cell.cell for cell in tables.cells_of(arm.arm)] for arm in tables.arms},
-        "looks": list(study.get("looks") or ()),
-        "metric": study["metric"]["name"],
-        "margin": study["metric"]["margin"],
-        "alpha": study["alpha"],
-        "test": study.get("test", "t"),
         "level": tables.level,
-        "planned": len(study["seeds"]) in (study.get("looks") or ()),
+        "planned": len(study["seeds"]) in declaration["looks"],
         "rows": fingerprint(rows),
         "verdicts": {arm.arm: arm.verdict for arm in tables.tricks if arm.verdict},
     }
 
 
-def declared(study: Study) -> dict[str, object]:
+def declared(study: Study) -> Declared:
     """What decides verdicts beside the rows and the arms."""
     metric = study["metric"]
     return {
@@ -75,7 +67,9 @@ def fingerprint(rows: Iterable[RowRecord]) -> str:
 
 def is_new(look: LookRecord, looks: Sequence[LookRecord]) -> bool:
     """Whether nobody has seen these verdicts: the same rows, arms and declarations are the same look again."""
-    return all(any(look[key] != earlier[key] for key in ("rows", "arms", *DECLARED)) for earlier in looks)
+    return all(
+        any(look[key] != earlier[key] for key in ("rows", "arms", *Declared.__annotations__)) for earlier in looks
+    )
 
 
 def gone(study: Study, looks: Sequence[LookRecord]) -> tuple[str, ...]:
@@ -116,4 +110,4 @@ def earlier_looks(study: Study, looks: Sequence[LookRecord]) -> list[LookRecord]
 def changed(study: Study, looks: Sequence[LookRecord]) -> dict[str, tuple[object, object]]:
     """Declarations that differ from those of the first look: name to what it was and is."""
     now = declared(study)
-    return {key: (looks[0][key], now[key]) for key in DECLARED if looks and looks[0][key] != now[key]}
+    return {key: (looks[0][key], value) for key, value in now.items() if looks and looks[0][key] != value}

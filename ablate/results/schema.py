@@ -272,19 +272,24 @@ class Progress(TypedDict):
     running_cells: NotRequired[Annotated[list[str], "of its wave"]]
 
 
-class LookRecord(TypedDict):
+class Declared(TypedDict):
+    """What decides verdicts beside rows and arms, and is to be declared before the first look."""
+
+    metric: Annotated[str, "that verdicts were about"]
+    margin: Annotated[float | None, "of equivalence"]
+    alpha: Annotated[float, "family-wise, over all planned looks"]
+    test: Annotated[str, "that decided"]
+    looks: Annotated[list[int], "the planned looks, as declared then"]
+    baseline: Annotated[str, "what arms were compared with"]
+
+
+class LookRecord(Declared):
     """One of a list that only grows: a report with verdicts that somebody may have read."""
 
     time: Annotated[str, "ISO 8601, UTC"]
     seeds: Annotated[list[int], "of the study then"]
     arms: Annotated[list[str], "of the study then, the baseline too"]
-    baseline: Annotated[str, "what arms were compared with"]
     cells: Annotated[dict[str, list[str]], "arm to its cells, which are named by all that a result follows from"]
-    looks: Annotated[list[int], "the planned looks, as declared then"]
-    metric: Annotated[str, "that verdicts were about"]
-    margin: Annotated[float | None, "of equivalence"]
-    alpha: Annotated[float, "family-wise, over all planned looks"]
-    test: Annotated[str, "that decided"]
     level: Annotated[float, "of this look"]
     planned: Annotated[bool, "whether `report.looks` names this number of seeds"]
     rows: Annotated[str, "hash of the results"]

@@ -67,7 +67,7 @@ def simulate_family_wise(
         )
     effects = np.where(np.arange(arms) < helping, effect, 0.0)
     hits = 0
-    for size in _chunks(repeats, (arms + 1) * n * (1 if test == "paired t" else 2 ** (n - 1))):
+    for size in chunks(repeats, (arms + 1) * n * (1 if test == "paired t" else 2 ** (n - 1))):
         deltas = draw_deltas(size, arms, n, rng, shared=shared, noise=noise) + effects[:, None]
         hits += int((holm_rejects(tests[test](deltas), alpha) & (effects == 0)).any(axis=1).sum())
     return rate(hits, repeats)
@@ -101,7 +101,7 @@ def simulate_coverage(
     # An interval holds zero exactly where its test does not reject.
     level = (1 - confidence) / arms
     hits = 0
-    for size in _chunks(repeats, (arms + 1) * n):
+    for size in chunks(repeats, (arms + 1) * n):
         hits += int((t_p(draw_deltas(size, arms, n, rng, noise=noise)) >= level).all(axis=1).sum())
     return rate(hits, repeats)
 
@@ -130,7 +130,7 @@ def simulate_power(
         Morris, White and Crowther, "Using simulation studies to evaluate statistical methods", Statistics in Medicine
         2019, https://doi.org/10.1002/sim.8086
     """
-    hits = sum(int((t_p(effect + sd * rng.standard_normal((size, n))) <= alpha).sum()) for size in _chunks(repeats, n))
+    hits = sum(int((t_p(effect + sd * rng.standard_normal((size, n))) <= alpha).sum()) for size in chunks(repeats, n))
     return rate(hits, repeats)
 
 
@@ -191,8 +191,20 @@ def simulate_verdicts(
     return {name: rate(count, repeats) for name, count in hits.items()}
 
 
-def _chunks(repeats: int, numbers: int) -> Iterator[int]:
-    """Split the repeats so that one part, of `numbers` floats per repeat, fits into memory."""
+def chunks(repeats: int, numbers: int) -> Iterator[int]:
+    """Split the repeats into parts of which the numbers fit into memory.
+
+    Args:
+        repeats: studies.
+        numbers: that one study needs at once, 1 or more.
+
+    Returns:
+        Sizes of the parts, each 1 or more; they add up to repeats.
+
+    Example:
+        >>> list(chunks(5, 1_000_000))
+        [2, 2, 1]
+    """
     most = max(1, NUMBERS_AT_ONCE // numbers)
     yield from [most] * (repeats // most)
     if repeats % most:

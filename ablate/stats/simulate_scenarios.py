@@ -1,6 +1,5 @@
 """What the verdict rules make of the data of `scenarios`: false verdicts, coverage, and what one wild seed costs."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +9,10 @@ from ablate.stats.checks import TESTS
 from ablate.stats.draws import draw_cells
 from ablate.stats.failure import Rate, rate
 from ablate.stats.scenarios import Scenario
+from ablate.stats.simulate import chunks
 
-NUMBERS_AT_ONCE = 1_000_000
+# The rule for runs that collapsed copies the cells once.
+COPIES = 2
 
 
 class Outcome(NamedTuple):
@@ -64,7 +65,7 @@ def simulate_scenario(
     """
     hits = np.zeros(3, int)
     inside: list[np.ndarray] = []
-    for size in _parts(repeats, (arms + 1) * n):
+    for size in chunks(repeats, COPIES * (arms + 1) * n):
         cells = _reported(scenario.draw(size, arms, n, rng))
         quality = (paired_quality if scenario.paired else unpaired_quality)(cells)
         found = decide(cells, quality, rng, test=test, alpha=alpha)
@@ -108,7 +109,7 @@ def simulate_wild_seed(
         (True, True)
     """
     hits = dict.fromkeys(TESTS, 0)
-    for size in _parts(repeats, (arms + 1) * n):
+    for size in chunks(repeats, COPIES * (arms + 1) * n):
         cells = draw_cells(size, arms, n, rng)
         cells[:, 1:] += effect
         cells[:, 0, 0] -= fall
@@ -122,9 +123,3 @@ def simulate_wild_seed(
 def _reported(cells: np.ndarray) -> np.ndarray:
     """Leave out what collapsed; where cells diverge, none of these data collapse as well."""
     return cells if np.isnan(cells).any() else without_outliers(cells)
-
-
-def _parts(repeats: int, numbers: int) -> Iterator[int]:
-    """Split the repeats into parts of about as many numbers as fit into memory."""
-    most = max(1, NUMBERS_AT_ONCE // numbers)
-    yield from (min(most, repeats - start) for start in range(0, repeats, most))

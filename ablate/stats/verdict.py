@@ -118,9 +118,7 @@ class Contrast:
     @property
     def excess(self) -> float:
         """The share of the arm's cells that failed, less that of the baseline's."""
-        return (self.failures.rate if self.failures else 0.0) - (
-            self.failures_baseline.rate if self.failures_baseline else 0.0
-        )
+        return _excess(self.failures, self.failures_baseline)
 
 
 @dataclass(frozen=True)
@@ -295,7 +293,7 @@ def _contrast(
     p_corrected, other = (corrected.holm, corrected.max_t)[:: 1 if test == "t" else -1]
     quality = evidence.lean if p_corrected is not None and p_corrected <= alpha else 0
     arm, baseline = failures
-    excess = (arm.rate if arm else 0.0) - (baseline.rate if baseline else 0.0)
+    excess = _excess(arm, baseline)
     failing = int(np.sign(-excess)) if corrected.failure is not None and corrected.failure <= alpha else 0
     equivalent = corrected.tost_holm is not None and corrected.tost_holm <= alpha
     return Contrast(
@@ -333,6 +331,11 @@ def _contrast(
         disputed=quality != 0 and (other is None or other > alpha) and evidence.deltas != {},
         disagrees=_apart(evidence.p, evidence.p_exact, alpha),
     )
+
+
+def _excess(arm: Rate | None, baseline: Rate | None) -> float:
+    """Return the arm's share of failures less the baseline's; who has no cells has no failures."""
+    return (arm.rate if arm else 0.0) - (baseline.rate if baseline else 0.0)
 
 
 def _verdict(quality: int, failing: int, excess: float, *, equivalent: bool) -> str:

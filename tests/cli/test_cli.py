@@ -54,22 +54,6 @@ def _own_folder(tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture
-def ablate(capsys):
-    """Runs one command; gives exit code, stdout and stderr."""
-
-    def call(*words):
-        try:
-            code = main([str(word) for word in words])
-        except SystemExit as stop:
-            code = stop.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return call
-
-
-@pytest.fixture
 def study():
     """The path of a small experiment."""
     Path("study.py").write_text(HEAD + BODY, encoding="utf-8")

@@ -38,20 +38,6 @@ def experiment(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def ablate(capsys):
-    def call(*words):
-        try:
-            code = main([str(word) for word in words])
-        except SystemExit as stop:
-            code = stop.code
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return call
-
-
 @pytest.fixture(scope="module")
 def finished(experiment):
     """The directory of a run with three seeds."""
