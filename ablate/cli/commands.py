@@ -2,9 +2,11 @@
 
 import argparse
 import dataclasses
+import functools
 import json
 import os
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterable
 from importlib import metadata
@@ -12,16 +14,25 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
 
+from ablate.cli.printing import (
+    console,
+    print_parameters,
+    print_plan,
+    print_sum,
+    reports,
+    say_across,
+    say_results,
+    say_variance,
+    status_text,
+    wide_table,
+)
 from ablate.report.wording import plural
 from ablate.runner.interrupts import INTERRUPTED, Interrupted, Stop
 
 
 def run(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate run`: 0 all done, 1 some cells failed, 75 interrupted."""
-    from ablate.cli.display import display_for
     from ablate.study.problems import ConfigError
 
     if options.max_seeds is not None and not options.until_decided:
@@ -30,22 +41,45 @@ def run(options: argparse.Namespace, stop: Stop) -> int:
         from ablate.runner.tensorboard import check_installed
 
         check_installed()
-    plan_ = _plan(options, stop)
-    directory = options.workdir or Path("results") / plan_.name
-    _warn_of_another(directory, plan_)
-    display = display_for(Console(stderr=True))
-    flags = {"retry_failed": options.retry_failed, "measure": options.measure}
+    planned = _planned(options, stop)
+    from ablate.runner.across import AcrossPlan, run_across
+
+    directory = options.workdir or Path("results") / planned.name
+    one = functools.partial(_run_one, options, stop)
     try:
-        rows = _executed(options, plan_, directory, display=display, stop=stop, **flags)
+        if isinstance(planned, AcrossPlan):
+            found = run_across(planned, directory, one, say=_say, between=stop.check)
+            say_across(found)
+            return int(any(map(_some_failed, found.studies)))
+        rows = one(planned, directory)
     except Interrupted as error:
         return _interrupted(error, directory)
+    say_results(rows, directory)
+    return int(_some_failed(rows))
+
+
+def _run_one(options: argparse.Namespace, stop: Stop, plan_: Any, directory: Path) -> Any:
+    """A study in its directory, with what the flags ask for."""
+    from ablate.cli.display import display_for
+
+    _warn_of_another(directory, plan_)
+    flags = {"retry_failed": options.retry_failed, "measure": options.measure}
+    rows = _executed(options, plan_, directory, display=display_for(Console(stderr=True)), stop=stop, **flags)
     if options.tensorboard:
         from ablate.runner.tensorboard import write_tensorboard
 
         write_tensorboard(rows, directory / "tensorboard")
-    _say_results(rows, directory)
+    return rows
+
+
+def _some_failed(rows: Any) -> bool:
+    """Whether a cell of a study or of its tuning has no result."""
     untuned = (rows.study.get("tuning") or {}).get("failed", 0)
-    return int(untuned > 0 or any(row["status"] not in ("done", "diverged") for row in rows))
+    return untuned > 0 or any(row["status"] not in ("done", "diverged") for row in rows)
+
+
+def _say(words: str) -> None:
+    print(f"ablate: {words}", file=sys.stderr)
 
 
 def _executed(options: argparse.Namespace, plan_: Any, directory: Path, **how: Any) -> Any:
@@ -54,7 +88,7 @@ def _executed(options: argparse.Namespace, plan_: Any, directory: Path, **how: A
 
     if not options.until_decided:
         return execute(plan_, directory, **how)
-    return run_until_decided(plan_, directory, say=lambda words: print(f"ablate: {words}", file=sys.stderr), **how)
+    return run_until_decided(plan_, directory, say=_say, **how)
 
 
 def _warn_of_another(directory: Path, plan_: Any) -> None:
@@ -72,29 +106,50 @@ def _warn_of_another(directory: Path, plan_: Any) -> None:
 
 
 def plan(options: argparse.Namespace, stop: Stop) -> int:
-    """`ablate plan`: prints the plan; trains nothing."""
+    """`ablate plan`: prints the plan, of every condition where there are several; trains nothing."""
     from ablate.runner.estimate import estimate
     from ablate.runner.study_file import study_json
     from ablate.study.tuning import tuning_cells
 
-    plan_ = _plan(options, stop)
-    content = {**study_json(plan_), "tuning_cells": tuning_cells(plan_.spec, plan_.arms)}
-    cost = estimate(plan_, stop.check)
+    plans = _every_plan(_planned(options, stop))
+    contents = []
+    for plan_ in plans:
+        cost = estimate(plan_, stop.check)
+        content = {**study_json(plan_), "tuning_cells": tuning_cells(plan_.spec, plan_.arms)}
+        contents.append({**content, "estimate": cost})
+        if options.json:
+            continue
+        print_plan(content, cost, f"{len(plan_.devices)} {plan_.devices[0].platform} devices")
+        if options.params:
+            print_parameters(plan_)
     if options.json:
-        print(json.dumps({**content, "estimate": cost}, indent=1, ensure_ascii=False))
-        return 0
-    _print_plan(content, cost, f"{len(plan_.devices)} {plan_.devices[0].platform} devices")
-    if options.params:
-        _print_parameters(plan_)
+        print(json.dumps(contents[0] if len(plans) == 1 else {"conditions": contents}, indent=1, ensure_ascii=False))
+    elif len(plans) > 1:
+        print_sum(contents)
     return 0
 
 
 def status(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate status`: counts by status, without locking."""
     del stop  # it ends sooner than it could be asked
+    from ablate.report.rows import ACROSS, Conditions, Rows
+
+    if not (options.directory / ACROSS).exists():
+        content = _state(Rows.load(options.directory))
+        print(json.dumps(content, indent=1, ensure_ascii=False) if options.json else status_text(content))
+        return 0
+    states = {name: _state(rows) for name, rows in Conditions.load(options.directory).items()}
+    content = {"directory": str(options.directory), "conditions": states}
+    texts = (f"{name}\n{textwrap.indent(status_text(state), '  ')}" for name, state in states.items())
+    print(json.dumps(content, indent=1, ensure_ascii=False) if options.json else "\n".join(texts))
+    return 0
+
+
+def _state(rows: Any) -> dict[str, Any]:
+    """How far a study is, or its tuning where that runs."""
     from ablate.report.rows import Rows
 
-    rows, tuning = Rows.load(options.directory), options.directory / "tuning"
+    directory, tuning = rows.directory, rows.directory / "tuning"
     if not rows.study.get("tuning") and (tuning / "study.json").exists():
         rows = dataclasses.replace(Rows.load(tuning), progress=rows.progress)
     statuses = {row["cell"]: row["status"] for row in rows}
@@ -104,31 +159,39 @@ def status(options: argparse.Namespace, stop: Stop) -> int:
     for cell in rows.study["cells"]:
         unfinished = ("running" if alive else "interrupted") if cell["cell"] in running else "pending"
         statuses.setdefault(cell["cell"], unfinished)
-    counts = Counter(statuses.values())
-    content = {
-        "directory": str(options.directory),
-        "state": progress.get("state") if alive or progress.get("state") == "finished" else "interrupted",
-        "cells": dict(sorted(counts.items())),
+    ended = "interrupted" if progress or len(rows) else "not started"
+    return {
+        "directory": str(directory),
+        "state": progress.get("state") if alive or progress.get("state") == "finished" else ended,
+        "cells": dict(sorted(Counter(statuses.values()).items())),
         "program": progress.get("program") if alive else None,
         "step": progress.get("step") if alive else None,
         "steps": rows.study["train"]["steps"],
         "updated": progress.get("updated"),
         "errors": {row["cell"]: row["error"]["message"].splitlines()[:1] for row in rows if row["error"]},
     }
-    print(json.dumps(content, indent=1, ensure_ascii=False) if options.json else _status_text(content))
-    return 0
 
 
 def report(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate report`: all reports again, from the rows; several directories are compared as well."""
     from ablate.report import compare_studies
+    from ablate.report.rows import ACROSS
     from ablate.report.variance import DESIGN
+    from ablate.runner.across import report_across
     from ablate.runner.execute import report as write
     from ablate.study.problems import ConfigError
 
+    several = [directory for directory in options.directories if (directory / ACROSS).exists()]
+    if several and len(options.directories) > 1:
+        raise ConfigError(
+            [f"report: {several[0]} holds several studies; compare the folders below it, or report it alone"]
+        )
+    if several:
+        say_across(report_across(several[0], stop.check, studies=True))
+        return 0
     studies = [write(directory, stop) for directory in options.directories]
     for rows in studies:
-        _say_results(rows, rows.directory)
+        say_results(rows, rows.directory)
     if len(studies) > 1:
         for rows in studies:
             if rows.study["design"] == DESIGN:
@@ -152,10 +215,10 @@ def predict(options: argparse.Namespace, stop: Stop) -> int:
     _prepare(stop)
     rows = Rows.load(options.directory)
     seed = rows.study["seeds"][0] if options.seed is None else options.seed
-    columns, changed = predicted(rows, options.arm, seed, options.data)
+    columns, changed, index = predicted(rows, options.arm, seed, options.data)
     for words in changed:
         print(f"ablate: warning: {words}; predictions may differ from its metrics", file=sys.stderr)
-    text = as_csv(columns)
+    text = as_csv(columns, index)
     if str(options.out) == "-":
         print(text, end="")
         return 0
@@ -177,7 +240,7 @@ def verdict(options: argparse.Namespace, stop: Stop) -> int:
     verdicts = judge(options.table, columns, terms, **out)
     print(json.dumps(verdicts.record(), indent=1, ensure_ascii=False, allow_nan=False) if options.json else verdicts)
     if options.workdir and not options.json:
-        print(_reports(options.workdir))
+        print(reports(options.workdir))
     return 0
 
 
@@ -197,7 +260,7 @@ def tricks(options: argparse.Namespace, stop: Stop) -> int:
 
 def _measure(options: argparse.Namespace, stop: Stop) -> int:
     """A line per choice as soon as it is measured, so that an interrupt loses none."""
-    spec = _spec(options, stop)  # sets JAX up, before anything imports it
+    spec = _alone(_spec(options, stop))  # sets JAX up, before anything imports it
     from ablate.cli import costs
     from ablate.cli.catalogue import measurable
     from ablate.runner.ratios import Baseline
@@ -216,7 +279,7 @@ def _measure(options: argparse.Namespace, stop: Stop) -> int:
 
 def variance(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate variance`: what each stream of randomness does to the baseline; exit codes of `ablate run`."""
-    spec = _spec(options, stop)
+    spec = _alone(_spec(options, stop))
     from ablate.cli.display import display_for
     from ablate.report.variance import analyse, as_json
     from ablate.runner.execute import execute
@@ -236,7 +299,7 @@ def variance(options: argparse.Namespace, stop: Stop) -> int:
     if options.json:
         print(as_json(analyse(rows.study, rows)), end="")
     else:
-        _say_variance(rows, directory)
+        say_variance(rows, directory)
     return int(any(row["status"] not in ("done", "diverged") for row in rows))
 
 
@@ -248,51 +311,88 @@ def _interrupted(error: Interrupted, directory: Path) -> int:
 
 def check(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate check`: 0 if every program and the installed JAX pass, else 1."""
-    plan_ = _plan(options, stop)
+    plans = _every_plan(_planned(options, stop))
     from ablate.runner.backend import error_of_products
     from ablate.runner.check import check_plan, columns
 
-    checks, error = check_plan(plan_, stop.check), error_of_products()
-    table = _table(*columns(checks[0]))
-    for item in checks:
-        table.add_row(*item.cells())
-    _console().print(table)
+    passes = []
+    for plan_ in plans:
+        checks = check_plan(plan_, stop.check)
+        table = wide_table(*columns(checks[0]))
+        for item in checks:
+            table.add_row(*item.cells())
+        if len(plans) > 1:
+            print(plan_.name)
+        console().print(table)
+        passes += [item.passes for item in checks]
+    error = error_of_products()
     versions = " ".join(f"{name} {metadata.version(name)}" for name in ("jax", "jaxlib"))
     right = "right" if error == 0 else f"WRONG, by a factor of up to {1 + error:.3g}: install another release of jaxlib"
-    print(f"{versions} on {plan_.devices[0].platform}: sums of vmapped products come out {right}")
-    return int(error != 0 or not all(item.passes for item in checks))
+    platform = next(plan_.devices[0].platform for plan_ in plans)
+    print(f"{versions} on {platform}: sums of vmapped products come out {right}")
+    return int(error != 0 or not all(passes))
 
 
 def probe(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate probe`: mean and sd of activations and gradients by layer, as table and figure."""
     from ablate.runner.probe import probe_plan, write_probe
 
-    plan_ = _plan(options, stop)
+    plan_ = _plan_of(_alone(_spec(options, stop)), options, stop)
     layers = probe_plan(plan_, stop.check)
-    table = _table("arm", "layer", "activation mean", "activation sd", "gradient mean", "gradient sd")
+    table = wide_table("arm", "layer", "activation mean", "activation sd", "gradient mean", "gradient sd")
     for layer in layers:
         table.add_row(*layer.cells())
-    _console().print(table)
+    console().print(table)
     directory = options.workdir or Path("results") / plan_.name
     for path in write_probe(directory, layers):
         print(path)
     return 0
 
 
-def _plan(options: argparse.Namespace, stop: Stop) -> Any:
-    """Everything before the first compile: config, devices, plan."""
+def _planned(options: argparse.Namespace, stop: Stop) -> Any:
+    """Everything before the first compile: config, devices, plan; of all conditions, where there are several."""
     spec = _spec(options, stop)
+    if not spec.across:
+        return _plan_of(spec, options, stop)
+    from ablate.runner.across import plan_across
+
+    prepare = functools.partial(_prepared, options=options)
+    strategy = getattr(options, "strategy", None)
+    planned = plan_across(spec, **_texts(options), strategy=strategy, prepare=prepare, between=stop.check)
+    _warn(dict.fromkeys(words for plan_ in planned.plans for words in plan_.warnings))
+    return planned
+
+
+def _plan_of(spec: Any, options: argparse.Namespace, stop: Stop) -> Any:
     from ablate.runner.plan import make_plan
 
     stop.check()
-    if getattr(options, "until_decided", False):
-        from ablate.runner.stages import staged
-
-        spec = staged(spec, options.max_seeds)
+    spec = _prepared(spec, options)
     strategy = getattr(options, "strategy", None)
     planned = make_plan(spec, **_texts(options), strategy=strategy, between=stop.check)
     _warn(planned.warnings)
     return planned
+
+
+def _every_plan(planned: Any) -> tuple[Any, ...]:
+    """The plan, or those of all conditions."""
+    from ablate.runner.across import AcrossPlan
+
+    return planned.plans if isinstance(planned, AcrossPlan) else (planned,)
+
+
+def _prepared(spec: Any, options: argparse.Namespace) -> Any:
+    """The config as the flags change it: that of the first stage with `--until-decided`."""
+    from ablate.runner.stages import staged
+
+    return staged(spec, options.max_seeds) if getattr(options, "until_decided", False) else spec
+
+
+def _alone(spec: Any) -> Any:
+    """The config's own model, data and numbers, for commands about one study."""
+    if spec.across:
+        _warn(["across: left out; this is about the config's own choices"])
+    return dataclasses.replace(spec, across={})
 
 
 def _warn(warnings: Iterable[str]) -> None:
@@ -330,118 +430,6 @@ def _prepare(stop: Stop) -> None:
     if told:
         print(f"ablate: {told}", file=sys.stderr)
     stop.check()
-
-
-def _console() -> Console:
-    """Wide where nobody's window limits it, so that a pipe gets whole names."""
-    return Console(width=None if sys.stdout.isatty() else 160)
-
-
-def _table(*names: str) -> Table:
-    """On a narrow terminal names and headers go over several lines; nothing is cut off."""
-    return Table(*(Column(name, overflow="fold") for name in names))
-
-
-def _say_results(rows: Any, directory: Path) -> None:
-    from ablate.report.variance import DESIGN
-
-    if rows.study["design"] == DESIGN:
-        _say_variance(rows, directory)
-        return
-    from ablate.report.sections.answers import answers, status_line
-    from ablate.report.sections.tuning import tuned_lines
-    from ablate.report.tables import tabulate
-
-    tables = tabulate(rows.study, list(rows), looks=rows.looks)
-    print(status_line(tables))
-    for answer in answers(tables):
-        print(f"  {answer.arm}: {answer.text}")
-    for line in tuned_lines(rows.study.get("tuning")):
-        print(f"  {line}")
-    print(_reports(directory))
-
-
-def _say_variance(rows: Any, directory: Path) -> None:
-    from ablate.report.variance import analyse, answer, seed_grids, source_grid
-
-    found = analyse(rows.study, rows)
-    for shown in (source_grid(found), *seed_grids(found)):
-        _print_grid(shown)
-    print(*answer(found), sep="\n")
-    print(*(directory / f"variance.{kind}" for kind in ("md", "csv", "json")), sep="  ")
-
-
-def _print_grid(shown: Any) -> None:
-    table = Table(
-        *(
-            Column(escape(name), overflow="fold", justify="right" if numeric else "left")
-            for name, numeric in zip(shown.header, shown.numeric, strict=True)
-        )
-    )
-    for row in shown.rows:
-        table.add_row(*map(escape, row))
-    _console().print(table)
-
-
-def _reports(directory: Path) -> str:
-    return f"{directory / 'report.md'}  {directory / 'report.html'}  {directory / 'summary.csv'}"
-
-
-def _print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> None:
-    train, data = content["train"], content["data"]
-    print(
-        f"{content['name']}: {len(content['arms'])} arms x {len(content['seeds'])} seeds = {len(content['cells'])} "
-        f"cells in {plural(len(content['programs']), 'program')}; {train['steps']} steps of {train['batch_size']}; "
-        f"{devices}"
-    )
-    sizes = ", ".join(f"{data[part]:,} {part}" for part in ("train", "validation", "test"))
-    print(f"{data['name']}: {sizes} examples. {data['description']}")
-    if content["tuning_cells"]:
-        print(
-            f"before that, {content['tuning_cells']} cells tune the same numbers for every arm; not in the times below"
-        )
-    table = _table("program", "arms", "cells", "lanes", "waves", "strategy", "parameters", "about")
-    for item in content["programs"]:
-        counts = [str(n) for n in (len(item["cells"]), item["lanes"], item["waves"])]
-        about = _duration(cost["programs"][item["id"]])
-        arms = escape("\n".join(item["arms"]))
-        table.add_row(item["id"], arms, *counts, item["strategy"], f"{item['parameters']:,}", about, end_section=True)
-    _console().print(table)
-    for why in dict.fromkeys(f"{item['strategy']}: {item['why']}" for item in content["programs"]):
-        print(why)
-    print(
-        f"about {_duration(cost['seconds'])}, at most {cost['bytes'] / 2**20:.0f} MiB at once: rough, counted from the "
-        "operations of one step, within a factor of 3"
-    )
-
-
-def _print_parameters(plan_: Any) -> None:
-    """A table of parameters for every network that differs from those before."""
-    from ablate.runner.plan import parameter_table
-
-    owners: dict[str, list[str]] = {}
-    for item in plan_.programs:
-        owners.setdefault(parameter_table(item), []).append(item.program.id)
-    for overview, programs in owners.items():
-        print(f"\nparameters of {plural(len(programs), 'program')} {', '.join(programs)}")
-        print(overview)
-
-
-def _status_text(content: dict[str, Any]) -> str:
-    counts = ", ".join(f"{count} {name}" for name, count in content["cells"].items())
-    lines = [f"{content['directory']}: {content['state']}; {counts}"]
-    if content["program"]:
-        lines.append(f"program {content['program']}, step {content['step']} of {content['steps']}")
-    if content["updated"]:
-        lines.append(f"last heard of at {content['updated']}")
-    lines += [f"{cell}: {' '.join(message)}" for cell, message in content["errors"].items()]
-    return "\n".join(lines)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _alive(pid: Any) -> bool:

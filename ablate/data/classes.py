@@ -49,12 +49,12 @@ def quotas(labels: Int32[np.ndarray, " examples"], count: int) -> Int[np.ndarray
 
 
 def stratified(
-    order: Int32[np.ndarray, " examples"], labels: Int32[np.ndarray, " examples"] | None, count: int
-) -> Bool[np.ndarray, " examples"]:
+    order: Int32[np.ndarray, " order"], labels: Int32[np.ndarray, " examples"] | None, count: int
+) -> Bool[np.ndarray, " order"]:
     """Which places of a shuffled order are held out: the first of each class, as many as `quotas` says.
 
     Args:
-        order: positions of all examples.
+        order: positions of the examples to choose from.
         labels: of all examples, by position; None takes the first `count` of the order.
         count: how many to hold out.
 
@@ -68,7 +68,7 @@ def stratified(
     if labels is None:
         return np.arange(len(order)) < count
     shuffled = labels[order]
-    return ranks(shuffled) < quotas(labels, count)[shuffled]
+    return ranks(shuffled) < quotas(shuffled, count)[shuffled]
 
 
 def long_tail(largest: int, classes: int, ratio: float) -> Int[np.ndarray, " classes"]:

@@ -36,6 +36,9 @@ class Sampling:
             many as the largest class has), see `oversampled`; by the labels that training sees, noise included.
         outliers: share of the training targets that are moved far away, 0 to 1.
         outlier_size: by how many standard deviations of the target, at least 0.
+        rotate_test: draws the test examples anew for every seed, from pool and test split together, as many as the
+            latter has; arms of one seed share them. The error over seeds is then one over test examples too. What
+            scales inputs (mean and sd) remains that of the pool as it came.
         input_noise: standard deviation of Gaussian noise on the training inputs, at least 0, in units of images from 0
             to 1; drawn once for every example.
     """
@@ -50,6 +53,7 @@ class Sampling:
     outliers: Share = 0.0
     outlier_size: Annotated[float, Range(0)] = 5.0
     input_noise: Annotated[float, Range(0)] = 0.0
+    rotate_test: bool = False
 
     @property
     def selects(self) -> bool:
@@ -58,11 +62,14 @@ class Sampling:
 
 
 class Draws(NamedTuple):
-    """Random numbers of one seed: `order` shuffles the pool, the others decide about label noise."""
+    """Random numbers of one seed, one for every example that is split: `order` shuffles, the others decide about noise.
 
-    order: Int32[np.ndarray, " pool"]
-    flips: Float32[np.ndarray, " pool"]
-    shifts: Int32[np.ndarray, " pool"]
+    Those examples are the pool, and with `rotate_test` the test split behind it.
+    """
+
+    order: Int32[np.ndarray, " examples"]
+    flips: Float32[np.ndarray, " examples"]
+    shifts: Int32[np.ndarray, " examples"]
 
 
 def label_shifts(dataset: DataSet) -> int:
@@ -71,18 +78,24 @@ def label_shifts(dataset: DataSet) -> int:
 
 
 class Split(NamedTuple):
-    """Positions in the pool that a seed trains and validates on; `planted` stands in for arrays of the pool.
+    """Positions in `DataSet.stacked` that a seed trains, validates and is tested on; `planted` stands in for arrays.
 
     Planted arrays go along with `train`, example by example: labels of which some are wrong, targets with outliers.
     """
 
     train: Int32[np.ndarray, " train"]
     validation: Int32[np.ndarray, " validation"]
+    test: Int32[np.ndarray, " test"]
     planted: Mapping[str, np.ndarray]
 
 
+def examples_of(dataset: DataSet, sampling: Sampling) -> Mapping[str, np.ndarray]:
+    """What a seed splits: the pool, and where the test examples are drawn anew, those behind it too."""
+    return dataset.stacked if sampling.rotate_test else dataset.pool
+
+
 def split(dataset: DataSet, sampling: Sampling, draws: Draws) -> Split:
-    """Splits the pool for one seed, thins and repeats training examples and plants label noise or outliers.
+    """Splits the examples for one seed, thins and repeats training examples and plants label noise or outliers.
 
     Where there is a `label`, the validation split has the same share of every class, by `quotas`; so its size does not
     depend on the seed, nor does the number of examples of a class. Both parts keep the shuffled order of the seed.
@@ -98,10 +111,14 @@ def split(dataset: DataSet, sampling: Sampling, draws: Draws) -> Split:
     Raises:
         DataError: classes are to be thinned or filled up, and there is no `label`.
     """
-    labels, targets = dataset.pool.get("label"), dataset.pool.get("target")
-    count = round(sampling.validation * dataset.sizes[0])
-    held = stratified(draws.order, labels, count)
-    validation, train = draws.order[held], draws.order[~held]
+    arrays, (pool, tested) = examples_of(dataset, sampling), dataset.sizes
+    labels, targets = arrays.get("label"), arrays.get("target")
+    order, test = draws.order, pool + np.arange(tested, dtype=np.int32)
+    if sampling.rotate_test:
+        held = stratified(order, labels, tested)
+        test, order = np.sort(order[held]), order[~held]
+    held = stratified(order, labels, round(sampling.validation * pool))
+    validation, train = order[held], order[~held]
     planted = {}
     if labels is None:
         _reject_classes(dataset, sampling)
@@ -112,7 +129,7 @@ def split(dataset: DataSet, sampling: Sampling, draws: Draws) -> Split:
         planted["label"] = seen[train]
     if targets is not None:
         planted["target"] = with_outliers(targets, sampling, draws)[train]
-    return Split(train, validation, planted)
+    return Split(train, validation, test, planted)
 
 
 def lane_numbers(dataset: DataSet, split: Split, sampling: Sampling) -> dict[str, Any]:
@@ -130,8 +147,8 @@ def _reject_classes(dataset: DataSet, sampling: Sampling) -> None:
 
 
 def noisy(
-    labels: Int32[np.ndarray, " pool"], classes: int, sampling: Sampling, draws: Draws
-) -> Int32[np.ndarray, " pool"]:
+    labels: Int32[np.ndarray, " examples"], classes: int, sampling: Sampling, draws: Draws
+) -> Int32[np.ndarray, " examples"]:
     """Labels with a share of them replaced: y' = (y + shift) mod K where the draw is below the rate.
 
     References:
@@ -143,8 +160,8 @@ def noisy(
 
 
 def with_outliers(
-    targets: Float32[np.ndarray, "pool outputs"], sampling: Sampling, draws: Draws
-) -> Float32[np.ndarray, "pool outputs"]:
+    targets: Float32[np.ndarray, "examples outputs"], sampling: Sampling, draws: Draws
+) -> Float32[np.ndarray, "examples outputs"]:
     """Targets of which a share is moved up or down: y' = y +- size * sd(y) where the draw is below the share.
 
     References:

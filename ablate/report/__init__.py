@@ -13,7 +13,7 @@ from ablate.results.files import write_atomically
 
 if TYPE_CHECKING:
     from ablate.report.comparison.studies import LoadedStudy
-    from ablate.results.schema import Environment, LookRecord, Progress, RowRecord, Study
+    from ablate.results.schema import AcrossRecord, Environment, LookRecord, Progress, RowRecord, Study
 
 
 def write_report(
@@ -72,6 +72,36 @@ def write_variance(
 
     written = []
     for name, content in contents(study, rows):
+        written.append(write_atomically(Path(directory) / name, content))
+        between()
+    return written
+
+
+def write_across(
+    directory: Path,
+    record: "AcrossRecord",
+    studies: Sequence["LoadedStudy"],
+    between: Callable[[], None] = lambda: None,
+) -> list[Path]:
+    """Writes report.md, .html, .tex, .json, conditions.csv and figures of a study under several conditions.
+
+    Args:
+        directory: that holds across.json.
+        record: its content.
+        studies: of its conditions, in their order.
+        between: called behind each file; what it raises ends the writing there.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ValueError: the studies are not of one metric.
+        StorageError: a file could not be written.
+    """
+    from ablate.report.comparison.across_page import contents
+
+    written = []
+    for name, content in contents(record, studies):
         written.append(write_atomically(Path(directory) / name, content))
         between()
     return written

@@ -41,9 +41,15 @@ SECTIONS: tuple[Callable[[Tables], Section | None], ...] = (
 )
 
 
+CSV_FILES = ("summary.csv", "cells.csv")
+
+
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """Everything that a reader reads: the first screen, then the sections; all text is plain and unescaped."""
+    """Everything that a reader reads: the first screen, then the sections; all text is plain and unescaped.
+
+    `tables` names the files beside it that hold the same numbers.
+    """
 
     title: str
     question: str
@@ -51,6 +57,7 @@ class Document:
     headline: str
     answers: tuple[Answer, ...]
     sections: tuple[Section, ...]
+    tables: tuple[str, ...] = CSV_FILES
 
 
 def compose(tables: Tables) -> Document:

@@ -178,7 +178,7 @@ class Tables:
     @property
     def confidence(self) -> str:
         """The level of the intervals, "95 %"."""
-        return f"{100 * (1 - self.level):g} %"
+        return f"{100 * (1 - self.level):.4g} %"
 
     @property
     def planned(self) -> int:
@@ -196,6 +196,11 @@ class Tables:
     def timed(self) -> bool:
         """Whether any arm's step was measured in a program of its own."""
         return any(arm.step_seconds for arm in self.arms)
+
+
+def rotates(study: Study) -> bool:
+    """Whether every seed draws its own test examples."""
+    return bool(study["data"].get("arguments", {}).get("rotate_test"))
 
 
 def level_of(study: Study) -> float:

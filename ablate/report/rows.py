@@ -7,9 +7,20 @@ from pathlib import Path
 from typing import Any, cast
 
 from ablate.results.files import read_json
-from ablate.results.schema import Environment, LookRecord, Progress, RowRecord, Study, read_record, study_problem
+from ablate.results.schema import (
+    AcrossRecord,
+    Environment,
+    LookRecord,
+    Progress,
+    RowRecord,
+    Study,
+    read_record,
+    study_problem,
+)
 from ablate.results.store import Store
 from ablate.results.weights import Weights, nested, read_weights, weights_path
+
+ACROSS = "across.json"
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -32,6 +43,10 @@ class Rows:
         """
         study = read_json(directory / "study.json")
         problem = None if study is None else study_problem(study)
+        if study is None and (directory / ACROSS).exists():
+            raise FileNotFoundError(
+                f"{directory} holds a study under several conditions; give the folder of one of them"
+            )
         if study is None or problem:
             line = f"{directory} has no readable study.json; give a directory that `ablate run` wrote, or run it again"
             raise FileNotFoundError(f"{line} ({problem})" if problem else line)
@@ -127,8 +142,46 @@ class Rows:
         )
 
 
-def load(workdir: Any) -> Rows:
-    """The rows of a run directory, as `ablate run` left them.
+@dataclasses.dataclass(frozen=True, repr=False)
+class Conditions:
+    """A study under several conditions: the rows of each, by name or in order; iterate names, or `items()`."""
+
+    directory: Path
+    record: AcrossRecord
+    studies: tuple[Rows, ...]
+
+    @classmethod
+    def load(cls, directory: Path) -> "Conditions":
+        """Reads the directory of a run with `cfg.across`.
+
+        Raises:
+            FileNotFoundError: there is no across.json, or a condition has no study.
+        """
+        record: AcrossRecord | None = read_record(directory / ACROSS, AcrossRecord)
+        if record is None or not record["conditions"]:
+            raise FileNotFoundError(f"{directory} has no readable {ACROSS}; `ablate run` the config again")
+        return cls(directory, record, tuple(Rows.load(directory / one["folder"]) for one in record["conditions"]))
+
+    def __iter__(self) -> Iterator[str]:
+        return (condition["name"] for condition in self.record["conditions"])
+
+    def __len__(self) -> int:
+        return len(self.studies)
+
+    def __getitem__(self, name: str | int) -> Rows:
+        return self.studies[name] if isinstance(name, int) else dict(self.items())[name]
+
+    def items(self) -> Iterator[tuple[str, Rows]]:
+        """Name and rows of every condition."""
+        return zip(self, self.studies, strict=True)
+
+    def __repr__(self) -> str:
+        lines = [f"<ablate study {self.record['name']!r} under {len(self)} conditions; {self.directory}>"]
+        return "\n".join([*lines, *(f"  {name}: {rows!r}" for name, rows in self.items())])
+
+
+def load(workdir: Any) -> "Rows | Conditions":
+    """The rows of a run directory, as `ablate run` left them; of a run with `cfg.across` those of every condition.
 
     Args:
         workdir: the directory.
@@ -136,4 +189,5 @@ def load(workdir: Any) -> Rows:
     Raises:
         FileNotFoundError: the directory has no study.
     """
-    return Rows.load(Path(workdir))
+    directory = Path(workdir)
+    return Conditions.load(directory) if (directory / ACROSS).exists() else Rows.load(directory)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ablate.report.factorial import analyse
 from ablate.report.looks import Standing, gone, standing
-from ablate.report.records import FAILURES, UNFINISHED, Cell, Summary, Tables, level_of
+from ablate.report.records import FAILURES, UNFINISHED, Cell, Summary, Tables, level_of, rotates
 from ablate.report.wording import plain, unit_of
 from ablate.results.schema import (
     ArmRecord,
@@ -28,7 +28,7 @@ from ablate.results.schema import (
     Study,
 )
 from ablate.stats.checks import rounding_of
-from ablate.stats.examples import TwoErrors, two_errors
+from ablate.stats.examples import TwoErrors, resampled_errors, two_errors
 from ablate.stats.failure import not_above_chance, outliers
 from ablate.stats.paired import t_interval
 from ablate.stats.verdict import Contrast, compare
@@ -241,7 +241,8 @@ def examples_of(own: Iterable[Cell], baseline: Iterable[Cell], study: Study) -> 
     seeds = sorted(sides[0].keys() & sides[1].keys())
     if not seeds:
         return None
-    return two_errors(*(np.stack([side[seed] for seed in seeds]) for side in sides))
+    arm, base = (np.stack([side[seed] for seed in seeds]) for side in sides)
+    return resampled_errors(arm, base, study["data"].get("train") or 1) if rotates(study) else two_errors(arm, base)
 
 
 def rights_of(cell: Cell, study: Study) -> np.ndarray | None:

@@ -17,7 +17,7 @@ from ablate.report.formats.markdown import escape, section_parts
 from ablate.report.plots.figure import FORMATS, render
 from ablate.report.plots.style import style
 from ablate.report.plots.variance import Bar, draw_bars
-from ablate.report.records import UNFINISHED, Cell
+from ablate.report.records import UNFINISHED, Cell, rotates
 from ablate.report.section import Column, Grid, Section, grid
 from ablate.report.tables import ERRORS, collapsed_marked, join_cells
 from ablate.report.wording import DASH, Unit, count, interval, listed, plain, plural, unit_of
@@ -335,6 +335,7 @@ def how_to_read(variance: Variance) -> Iterator[str]:
         "Held sources stay at seed 0, and what a source does alone may depend on that. Its variance counts its own "
         "effect and its interactions with the others, so shares add up to more than 100 % where there are any."
     )
-    yield "The test examples are the same in all runs: what other examples would say is in none of these numbers."
+    if not rotates(variance.study):
+        yield "The test examples are the same in all runs: what other examples would say is in none of these numbers."
     if lost:
         yield f"Left out, and counted in the table: {plural(lost, 'run')} that collapsed, diverged or failed."

@@ -129,7 +129,7 @@ def _results(
     """The first curves of every lane, and what became of it."""
     every = np.arange(dataset.sizes[0], dtype=np.int32)
     planted = {name: dataset.pool[name] for name in next(iter(item.inputs.values())).split.planted}
-    split = Split(every, every, planted)
+    split = Split(every, every, every, planted)
     inputs = tuple(dataclasses.replace(item.inputs[lane.cell.name], split=split) for lane in members)
     batch = min(item.training.batch_size, len(every))
     wave = item.wave(

@@ -5,14 +5,16 @@ import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ml_collections import ConfigDict
 
-from ablate.report.rows import Rows
+from ablate.report.rows import Conditions, Rows
 from ablate.results.files import StorageError, write_json
 from ablate.results.schema import Environment, Study, TuningRecord, read_record
 from ablate.results.store import FINAL, Store, locked
 from ablate.results.weights import read_weights, weights_path
+from ablate.runner.across import plan_across, run_across
 from ablate.runner.costs import with_costs
 from ablate.runner.environment import differences, environment
 from ablate.runner.interrupts import Interrupted, Stop, listening
@@ -36,7 +38,7 @@ def run(
     strategy: str | None = None,
     retry_failed: bool = False,
     measure: bool = False,
-) -> Rows:
+) -> Rows | Conditions:
     """Trains what is missing of a study and reports; the same call again continues.
 
     Args:
@@ -47,15 +49,19 @@ def run(
         measure: afterwards time every arm in a program of its own.
 
     Returns:
-        The rows of the study, also those of earlier runs.
+        The rows of the study, also those of earlier runs; with `cfg.across`, those of every condition.
 
     Raises:
         ConfigError: with all problems of the config.
         InUseError: another process runs in `workdir`.
         Interrupted: a signal or a full disk stopped it; call again to go on.
     """
-    plan = make_plan(resolve(cfg), name=Path(workdir or "study").name, command="ablate.run(cfg)", strategy=strategy)
-    return execute(plan, Path(workdir or "results/study"), retry_failed=retry_failed, measure=measure)
+    spec, directory = resolve(cfg), Path(workdir or "results/study")
+    texts: dict[str, Any] = {"name": directory.name, "command": "ablate.run(cfg)", "strategy": strategy}
+    run_one = functools.partial(execute, retry_failed=retry_failed, measure=measure)
+    if spec.across:
+        return run_across(plan_across(spec, **texts), directory, run_one)
+    return run_one(make_plan(spec, **texts), directory)
 
 
 def execute(

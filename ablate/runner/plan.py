@@ -96,6 +96,7 @@ class Plan:
     datasets: Mapping[str, DataSet]
     devices: tuple[Device, ...]
     folder: str = ""  # of the config file; "" where there is none
+    notes: tuple[str, ...] = ()  # sentences for the caveats of its report
 
     @property
     def dataset(self) -> DataSet:
@@ -156,6 +157,8 @@ def make_plan(
     folder: str = "",
     strategy: str | None = None,
     arms: tuple[Arm, ...] | None = None,
+    notes: tuple[str, ...] = (),
+    loaded: Mapping[str, DataSet] | None = None,
     between: Between = go_on,
 ) -> Plan:
     """Arms, cells, programs and strategies of a study; compiles and trains nothing.
@@ -168,6 +171,8 @@ def make_plan(
         folder: of the config file, beside which modules of its import paths may lie.
         strategy: how programs run; chosen by platform if not given.
         arms: what is trained, the baseline first; what the design makes of the config if not given.
+        notes: sentences for the caveats of its report.
+        loaded: data sets that are there already, by `data_id`.
         between: called between two steps of planning; what it raises ends it there.
 
     Raises:
@@ -177,7 +182,7 @@ def make_plan(
         raise ConfigError([unknown("strategy", "strategy", strategy, STRATEGIES)])
     arms = arms_of(spec) if arms is None else arms
     tuning_arms(spec, arms)  # its problems, too, show before anything compiles
-    plan = _with_data(Plan(name, question, command, strategy, spec, arms, (), (), {}, (), folder))
+    plan = _with_data(Plan(name, question, command, strategy, spec, arms, (), (), loaded or {}, (), folder, notes))
     between()
     return _planned(plan, between)
 
@@ -213,7 +218,7 @@ def _planned(plan: Plan, between: Between) -> Plan:
 
 
 def _with_data(plan: Plan) -> Plan:
-    return dataclasses.replace(plan, datasets=_datasets(plan.spec, plan.arms), devices=_devices())
+    return dataclasses.replace(plan, datasets=_datasets(plan.spec, plan.arms, plan.datasets), devices=_devices())
 
 
 def _devices() -> tuple[Device, ...]:
@@ -236,10 +241,10 @@ def _own_arguments(data: Chosen) -> dict[str, Any]:
     return {name: value for name, value in data.arguments.items() if name not in SAMPLING_NAMES}
 
 
-def _datasets(spec: Spec, arms: tuple[Arm, ...]) -> dict[str, DataSet]:
+def _datasets(spec: Spec, arms: tuple[Arm, ...], loaded: Mapping[str, DataSet]) -> dict[str, DataSet]:
     """Every data set of the study, loaded once."""
     wanted = {data_id(arm.recipe["data"]): arm.recipe["data"] for arm in arms}
-    datasets = {name: load_data(data) for name, data in wanted.items()}
+    datasets = {name: loaded[name] if name in loaded else load_data(data) for name, data in wanted.items()}
     needs = getattr(bare(spec.task), "needs", ())
     problems = [
         f"data: {spec.task.name} needs an array {need!r}, and {wanted[name].name} has {', '.join(dataset.pool)}"

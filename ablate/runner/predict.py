@@ -34,10 +34,15 @@ CALL = re.compile(r"(?P<name>[^()]+)(?:\((?P<arguments>.*)\))?", re.DOTALL)
 
 
 class Predictions(NamedTuple):
-    """Columns by name, one entry per example; `changed` says in words what is not as it was when the cell trained."""
+    """Columns by name, one entry per example; `changed` says in words what is not as it was when the cell trained.
+
+    `index` counts the examples of a file or a test split; where each seed draws its own test examples, it is their
+    place in the data, the pool before the test split.
+    """
 
     columns: dict[str, np.ndarray]
     changed: list[str]
+    index: np.ndarray
 
 
 def predict(rows: Rows, arm: str, seed: int, data: str = "") -> Predictions:
@@ -60,14 +65,21 @@ def predict(rows: Rows, arm: str, seed: int, data: str = "") -> Predictions:
     weights, record = _weights(rows, arm, seed), next(each for each in rows.study["arms"] if each["name"] == arm)
     plan = _plan_again(rows, arm, seed, restored(record["recipe"]))
     item, changed = plan.programs[0], _changed(rows, plan, arm, seed)
-    cell, start = item.inputs[plan.cells[0].name], item.dataset.sizes[0] if not data else 0
+    cell = item.inputs[plan.cells[0].name]
     table = plan.arms[0].recipe["data"] if item.dataset.facts.get("inputs") else None
     if data and table and DATA_CHANGED in changed:
         raise ConfigError([f"{DATA_CHANGED}, and its columns were scaled by what they held then; run the study again"])
-    arrays = other_examples(data, item.dataset, table) if data else item.dataset.test
+    arrays = other_examples(data, item.dataset, table) if data else _tested(item.dataset, cell.split.test)
+    positions = np.arange(len(next(iter(arrays.values())))) if data else cell.split.test
     like = variables_like(item.task, cell.init_choices, cell.init_hp, cell.hp)
     members = Members([_filled(like, member) for member in weights.members], weights.shares)
-    return Predictions(columns(item.task, members, cell.seed, cell.hp, arrays, start, item.eval_batch_size), changed)
+    predicted = columns(item.task, members, cell.seed, cell.hp, arrays, positions, item.eval_batch_size)
+    index = positions if cell.data_key.sampling.rotate_test else np.arange(len(positions))
+    return Predictions(predicted, changed, index)
+
+
+def _tested(dataset: DataSet, positions: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: array[positions] for name, array in dataset.stacked.items()}
 
 
 def _plan_again(rows: Rows, arm: str, seed: int, recipe: Mapping[str, Any]) -> Plan:
@@ -81,13 +93,13 @@ def _plan_again(rows: Rows, arm: str, seed: int, recipe: Mapping[str, Any]) -> P
         raise ConfigError([*error.problems, where]) from error
 
 
-def as_csv(columns: Mapping[str, np.ndarray]) -> str:
+def as_csv(columns: Mapping[str, np.ndarray], index: np.ndarray) -> str:
     """A line per example, `index` first."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["index", *columns])
     lines = zip(*(map(str, column) for column in columns.values()), strict=True)
-    writer.writerows([k, *line] for k, line in enumerate(lines))
+    writer.writerows([k, *line] for k, line in zip(index.tolist(), lines, strict=True))
     return text.getvalue()
 
 

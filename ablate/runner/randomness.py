@@ -24,6 +24,7 @@ def streams_drawn(recipes: Iterable[Recipe], own: Sequence[str]) -> dict[str, li
             "gradient noise": any("gradient_noise" in _names(recipe, "gradient") for recipe in recipes),
         },
         "split": {
+            "the test examples": any(sampling.rotate_test for sampling in samplings),
             "the train/validation split": any(sampling.validation for sampling in samplings),
             "the training examples": any(sampling.selects for sampling in samplings),
         },

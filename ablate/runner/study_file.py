@@ -54,7 +54,7 @@ def study_json(plan: Plan) -> Study:
             "lanes": spec.train.lanes,
         },
         "seed_varies": _seed_varies(plan),
-        "warnings": plan.warnings,
+        "warnings": [*plan.notes, *plan.warnings],
         "cells": [
             {"cell": cell.name, "arm": cell.arm.name, "seed": cell.seed, "program": owner[cell.name]}
             for cell in plan.cells

@@ -19,7 +19,8 @@ from ablate.stats.checks import LEAST_FOR_SPREAD
 from ablate.study.choices import RECORDING, bare
 from ablate.study.design import Arm, Recipe, arms_of
 from ablate.study.problems import ConfigError
-from ablate.study.resolving import MOST_SEEDS, Spec
+from ablate.study.resolving import Spec
+from ablate.study.settings import MOST_SEEDS
 from ablate.tasks.keys import HELD, Seeds
 
 
@@ -44,7 +45,7 @@ def plan_variance(
     if not LEAST_FOR_SPREAD <= seeds < MOST_SEEDS:
         raise ConfigError([f"--seeds: expected {LEAST_FOR_SPREAD} to {MOST_SEEDS - 1}, got {seeds}"])
     recipe = _baseline_of(spec)
-    texts = {"name": name, "question": question, "command": command, "folder": folder}
+    texts: dict[str, Any] = {"name": name, "question": question, "command": command, "folder": folder}
     return make_plan(_repeated(spec, seeds), arms=_arms(spec, recipe), between=between, **texts)
 
 

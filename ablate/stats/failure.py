@@ -15,6 +15,7 @@ from jaxtyping import Float
 from scipy import stats
 
 from ablate.stats.checks import SPREADS, STANDARD_ERRORS
+from ablate.stats.exact import sign_flip
 
 FEWEST_SIBLINGS = 3
 NORMAL = 1.4826  # sd over median absolute deviation, of normal data
@@ -83,6 +84,29 @@ def compare_failures(failed: int, runs: int, failed_baseline: int, runs_baseline
         return None
     table = [[failed, failed_baseline], [runs - failed, runs_baseline - failed_baseline]]
     return min(1.0, float(stats.boschloo_exact(table).pvalue))
+
+
+def compare_failures_by_seed(differences: Float[np.ndarray, "seeds"]) -> float | None:
+    """Give the exact p of equally frequent failures where a seed has several runs: sign flips of whole seeds.
+
+    A seed that fails once in a study often fails in the next one on the same data, so that runs are no independent
+    draws; with their seed as the unit they need not be.
+
+    Args:
+        differences: failures of the arm less those of the baseline, one number per seed, over all its studies.
+
+    Returns:
+        p in (0, 1], not below 2/2^m with m seeds on which the sides differ; None where there is no such seed.
+
+    Example:
+        >>> compare_failures_by_seed(np.array([1.0, 2.0, 1.0, 0.0, 1.0])), compare_failures_by_seed(np.zeros(4))
+        (0.125, None)
+
+    References:
+        Fisher, "The design of experiments", 1935
+    """
+    apart = differences[differences != 0]
+    return sign_flip(apart) if apart.size else None
 
 
 def can_differ(failed: int, runs: int, runs_baseline: int, alpha: float = 0.05) -> bool:

@@ -1,4 +1,4 @@
-"""The promises beside better and worse: equivalence, main effects of a grid, the detectable effect of Welch's test."""
+"""The promises beside better and worse: equivalence, effects of a grid and of conditions, Welch's detectable effect."""
 
 from itertools import product
 
@@ -7,6 +7,7 @@ from scipy import special
 
 from ablate.stats.batched import decide, paired_quality, unpaired_quality
 from ablate.stats.batched_tests import holm_p
+from ablate.stats.conditions import Effects, Levels, departures
 from ablate.stats.draws import draw_cells
 from ablate.stats.factorial import effects
 from ablate.stats.failure import Rate, rate
@@ -98,6 +99,54 @@ def simulate_main_effects(
         hits += any(effect.p_holm is not None and effect.p_holm <= alpha for effect in main)
         inside += main[0].low is not None and main[0].high is not None and main[0].low <= 0 <= main[0].high
     return rate(hits, repeats, confidence), rate(inside, repeats, confidence)
+
+
+def simulate_departures(
+    n: int,
+    tricks: int,
+    repeats: int,
+    rng: np.random.Generator,
+    *,
+    levels: Levels,
+    shared: float = 0.5,
+    widest: float = 4.0,
+    alpha: float = 0.05,
+    confidence: float = 0.95,
+) -> tuple[Rate, Rate]:
+    """Run `conditions.departures` on tricks whose effects are 1 everywhere, but scatter more in some conditions.
+
+    Args:
+        n: seeds, 2 or more.
+        tricks: number of them.
+        repeats: studies; some milliseconds each.
+        rng: source of all draws.
+        levels: what varies to its level in each condition.
+        shared: share of the variance that a seed brings into all its conditions alike, 0 to 1.
+        widest: standard deviation in the last condition, where it is 1 in the first, and even steps between them.
+        alpha: family-wise level over all tricks and levels.
+        confidence: of the Monte Carlo intervals.
+
+    Returns:
+        Rates of studies in which any effect is said to differ: by Holm's t, and by sign flips.
+
+    Example:
+        >>> two = {"data": ("digits", "faces")}
+        >>> t, flips = simulate_departures(6, 2, 200, np.random.default_rng(0), levels=two)
+        >>> t.low < 0.05, flips.low < 0.05
+        (True, True)
+    """
+    conditions = len(next(iter(levels.values())))
+    spread = np.linspace(1.0, widest, conditions)
+    hits = np.zeros(2, int)
+    for _ in range(repeats):
+        common = np.sqrt(shared) * rng.standard_normal((tricks, n, 1))
+        own = np.sqrt(1 - shared) * rng.standard_normal((tricks, n, conditions))
+        studies = 1.0 + spread * (common + own)
+        found = departures({str(k): Effects(by_seed, 0.0) for k, by_seed in enumerate(studies)}, levels, alpha)
+        tests = [(one.p_holm, one.p_max_t) for trick in found.values() for one in trick]
+        hits += [any(p is not None and p <= alpha for p in column) for column in zip(*tests, strict=True)]
+    t, flips = (rate(int(count), repeats, confidence) for count in hits)
+    return t, flips
 
 
 def simulate_welch_power(

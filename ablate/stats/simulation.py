@@ -15,7 +15,12 @@ from ablate.stats.power import minimum_detectable_effect
 from ablate.stats.scenarios import GIVEN_SUCCESS, SCENARIOS, Scenario
 from ablate.stats.simulate import simulate_power, simulate_verdicts
 from ablate.stats.simulate_looks import LOOKS, seeds_for_power, simulate_looks
-from ablate.stats.simulate_others import simulate_equivalence, simulate_main_effects, simulate_welch_power
+from ablate.stats.simulate_others import (
+    simulate_departures,
+    simulate_equivalence,
+    simulate_main_effects,
+    simulate_welch_power,
+)
 from ablate.stats.simulate_scenarios import Outcome, simulate_scenario, simulate_wild_seed
 
 CONFIDENCE = 0.999
@@ -188,6 +193,18 @@ def _main_effects(repeats: Repeats, rng: np.random.Generator) -> Iterator[Row]:
         yield str(n), str(factors), *_kept(errors, ERROR), *_kept(covers, COVERAGE)
 
 
+TWO = {"data": ("a", "b")}
+SIX = {"data": ("a", "a", "a", "b", "b", "b"), "model": ("x", "y", "z", "x", "y", "z")}
+
+
+def _departures(repeats: Repeats, rng: np.random.Generator) -> Iterator[Row]:
+    for levels, words in ((TWO, "2"), (SIX, "2 × 3")):
+        for n in (3, 6, 10, 20):
+            for tricks in ARMS:
+                t, flips = simulate_departures(n, tricks, repeats.slow, rng, levels=levels, confidence=CONFIDENCE)
+                yield words, str(n), str(tricks), *_kept(t, ERROR), *_kept(flips, ERROR)
+
+
 def _equivalence(repeats: Repeats, rng: np.random.Generator) -> Iterator[Row]:
     for paired in (True, False):
         for n in SEEDS:
@@ -279,6 +296,14 @@ OTHERS = (
         "nothing on average: any significant main effect, and coverage of the interval of one.",
         ("seeds", "factors", *_judged("false effect"), *_judged("95 % covers")),
         _main_effects,
+    ),
+    Section(
+        "Effects that differ between conditions",
+        "`stats.conditions.departures` where every trick does the same under all conditions, but scatters up to four "
+        "times as much under some, and half of the variance of a seed is common to its conditions: any effect that is "
+        "said to differ.",
+        ("conditions", "seeds", "arms", *_judged("t: false difference"), *_judged("max-T: false difference")),
+        _departures,
     ),
     Section(
         "Equivalence",

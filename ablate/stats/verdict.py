@@ -44,6 +44,7 @@ __all__ = [
     "power_of",
     "seeds_needed",
     "tost",
+    "verdict_of",
 ]
 
 VERDICTS = ("better", "worse", "equivalent", "inconclusive")
@@ -223,6 +224,31 @@ def compare(
     }
 
 
+def verdict_of(quality: int, failing: int, excess: float, *, equivalent: bool = False) -> str:
+    """Give the verdict on an arm from what is significant about it.
+
+    Args:
+        quality: 1 where its quality given success is significantly better, -1 worse, 0 neither.
+        failing: 1 where it fails significantly less often, -1 more often, 0 neither.
+        excess: its share of runs that failed less the baseline's, tested or not.
+        equivalent: whether its quality was shown to lie within the margin.
+
+    Returns:
+        One of `VERDICTS`.
+
+    Example:
+        >>> verdict_of(1, 0, 0.0), verdict_of(1, 0, 0.1), verdict_of(1, -1, 0.5), verdict_of(0, -1, 0.5)
+        ('better', 'inconclusive', 'inconclusive', 'worse')
+    """
+    if quality * failing < 0:
+        return "inconclusive"
+    if quality < 0 or failing < 0:
+        return "worse"
+    if failing > 0 or (quality > 0 and excess <= 0):
+        return "better"
+    return "equivalent" if equivalent and not quality and excess <= 0 else "inconclusive"
+
+
 def _count(p: Iterable[float | None]) -> int:
     return sum(value is not None for value in p)
 
@@ -326,7 +352,7 @@ def _contrast(
         mde=minimum_detectable_effect(spread, where.n, strict, POWER, factor),
         seeds_for_margin=None if margin is None else seeds_needed(spread, margin, strict, POWER, df_factor=factor),
         tests=tests,
-        verdict=_verdict(quality, failing, excess, equivalent=equivalent),
+        verdict=verdict_of(quality, failing, excess, equivalent=equivalent),
         by_failure=failing != 0 and quality == 0,
         disputed=quality != 0 and (other is None or other > alpha) and evidence.deltas != {},
         disagrees=_apart(evidence.p, evidence.p_exact, alpha),
@@ -336,17 +362,6 @@ def _contrast(
 def _excess(arm: Rate | None, baseline: Rate | None) -> float:
     """Return the arm's share of failures less the baseline's; who has no cells has no failures."""
     return (arm.rate if arm else 0.0) - (baseline.rate if baseline else 0.0)
-
-
-def _verdict(quality: int, failing: int, excess: float, *, equivalent: bool) -> str:
-    """Return the verdict from what is significant: 1 better, -1 worse, 0 neither; `excess` of failures without test."""
-    if quality * failing < 0:
-        return "inconclusive"
-    if quality < 0 or failing < 0:
-        return "worse"
-    if failing > 0 or (quality > 0 and excess <= 0):
-        return "better"
-    return "equivalent" if equivalent and not quality and excess <= 0 else "inconclusive"
 
 
 def _limits(where: Location, level: float) -> tuple[float | None, float | None]:

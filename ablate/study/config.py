@@ -54,7 +54,7 @@ def base_config() -> ConfigDict:
     cfg.model = choice("mlp")
     # The data set: digits, or any name that tensorflow-datasets knows. Beside its own arguments it takes
     # validation (share of the training images), label_noise and noise_kind, input_noise, per_class (0: all images),
-    # imbalance and oversample.
+    # imbalance and oversample; rotate_test=True draws the test examples anew for each seed.
     cfg.data = choice("digits")
     # The baseline: one choice per axis. `ablate tricks` lists axes, choices and arguments. Where choices compose
     # (augment, scale, clip, decay, penalty, gradient, schedule, layerwise, objective) a tuple puts one behind another.
@@ -63,6 +63,11 @@ def base_config() -> ConfigDict:
     # What to try: a tuple of choices per axis, or of models. A bare name stands for the choice with its defaults.
     # `train` and `data` can be varied too, by what differs: cfg.vary.train = ({"batch_size": 8}, {"steps": 1000}).
     cfg.vary = Written({})
+    # Does it hold elsewhere? The study is run under every combination of what stands here, each a study of its own with
+    # its part of alpha, and the report says in how many of them a trick helps and whether its effect differs:
+    # cfg.across = {"data": ("digits", "spirals"), "model": (choice("mlp"), choice("vgg")), "batch_size": (8, 128)}.
+    # Keys are axes, `model`, `data`, or numbers of `train`; what is named here takes the place of the config's own.
+    cfg.across = Written({})
     # How to combine them with the recipe above, which stands for "without the trick" everywhere:
     #   one_at_a_time  the recipe, then each choice alone on top of it
     #   leave_one_out  all choices together are the baseline, then all but one
@@ -107,7 +112,7 @@ def base_config() -> ConfigDict:
     )
     cfg.lock()
     # A task may have axes of its own, arms have any names; they are checked with all the rest.
-    free: tuple[Any, ...] = (cfg.recipe, cfg.vary, cfg.arms, cfg.tune.grid)
+    free: tuple[Any, ...] = (cfg.recipe, cfg.vary, cfg.across, cfg.arms, cfg.tune.grid)
     for names in free:
         names.unlock()
     return cfg

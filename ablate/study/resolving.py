@@ -1,15 +1,14 @@
 """ConfigDict -> Spec: plain, complete, checked. All problems of a config come out of here at once."""
 
 import dataclasses
+import math
 import os
-from collections.abc import Mapping
-from math import inf
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from ablate.data import NOISE_KINDS
-from ablate.stats.checks import POWER, TESTS, Test
 from ablate.study.choices import (
     DATA,
     RECORDING,
@@ -19,49 +18,39 @@ from ablate.study.choices import (
     Training,
     bare,
     check_choice,
-    check_number,
     sampling_of,
     training_of,
 )
-from ablate.study.config import FRACTIONS, absent, base_config
+from ablate.study.config import absent, base_config
 from ablate.study.design import DESIGNS, Arm
 from ablate.study.problems import ConfigError, unknown
+from ablate.study.settings import (
+    Fraction,
+    Reporting,
+    Tuning,
+    check_flag,
+    check_fraction,
+    check_reporting,
+    check_seeds,
+    check_tuning,
+    one_of,
+)
 from ablate.tasks import TASKS, axes_of, lacks
-from ablate.tricks.axis import Argument, Axis, Range
+from ablate.tricks.axis import Axis
 
-GROUPS = ("recipe", "vary", "fraction", "tune", "train", "report")  # keys of the config that hold a group of keys
-FREE = ("recipe.", "vary.")  # groups whose keys are axes, which the task has or has not
+GROUPS = (
+    "recipe",
+    "vary",
+    "across",
+    "fraction",
+    "tune",
+    "train",
+    "report",
+)  # keys of the config that hold a group of keys
+FREE = ("recipe.", "vary.", "across.")  # groups whose keys are axes, which the task has or has not
 Axes = Mapping[str, Axis]
-MOST_SEEDS = 2**16
-
-
-@dataclasses.dataclass(frozen=True)
-class Reporting:
-    """The numbers of `cfg.report`; `margin` is in the metric's unit, None where none is declared."""
-
-    metric: str
-    higher_is_better: bool
-    alpha: float
-    margin: float | None
-    test: Test
-    looks: tuple[int, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Fraction:
-    """Which part of the factorial grid design `fractional` takes."""
-
-    kind: str
-    resolution: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Tuning:
-    """Numbers that every arm tunes before the study: axis -> argument -> values; empty for no tuning."""
-
-    grid: Mapping[str, Mapping[str, tuple[float, ...]]]
-    relative: bool
-    seeds: int
+# Of `train`, what may differ between arms or conditions.
+NUMBERS = tuple(field.name for field in dataclasses.fields(Training) if field.name not in ("lanes", *RECORDING))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +60,7 @@ class Spec:
     task: Chosen
     recipe: Mapping[str, Chosen]
     vary: Mapping[str, tuple[Chosen, ...]]
+    across: Mapping[str, tuple[Chosen, ...]]
     design: str
     fraction: Fraction
     tune: Tuning
@@ -95,27 +85,42 @@ def resolve(cfg: ConfigDict | Mapping[str, Any]) -> Spec:
     task = _task(content["task"], problems)
     axes = {**axes_of(_class_of(task)), "data": DATA, "train": TRAIN}
     recipe = _recipe(content, fresh, axes, problems)
-    report = _reporting(content["report"], task, bool(content["paired"]), problems)
-    seeds = _seeds(content["seeds"], problems)
+    report = check_reporting(content["report"], task, bool(content["paired"]), problems)
+    seeds = check_seeds(content["seeds"], problems)
     if report.looks and seeds and len(seeds) not in report.looks:
         problems.append(f"seeds: {len(seeds)} is none of report.looks {report.looks}; a look is at a planned number")
     spec = Spec(
         task=task,  # type: ignore[arg-type]  # None only with a problem
         recipe={axis: chosen for axis, chosen in recipe.items() if chosen is not None},
         vary=_vary(content["vary"], axes, recipe, problems),
-        design=_one_of(content["design"], tuple(DESIGNS), "design", problems),
-        fraction=_fraction(content["fraction"], problems),
-        tune=_tuning(content["tune"], recipe, problems),
+        across=_across(content["across"], axes, recipe, problems),
+        design=one_of(content["design"], tuple(DESIGNS), "design", problems),
+        fraction=check_fraction(content["fraction"], problems),
+        tune=check_tuning(content["tune"], recipe, problems),
         arms=_arms(content["arms"], axes, recipe, problems),
         seeds=seeds,
-        paired=_flag(content["paired"], "paired", problems),
+        paired=check_flag(content["paired"], "paired", problems),
         train=training_of(recipe["train"]) if recipe["train"] else None,  # type: ignore[arg-type]
         report=report,
         plain=content,
     )
+    if spec.paired and not problems:
+        problems += _test_splits(spec)
+    if spec.across and not spec.paired:
+        problems.append("across: conditions are compared seed by seed, which arms must share; set paired=True")
     if problems:
         raise ConfigError(problems)
     return dataclasses.replace(spec, vary=_untuned_names(spec.vary, spec.tune))
+
+
+def _test_splits(spec: Spec) -> Iterator[str]:
+    """Arms of one data set are tested on the same examples, or the pairs would be none."""
+    base = spec.recipe["data"]
+    tried = [(f"vary.data[{i}]", one) for i, one in enumerate(spec.vary.get("data", ()))]
+    tried += [(f"arms.{name}.data", arm["data"]) for name, arm in spec.arms.items() if "data" in arm]
+    for key, one in tried:
+        if one.name == base.name and sampling_of(one).rotate_test != sampling_of(base).rotate_test:
+            yield f"{key}.rotate_test: the same for all arms; set data.rotate_test"
 
 
 def arm_of(spec: Spec, name: str, recipe: Mapping[str, Mapping[str, Any]]) -> Arm:
@@ -200,7 +205,7 @@ def _recipe(
     recipe["data"] = check_choice(DATA, cfg["data"], "data", problems)
     recipe["train"] = _training(cfg["train"], "train", None, problems)
     if recipe["data"] is not None:
-        _one_of(sampling_of(recipe["data"]).noise_kind, NOISE_KINDS, "data.noise_kind", problems)
+        one_of(sampling_of(recipe["data"]).noise_kind, NOISE_KINDS, "data.noise_kind", problems)
     return recipe
 
 
@@ -212,18 +217,40 @@ def _foreign(axis: Axis, default: Any) -> Any:
 def _vary(
     vary: Mapping[str, Any], axes: Axes, recipe: Mapping[str, Chosen | None], problems: list[str]
 ) -> dict[str, tuple[Chosen, ...]]:
+    problems += [unknown(f"vary.{axis}", "axis", axis, axes) for axis in vary if axis not in axes]
+    known = {axis: values for axis, values in vary.items() if axis in axes}
+    tried = {axis: _tried(axes[axis], known[axis], f"vary.{axis}", recipe[axis], problems) for axis in known}
+    return {axis: choices for axis, choices in tried.items() if choices}
+
+
+def _tried(axis: Axis, values: Any, key: str, base: Chosen | None, problems: list[str]) -> tuple[Chosen, ...]:
+    """The choices of a tuple, without those that have problems."""
+    if not isinstance(values, tuple | list):
+        problems.append(f"{key}: expected a tuple of choices, got {values!r}; write (choice(...),)")
+        return ()
+    checked = [_varied(axis, value, f"{key}[{i}]", base, problems) for i, value in enumerate(values)]
+    return tuple(chosen for chosen in checked if chosen is not None)
+
+
+def _across(
+    across: Mapping[str, Any], axes: Axes, recipe: Mapping[str, Chosen | None], problems: list[str]
+) -> dict[str, tuple[Chosen, ...]]:
+    """What varies around the study: choices of an axis, or under the name of a number of `train` its values."""
     checked: dict[str, tuple[Chosen, ...]] = {}
-    for axis, values in vary.items():
-        if axis not in axes:
-            problems.append(unknown(f"vary.{axis}", "axis", axis, axes))
-        elif not isinstance(values, tuple | list):
-            problems.append(f"vary.{axis}: expected a tuple of choices, got {values!r}; write (choice(...),)")
-        elif values:
-            tried = [
-                _varied(axes[axis], value, f"vary.{axis}[{i}]", recipe[axis], problems)
-                for i, value in enumerate(values)
-            ]
-            checked[axis] = tuple(chosen for chosen in tried if chosen is not None)
+    for key, values in across.items():
+        if key not in axes and key not in NUMBERS:
+            problems.append(unknown(f"across.{key}", "axis or number of train", key, (*axes, *NUMBERS)))
+            continue
+        axis, several = (TRAIN, isinstance(values, tuple | list)) if key in NUMBERS else (axes[key], False)
+        values = [{key: value} for value in values] if several else values
+        checked[key] = _tried(axis, values, f"across.{key}", recipe[axis.name], problems)
+        levels = [repr(chosen.plain()) for chosen in checked[key]]
+        if len(set(levels)) < len(levels):
+            problems.append(f"across.{key}: every level must be there once")
+        if isinstance(values, tuple | list) and not values:
+            problems.append(f"across.{key}: empty; name at least one level, or leave the key out")
+    if checked and not problems and math.prod(map(len, checked.values())) < 2:
+        problems.append("across: one condition is no comparison; name a second level, or write it into the config")
     return checked
 
 
@@ -258,52 +285,6 @@ def _arms(
     return checked
 
 
-def _one_of(value: Any, allowed: tuple[str, ...], key: str, problems: list[str]) -> str:
-    if value not in allowed:
-        problems.append(unknown(key, "value", value, allowed))
-    return str(value)
-
-
-def _fraction(fraction: Mapping[str, Any], problems: list[str]) -> Fraction:
-    _one_of(fraction["kind"], FRACTIONS, "fraction.kind", problems)
-    if fraction["resolution"] not in (3, 4, 5):
-        problems.append(f"fraction.resolution: expected 3, 4 or 5, got {fraction['resolution']!r}")
-    return Fraction(fraction["kind"], fraction["resolution"])
-
-
-def _tuning(tune: Mapping[str, Any], recipe: Mapping[str, Chosen | None], problems: list[str]) -> Tuning:
-    grid = {}
-    if not isinstance(tune["grid"], Mapping):
-        problems.append(f"tune.grid: expected axes with arguments and values to try, got {tune['grid']!r}")
-    for axis, arguments in (tune["grid"] if isinstance(tune["grid"], Mapping) else {}).items():
-        if axis not in recipe:
-            problems.append(unknown(f"tune.grid.{axis}", "axis", axis, recipe))
-        elif not isinstance(arguments, Mapping):
-            problems.append(f"tune.grid.{axis}: expected arguments with values to try, got {arguments!r}")
-        else:
-            chosen = recipe[axis]
-            known = chosen.arguments_of() if chosen else {}
-            grid[axis] = {
-                name: _values(known.get(name), values, f"tune.grid.{axis}.{name}", problems)
-                for name, values in arguments.items()
-            }
-    if isinstance(tune["seeds"], bool) or not isinstance(tune["seeds"], int) or tune["seeds"] < 1:
-        problems.append(f"tune.seeds: expected an integer of 1 or more, got {tune['seeds']!r}")
-    return Tuning(grid, _flag(tune["relative"], "tune.relative", problems), tune["seeds"])
-
-
-def _values(argument: Argument | None, values: Any, key: str, problems: list[str]) -> tuple[float, ...]:
-    """Values to try; an argument that the baseline's choice does not have is checked when arms are known."""
-    numbers = values if isinstance(values, tuple) else (values,)
-    if len(numbers) < 2:
-        problems.append(f"{key}: expected a tuple of two or more numbers, got {values!r}")
-        return ()
-    if len(set(numbers)) < len(numbers):
-        problems.append(f"{key}: every value must be there once, got {values!r}")
-    argument = argument or Argument("", float, None, True, Range())
-    return tuple(sorted(check_number(argument, number, key, problems) for number in numbers))
-
-
 def _untuned_names(vary: Mapping[str, tuple[Chosen, ...]], tune: Tuning) -> dict[str, tuple[Chosen, ...]]:
     """No arm is named after a number that tuning will choose."""
     return {
@@ -315,29 +296,6 @@ def _untuned_names(vary: Mapping[str, tuple[Chosen, ...]], tune: Tuning) -> dict
     }
 
 
-def _flag(value: Any, key: str, problems: list[str]) -> bool:
-    if not isinstance(value, bool):
-        problems.append(f"{key}: expected True or False, got {value!r}")
-    return bool(value)
-
-
-def _seeds(value: Any, problems: list[str]) -> tuple[int, ...]:
-    if isinstance(value, int) and value > MOST_SEEDS:
-        problems.append(f"seeds: at most {MOST_SEEDS}, got {value}; a tuple names single seeds")
-        return ()
-    if isinstance(value, bool) or not isinstance(value, int | tuple | list):
-        problems.append(f"seeds: expected a count or a tuple of integers, got {value!r}")
-        return ()
-    seeds = tuple(range(value)) if isinstance(value, int) else tuple(value)
-    if not all(isinstance(seed, int) and 0 <= seed < 2**32 for seed in seeds):
-        problems.append(f"seeds: every seed must be an integer from 0 to 2^32-1, got {value!r}")
-    elif len(set(seeds)) < len(seeds):
-        problems.append(f"seeds: every seed must be there once, got {value!r}")
-    elif not seeds:
-        problems.append(f"seeds: at least one is needed, got {value!r}")
-    return seeds
-
-
 def _training(value: Any, key: str, base: Chosen | None, problems: list[str]) -> Chosen | None:
     """`cfg.train`, or what an arm changes of it."""
     if not isinstance(value, Mapping):
@@ -346,32 +304,6 @@ def _training(value: Any, key: str, base: Chosen | None, problems: list[str]) ->
     fixed = [name for name in ("lanes", *RECORDING) if base is not None and name in value]
     problems += [f"{key}.{name}: the same for all arms; set train.{name}" for name in fixed]
     return check_choice(TRAIN, {"name": "train", **value}, key, problems, base)
-
-
-def _reporting(report: Mapping[str, Any], task: Chosen | None, paired: bool, problems: list[str]) -> Reporting:
-    metrics = {f"test_{metric.name}": metric for metric in (bare(task).metrics if task else ())}
-    metric = report["metric"] if report["metric"] is not None else next(iter(metrics), "")
-    known = isinstance(metric, str) and metric in metrics
-    if task:
-        _one_of(metric, tuple(metrics), "report.metric", problems)
-    if not isinstance(report["alpha"], float) or not 0 < report["alpha"] < POWER:
-        problems.append(f"report.alpha: must lie between 0 and {POWER}, got {report['alpha']!r}")
-    margin = report["margin"]
-    if margin is not None and (isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 < margin < inf):
-        problems.append(f"report.margin: must be above 0 and finite, or None, got {margin!r}")
-    rises = known and metrics[metric].higher_is_better
-    test: Any = _one_of(report["test"], TESTS, "report.test", problems)
-    if test == "max_t" and not paired:
-        problems.append("report.test: max_t flips whole seeds, which arms must share; set paired=True or test='t'")
-    return Reporting(str(metric), rises, report["alpha"], margin, test, _looks(report["looks"], problems))
-
-
-def _looks(value: Any, problems: list[str]) -> tuple[int, ...]:
-    numbers = isinstance(value, tuple | list) and all(isinstance(n, int) and not isinstance(n, bool) for n in value)
-    if not numbers or list(value) != sorted({*value}) or any(n < 2 for n in value):
-        problems.append(f"report.looks: expected ascending numbers of seeds, each 2 or more, got {value!r}")
-        return ()
-    return tuple(value)
 
 
 def _plain(value: Any) -> Any:

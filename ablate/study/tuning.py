@@ -18,7 +18,8 @@ from ablate.study.cells import jsonable
 from ablate.study.choices import Chosen
 from ablate.study.design import Arm, twins
 from ablate.study.problems import ConfigError, unknown
-from ablate.study.resolving import Spec, Tuning
+from ablate.study.resolving import Spec
+from ablate.study.settings import Tuning
 
 Point = Mapping[str, Mapping[str, float]]  # axis -> argument -> value
 FIRST_SEED = 2**16  # far from the seeds that studies use

@@ -25,8 +25,8 @@ class DataKey(NamedTuple):
 
 
 def split_of(key: DataKey, dataset: DataSet) -> Split:
-    """The training and validation positions of a data key, and what is planted into the training examples."""
-    size = dataset.sizes[0]
+    """The positions that a data key trains, validates and is tested on, and what is planted into training examples."""
+    size = sum(dataset.sizes) if key.sampling.rotate_test else dataset.sizes[0]
     flip, shift = jax.random.split(stream(key.seed, "noise"))
     draws = Draws(
         order=np.asarray(jax.random.permutation(stream(key.seed, "split"), size)).astype(np.int32),

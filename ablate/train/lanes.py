@@ -291,7 +291,7 @@ def columns(
     seed: int | Seeds,
     hp: Any,
     arrays: Mapping[str, np.ndarray],
-    start: int,
+    positions: Int[np.ndarray, " examples"],
     batch_size: int,
 ) -> dict[str, np.ndarray]:
     """What one cell predicts for every example, as columns of a table.
@@ -302,7 +302,7 @@ def columns(
         seed: its own.
         hp: its numbers.
         arrays: the examples by name.
-        start: position of the first one in the data; an evaluation of the same examples draws the same numbers.
+        positions: of them in the data; an evaluation of the same examples draws the same numbers.
         batch_size: examples at a time.
     """
 
@@ -313,7 +313,9 @@ def columns(
     size, hp = len(next(iter(arrays.values()))), jax.tree.map(np.float32, hp)
     for k in range(0, size, batch_size):
         rows = np.minimum(np.arange(k, k + batch_size), size - 1)  # the last batch is filled up with its last example
-        batch = {name: jnp.asarray(array[rows]) for name, array in arrays.items()} | {"index": jnp.int32(start + rows)}
+        batch = {name: jnp.asarray(array[rows]) for name, array in arrays.items()} | {
+            "index": jnp.int32(positions[rows])
+        }
         # Outside of the compiled part, which would put the columns into alphabetical order.
         part = columns_of(task, compiled(members.variables, uint32(seed), hp, batch), batch)
         parts.append({name: np.asarray(column)[: size - k] for name, column in part.items()})

@@ -131,6 +131,7 @@ class Loop:
         self._hp = lanes.place(_stack([_float32(lane.hp) for lane in padded]), LANES)
         self._total = lanes.place(np.full(len(padded), wave.steps, np.float32), LANES)
         self._validation = _batches([lane.split.validation for lane in padded], wave.eval_batch_size)
+        self._test = _batches([lane.split.test for lane in padded], wave.eval_batch_size)
         self.pace = Pace(0.0, 0)
 
     def start(self, between: Callable[[], None] = lambda: None) -> LoopState:
@@ -164,8 +165,8 @@ class Loop:
     def results(self, end: LoopState) -> list[Result]:
         """Reads the test split, once, with the best variables where they were kept; tells what became of every cell."""
         state = self._lanes.place(end.state, LANES)
-        test, scores = self._measure(state, self._test(), _tested(state))
-        right = _packed(scores, self._wave.dataset.sizes[1])
+        test, scores = self._measure(state, self._test, _tested(state))
+        right = _packed(scores, len(self._wave.inputs[0].split.test))
         whole, *members = jax.device_get(self._lanes.summarise(test))
         watched = whole[self._lanes.task.watch]
         diverged, stopped, best = (np.asarray(x) for x in (state.diverged_step, state.stopped_step, state.best_step))
@@ -197,7 +198,7 @@ class Loop:
         rows = self._orders[lane.data_key].at(0)
         rows = rows[np.argsort(lane.split.train[rows])]
         index = lane.split.train[rows]
-        batch = {name: array[index] for name, array in self._wave.dataset.pool.items()}
+        batch = {name: array[index] for name, array in self._wave.dataset.stacked.items()}
         return {**batch, **{name: array[rows] for name, array in lane.split.planted.items()}, "index": index}
 
     def _chunk(self, state: LaneState, step: int, count: int) -> LaneState:
@@ -245,11 +246,6 @@ class Loop:
             sums, own = self._lanes.evaluate(sums, averaged, self._seed, self._hp, index, weights)
             scores += [] if own is None else [own]
         return sums, scores
-
-    def _test(self) -> list[EvalBatch]:
-        pool, test = self._wave.dataset.sizes
-        positions = pool + np.arange(test, dtype=np.int32)
-        return _batches([positions] * self._wave.width, self._wave.eval_batch_size)
 
 
 def _tested(state: LaneState) -> Any:

@@ -240,3 +240,35 @@ def test_an_epoch_shows_no_image_twice():
     size, batch_size = 103, 10
     seen = [k for step in range(10) for k in range(size)[positions(step, batch_size, size)[1]]]
     assert len(seen) == len(set(seen)) == 100
+
+
+def rotated(seed, labels=None, **changes):
+    """A split of 30 + 10 examples, whose values are their places."""
+    every = np.arange(40, dtype=np.float32)[:, None]
+    label = np.arange(40, dtype=np.int32) % 2 if labels is None else labels
+    pool, test = ({"vector": every[part], "label": label[part]} for part in (slice(30), slice(30, None)))
+    dataset, rng = DataSet("places", pool, test), np.random.default_rng(seed)
+    draws = Draws(rng.permutation(40).astype(np.int32), rng.random(40, np.float32), np.ones(40, np.int32))
+    return dataset, split(dataset, Sampling(rotate_test=True, validation=0.2, **changes), draws)
+
+
+def test_test_examples_drawn_anew_are_as_many_as_before_and_nobody_trains_on_them():
+    dataset, one = rotated(0)
+    assert (len(one.test), len(one.validation), len(one.train)) == (10, 6, 24)
+    assert sorted([*one.train, *one.validation, *one.test]) == list(range(40))
+    assert np.array_equal(one.test, np.sort(one.test))
+    assert np.bincount(dataset.stacked["label"][one.test]).tolist() == [5, 5]
+    assert np.array_equal(one.planted["label"], dataset.stacked["label"][one.train])
+    assert set(rotated(1)[1].test) != set(one.test)
+    assert any(place < 30 for place in one.test)
+    assert any(place >= 30 for place in one.train)
+
+
+def test_noise_spares_test_examples_that_were_drawn_from_the_pool():
+    dataset, one = rotated(0, label_noise=1.0)
+    assert np.array_equal(one.planted["label"], (dataset.stacked["label"][one.train] + 1) % 2)
+    assert set(one.test).isdisjoint(one.train)
+
+
+def test_without_it_the_test_split_is_as_it_came(pool):
+    assert np.array_equal(splitted(pool).test, [SIZE])

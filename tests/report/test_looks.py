@@ -10,7 +10,8 @@ from ablate.report.sections.answers import answers, headline
 from ablate.report.sections.caveats import find_caveats
 from ablate.report.tables import tabulate
 from ablate.results.files import write_json
-from ablate.results.schema import LookRecord, misfit
+from ablate.results.schema import LookRecord
+from ablate.results.shapes import misfit
 from ablate.results.store import Store
 from ablate.runner.execute import report
 from ablate.stats.spending import level_at

@@ -5,7 +5,8 @@ python -m tests.results.documents      writes them anew
 
 from pathlib import Path
 
-from ablate.results.schema import FILES, explained, records_in
+from ablate.results.schema import FILES
+from ablate.results.shapes import explained, records_in
 
 PAGE = Path(__file__).parents[2] / "ARCHITECTURE.md"
 BEGIN, END = "<!-- records: made from ablate/results/schema.py -->\n", "<!-- end of records -->\n"

@@ -7,8 +7,9 @@ import typing
 import pytest
 
 import ablate
-from ablate.results import schema
-from ablate.results.schema import FILES, misfit, records_in
+from ablate.results import schema, shapes
+from ablate.results.schema import FILES
+from ablate.results.shapes import misfit, records_in
 from ablate.tricks.stop import Decision
 from tests.results.documents import current, tables
 from tests.train.small import small_config
@@ -91,6 +92,6 @@ def test_every_record_of_a_file_is_found_once():
 
 
 def test_examples():
-    results = doctest.testmod(schema)
+    results = doctest.testmod(shapes)
     assert results.attempted
     assert not results.failed

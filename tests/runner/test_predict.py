@@ -53,7 +53,7 @@ def row_of(rows, arm, seed):
 
 @pytest.mark.parametrize("arm", ["baseline", SNAPSHOTS, "clip=global_norm(max=1)"])
 def test_predictions_give_the_test_metrics(digits, arm):
-    columns, changed = predict(digits, arm, 1)
+    columns, changed, _ = predict(digits, arm, 1)
     probs = np.stack([columns[f"p_{k}"] for k in range(10)], 1)
     metrics = row_of(digits, arm, 1)["metrics"]
     assert changed == []
@@ -65,7 +65,7 @@ def test_predictions_give_the_test_metrics(digits, arm):
 
 
 def test_regression_predicts_in_the_unit_of_its_target(table):
-    columns, _ = predict(table, "baseline", 0)
+    columns, *_ = predict(table, "baseline", 0)
     assert list(columns) == ["target", "predicted"]
     error = np.square(columns["target"] - columns["predicted"]).mean()
     assert error == pytest.approx(row_of(table, "baseline", 0)["metrics"]["test_mse"], rel=1e-5)
@@ -88,16 +88,16 @@ def test_another_file_is_read_in_the_columns_and_units_of_the_training(table, tm
 
 
 def test_all_examples_of_other_data(digits):
-    columns, _ = predict(digits, "baseline", 0, "digits(test=0.5)")
+    columns, *_ = predict(digits, "baseline", 0, "digits(test=0.5)")
     assert len(columns["predicted"]) == 1797
 
 
 def test_arrays_of_ones_own_in_the_order_of_their_file(digits, tmp_path):
     data = ablate.data.digits()
     np.savez(tmp_path / "new.npz", image=data.test["image"][::-1], label=data.test["label"][::-1])
-    own, _ = predict(digits, "baseline", 0)
+    own, *_ = predict(digits, "baseline", 0)
     for text in (str(tmp_path / "new.npz"), f"table(path={str(tmp_path / 'new.npz')!r})"):
-        columns, _ = predict(digits, "baseline", 0, text)
+        columns, *_ = predict(digits, "baseline", 0, text)
         assert {name: column.tolist() for name, column in columns.items() if name in ("label", "predicted")} == {
             name: own[name][::-1].tolist() for name in ("label", "predicted")
         }
@@ -139,7 +139,7 @@ def test_a_change_of_the_code_is_told(digits, tmp_path):
     row = json.loads(path.read_text())
     row["identity"]["code"]["model"] = "of yesterday"
     path.write_text(json.dumps(row))
-    _, changed = predict(ablate.load(tmp_path / "run"), "baseline", 0)
+    _, changed, _ = predict(ablate.load(tmp_path / "run"), "baseline", 0)
     assert changed == [f"the code of model has changed since {row['cell']} was trained"]
 
 
@@ -148,7 +148,7 @@ def test_the_command_writes_a_line_per_example(digits, tmp_path, capsys):
     assert main(["predict", str(digits.directory), f"--arm={SNAPSHOTS}", "--seed=1", f"--out={out}"]) == 0
     with open(out, newline="") as file:
         lines = list(csv.DictReader(file))
-    columns, _ = predict(digits, SNAPSHOTS, 1)
+    columns, *_ = predict(digits, SNAPSHOTS, 1)
     assert [int(line["predicted"]) for line in lines] == columns["predicted"].tolist()
     assert [np.float32(line["p_3"]) for line in lines] == columns["p_3"].tolist()
     assert f"450 examples, arm {SNAPSHOTS}, seed 1: {out}" in capsys.readouterr().out
@@ -158,12 +158,34 @@ def test_the_command_writes_a_line_per_example(digits, tmp_path, capsys):
     assert "has no readable study.json" in capsys.readouterr().err
 
 
+def test_predictions_of_test_examples_that_the_seed_drew(tmp_path, capsys):
+    cfg = base_config()
+    cfg.data, cfg.model = choice("digits", rotate_test=True), choice("mlp", widths=(8,))
+    cfg.train.update(steps=20, batch_size=32, eval_every=10, keep_weights=True)
+    cfg.seeds, cfg.vary.clip = 2, (choice("global_norm", max=1.0),)
+    rows = ablate.run(cfg, tmp_path)
+    places = []
+    for seed in (0, 1):
+        for arm in ("baseline", "clip=global_norm(max=1)"):
+            columns, _, index = predict(rows, arm, seed)
+            right = columns["label"] == columns["predicted"]
+            assert right.mean() == pytest.approx(row_of(rows, arm, seed)["metrics"]["test_accuracy"], abs=1e-6)
+            places.append(tuple(index))
+    # Arms share the examples of a seed, seeds do not.
+    assert places[0] == places[1] != places[2] == places[3]
+    assert min(places[0]) < 1347 < max(places[0]) < 1797
+    assert "the test examples" in rows.study["seed_varies"]
+    assert "Every seed draws its own 450 test examples" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert main(["predict", str(tmp_path), "--arm=baseline", "--out=-"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith(f"{places[0][0]},")
+
+
 def test_samples_and_predictions_of_a_task_without_columns(tmp_path, monkeypatch):
     cfg = base_config()
     cfg.task, cfg.data = "adversarial", choice("gaussians", modes=8)
     cfg.train.update(steps=4, eval_every=4, keep_weights=True)
     cfg.seeds, cfg.vary.game = 1, ("wasserstein",)
-    columns, _ = predict(ablate.run(cfg, tmp_path / "gan"), "game=wasserstein", 0)
+    columns, *_ = predict(ablate.run(cfg, tmp_path / "gan"), "game=wasserstein", 0)
     assert list(columns) == ["x_0", "x_1"]
     monkeypatch.syspath_prepend("experiments")
     import own_task
@@ -171,7 +193,7 @@ def test_samples_and_predictions_of_a_task_without_columns(tmp_path, monkeypatch
     cfg = own_task.get_config()
     cfg.train.update(steps=4, eval_every=4, keep_weights=True)
     cfg.seeds = 1
-    columns, _ = predict(ablate.run(cfg, tmp_path / "own"), "baseline", 0)
+    columns, *_ = predict(ablate.run(cfg, tmp_path / "own"), "baseline", 0)
     assert all(len(column) == len(next(iter(columns.values()))) for column in columns.values())
     assert all(np.isfinite(column).all() for column in columns.values())
 

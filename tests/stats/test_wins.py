@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from ablate.stats.wins import order, probability_of_improvement, stratified_sign_test
+from ablate.stats.wins import probability_of_improvement
 
 LOST = -math.inf
 
@@ -27,30 +27,9 @@ def test_probability_of_improvement_is_mann_whitneys():
     assert probability_of_improvement(a, [*b[:2], np.zeros(0)]) == pytest.approx(np.mean(u[:2]))
 
 
-def test_order_counts_diverged_runs_as_the_worst_and_rounding_as_none():
-    arm = np.array([[0.5, LOST, 0.5, LOST, 0.5]])
-    baseline = np.array([[0.4, 0.4, LOST, LOST, 0.5 + 1e-9]])
-    assert order(arm, baseline).tolist() == [1, -1, 1, 0, 0]
-    # One sign per seed for sets that share their splits: the side with more of them.
-    assert order(np.array([[1.0, 1.0], [1.0, LOST], [0.0, 0.0]]), np.zeros((3, 2))).tolist() == [1, 0]
-
-
-def test_the_sign_test_is_binomial_over_all_sets():
-    signs = [np.array([1.0, 1, -1, 0]), np.array([1.0] * 6)]
-    p, lean = stratified_sign_test(signs)
-    assert p == pytest.approx(scipy.stats.binomtest(8, 9).pvalue)
-    assert lean == 1
-    assert stratified_sign_test([np.array([-1.0])]) == (None, -1)
-    assert stratified_sign_test([]) == (None, 0)
-
-
 def test_impossible_scores_are_refused(unchecked):
     for bad in (math.nan, math.inf):
         with pytest.raises(ValueError, match="scores"):
             probability_of_improvement([np.array([bad])], [np.array([1.0])])
-        with pytest.raises(ValueError, match="scores"):
-            order(np.array([[bad]]), np.array([[1.0]]))
     with pytest.raises(ValueError, match="same sets"):
         probability_of_improvement(scores(2, 3), scores(2, 2))
-    with pytest.raises(ValueError, match="pairs"):
-        order(np.zeros((1, 2)), np.zeros((1, 3)))

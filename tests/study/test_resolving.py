@@ -7,7 +7,8 @@ from ml_collections import ConfigDict, config_dict
 
 from ablate import base_config, choice
 from ablate.study import ConfigError
-from ablate.study.resolving import MOST_SEEDS, resolve
+from ablate.study.resolving import resolve
+from ablate.study.settings import MOST_SEEDS
 
 
 def config(**changes):

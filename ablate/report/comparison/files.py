@@ -15,13 +15,13 @@ COLUMNS = (
     "arm",
     "studies",
     "pairs",
-    "diverged",
+    "failed",
     "runs",
     *("delta", "delta_low", "delta_high"),
     *("change", "change_low", "change_high"),
-    *("test", "p", "p_holm", "verdict", "in_favour", "improvement"),
+    *("p", "p_holm", "p_failure", "p_failure_holm", "verdict", "in_favour", "improvement"),
 )
-IN_STUDY = ("n", "diverged", "mean", "delta", "delta_low", "delta_high", "verdict")
+IN_STUDY = ("n", "failed", "mean", "delta", "delta_low", "delta_high", "verdict")
 
 
 def comparison_contents(comparison: Comparison) -> dict[str, str | bytes]:
@@ -47,10 +47,11 @@ def over_studies(arm: Overall) -> list[str | float | None]:
     """The values of `COLUMNS`."""
     delta, change = ([a.mean, a.low, a.high] if a else [None] * 3 for a in (arm.difference, arm.change))
     changes = [None if end is None else relative(end) for end in change]
-    counts = [studies_of(arm), arm.pairs, arm.diverged, arm.cells]
+    counts = [studies_of(arm), arm.pairs, arm.failed, arm.cells]
     favour = None if arm.baseline else arm.in_favour
     verdict = "baseline" if arm.baseline else arm.verdict or None
-    return [arm.arm, *counts, *delta, *changes, arm.test, arm.p, arm.p_holm, verdict, favour, arm.improvement]
+    tests = [arm.p, arm.p_holm, arm.p_failure, arm.p_failure_holm]
+    return [arm.arm, *counts, *delta, *changes, *tests, verdict, favour, arm.improvement]
 
 
 def study_by_study(arm: Overall) -> list[str | float | None]:
@@ -59,7 +60,7 @@ def study_by_study(arm: Overall) -> list[str | float | None]:
     for summary in arm.summaries:
         contrast = summary.contrast
         delta = [contrast.mean, contrast.low, contrast.high] if contrast else [None] * 3
-        values += [summary.n, summary.diverged, summary.mean, *delta, summary.verdict or None]
+        values += [summary.n, summary.failed, summary.mean, *delta, summary.verdict or None]
     return values
 
 

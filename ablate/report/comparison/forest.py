@@ -59,10 +59,10 @@ def estimate_of(arm: Overall, comparison: Comparison) -> Estimate:
 
 
 def text_of(arm: Overall, comparison: Comparison) -> str:
-    """Estimate, interval, corrected p, verdict and diverged runs of an arm."""
+    """Estimate, interval, corrected p, verdict and failed runs of an arm."""
     mean, bounds = (change_texts if comparison.in_ratios else delta_texts)(arm, comparison)
     estimate = mean if bounds == DASH else f"{mean} [{bounds}]"
-    lost = f"{arm.diverged} of {arm.cells} diverged" if arm.diverged else ""
+    lost = f"{arm.failed} of {arm.cells} failed" if arm.failed else ""
     tested = p_clause(arm.p_holm) if arm.p_holm is not None else ""
     return "  ".join(filter(None, (estimate, tested, ", ".join(filter(None, (arm.verdict, lost))))))
 

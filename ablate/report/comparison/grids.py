@@ -27,7 +27,7 @@ def overall_grid(comparison: Comparison) -> Grid:
         Column[Overall]("verdict", lambda arm: "baseline" if arm.baseline else arm.verdict or DASH, numeric=False),
         *studies,
         Column[Overall](pairs, lambda arm: f"{arm.pairs}/{arm.cells}"),
-        Column[Overall]("diverged", lambda arm: f"{arm.diverged}/{arm.cells}"),
+        Column[Overall]("failed", lambda arm: f"{arm.failed}/{arm.cells}"),
     )
     return grid(columns, comparison.arms, sortable=True)
 
@@ -131,7 +131,7 @@ def study_grid(comparison: Comparison) -> Grid:
 
 def in_study(arm: Summary, tables: Tables) -> str:
     """One arm in one study."""
-    lost = f"{arm.diverged}/{arm.cells} diverged" if arm.diverged else ""
+    lost = f"{arm.failed}/{arm.cells} failed" if arm.failed else ""
     if arm.baseline:
         level = f"{tables.unit.level(arm.mean)} {tables.unit.suffix}".strip()
         return ", ".join(filter(None, (f"{level} (sd {tables.unit.level(arm.sd)})" if arm.n > 1 else level, lost)))

@@ -34,7 +34,7 @@ class Match:
 
     @property
     def ended(self) -> frozenset[int]:
-        """The seeds of which both runs ended, in a number or by diverging; empty where seeds are not shared."""
+        """The seeds of which both runs ended, in a number or by failing; empty where seeds are not shared."""
         own, theirs = ({*side.values, *side.failed_seeds} for side in (self.arm, self.baseline))
         return frozenset(own & theirs if self.paired else ())
 
@@ -42,11 +42,6 @@ class Match:
     def estimated(self) -> bool:
         """Whether there is a difference at all."""
         return bool(self.pairs) if self.paired else bool(self.arm.values and self.baseline.values)
-
-    @property
-    def diverged(self) -> bool:
-        """Whether a run of either side diverged."""
-        return bool(self.arm.failed_seeds or self.baseline.failed_seeds)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,10 +71,13 @@ def blocks(matches: Sequence[Match], *, ended: bool = False) -> list[Block]:
     return joined
 
 
-def data_of(match: Match) -> tuple[str, str]:
-    """What tells the data of a study from those of another."""
-    data = match.tables.study["data"]
-    return plain(data["name"]), repr(sorted(data.get("arguments", {}).items(), key=str))
+def data_of(match: Match) -> str:
+    """What tells the data of a study from those of another: their name, whatever a study does to their examples.
+
+    What has one name and is independent all the same may be added up seed by seed as well; it only costs degrees of
+    freedom.
+    """
+    return plain(match.tables.study["data"]["name"])
 
 
 def sides(block: Block) -> tuple[np.ndarray, np.ndarray]:
@@ -92,19 +90,14 @@ def sides(block: Block) -> tuple[np.ndarray, np.ndarray]:
     return arm, np.array([[match.baseline.values[seed] for seed in seeds] for match in block.matches])
 
 
-def ordered(block: Block) -> tuple[np.ndarray, np.ndarray]:
-    """Scores of arm and baseline (studies, seeds), more is better, -inf where a run diverged."""
-    seeds = sorted(block.seeds)
-
-    def score(match: Match, side: Summary) -> list[float]:
-        return [match.tables.better * side.values[seed] if seed in side.values else -math.inf for seed in seeds]
-
-    arm = np.array([score(match, match.arm) for match in block.matches])
-    return arm, np.array([score(match, match.baseline) for match in block.matches])
+def failures(block: Block) -> np.ndarray:
+    """Failed runs of the arm less those of the baseline, seed by seed over the studies of a block."""
+    lost = [(match.arm.failed_seeds, match.baseline.failed_seeds) for match in block.matches]
+    return np.array([sum((s in arm) - (s in base) for arm, base in lost) for s in sorted(block.seeds)], dtype=float)
 
 
 def scores(side: Summary, better: float) -> np.ndarray:
-    """All runs of an arm that ended; more is better, -inf where one diverged."""
+    """All runs of an arm that ended; more is better, -inf where one failed."""
     return np.array([better * value for value in side.values.values()] + [-math.inf] * len(side.failed_seeds))
 
 

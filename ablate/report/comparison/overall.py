@@ -1,17 +1,18 @@
 """One arm over several studies: what it changes on average, and is that real? Pure; numbers by `ablate.stats`.
 
-There is one test per arm, on one scale for all arms: the relative change of what is missing to a perfect score where
-the metric has one, otherwise the difference itself. Where a run diverged, the test is by rank with diverged as the
-worst, as in a single study.
+Two questions per arm, as in a single study. Quality is compared given success, on one scale for all arms: the relative
+change of what is missing to a perfect score where the metric has one, otherwise the difference itself. Failures are
+compared seed by seed. Both are in one family.
 """
 
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 
-from ablate.report.comparison.matching import Block, Match, blocks, data_of, ordered, scores, shortfall, sides
+from ablate.report.comparison.matching import Block, Match, blocks, data_of, failures, scores, shortfall, sides
 from ablate.report.records import Summary
 from ablate.report.wording import plain
 from ablate.stats.checks import rounding_of
@@ -24,8 +25,10 @@ from ablate.stats.datasets import (
     unpaired_difference,
     unpaired_log_ratio,
 )
+from ablate.stats.failure import can_differ, compare_failures, compare_failures_by_seed
 from ablate.stats.multiple import holm
-from ablate.stats.wins import order, probability_of_improvement, stratified_sign_test
+from ablate.stats.verdict import verdict_of
+from ablate.stats.wins import probability_of_improvement
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +41,10 @@ class Overall:
         difference: mean over the studies of arm - baseline, as stored; None where units differ.
         change: mean log ratio of what is missing to a perfect score; None where the metric has none.
         changes: the same in each study; None where there is no estimate.
-        test: what gives `p`: "t" or "sign"; None where there is no test.
-        p_holm: corrected over all arms.
+        p: of the t test of quality; None where seeds cannot tell.
+        p_holm: corrected over all arms and both questions.
+        p_failure: of equally frequent failures; `p_failure_holm` likewise corrected, None where so few cannot differ.
+        excess: share of its runs that failed, less the baseline's.
         verdict: "better", "worse" or "inconclusive"; empty without a test.
         in_favour: studies whose delta is on the good side.
         improvement: probability that a run beats one of the baseline, averaged over studies.
@@ -52,9 +57,11 @@ class Overall:
     difference: Average | None = None
     change: Average | None = None
     changes: tuple[float | None, ...] = ()
-    test: str | None = None
     p: float | None = None
     p_holm: float | None = None
+    p_failure: float | None = None
+    p_failure_holm: float | None = None
+    excess: float = 0.0
     lean: int = 0
     verdict: str = ""
     in_favour: int = 0
@@ -77,9 +84,9 @@ class Overall:
         return sum(summary.cells for summary in self.summaries)
 
     @property
-    def diverged(self) -> int:
-        """Runs that diverged."""
-        return sum(summary.diverged for summary in self.summaries)
+    def failed(self) -> int:
+        """Runs that diverged or collapsed."""
+        return sum(summary.failed for summary in self.summaries)
 
 
 def deltas_of(summaries: Sequence[Summary]) -> tuple[float, ...]:
@@ -98,10 +105,12 @@ def overall(arms: Sequence[Sequence[Match]], *, difference: bool, change: bool, 
         alpha: family-wise level of the verdicts; intervals have confidence 1 - alpha.
     """
     uncorrected = [one_arm(matches, difference=difference, change=change, alpha=alpha) for matches in arms]
-    corrected = holm([arm.p for arm in uncorrected])
+    reachable = [arm.p_failure if may_differ(matches, alpha) else None for arm, matches in zip(uncorrected, arms)]
+    corrected = holm([*(arm.p for arm in uncorrected), *reachable])
+    p_holm, p_failure_holm = corrected[: len(arms)], corrected[len(arms) :]
     return tuple(
-        dataclasses.replace(arm, p_holm=p, verdict=verdict(arm, p, alpha))
-        for arm, p in zip(uncorrected, corrected, strict=True)
+        dataclasses.replace(arm, p_holm=p, p_failure_holm=q, verdict=verdict(arm, p, q, alpha))
+        for arm, p, q in zip(uncorrected, p_holm, p_failure_holm, strict=True)
     )
 
 
@@ -114,11 +123,8 @@ def one_arm(matches: Sequence[Match], *, difference: bool, change: bool, alpha: 
     parts = blocks(matches)
     mean_difference = mean_of(parts, difference_of, alpha) if difference else None
     mean_change = mean_of(parts, log_ratio_of, alpha) if change else None
-    if any(match.diverged for match in matches):
-        test, p, lean = by_rank(matches)
-    else:
-        # A smaller part of the error is better, whatever the direction of the metric.
-        test, p, lean = by_t(mean_change, -1.0) if change else by_t(mean_difference, matches[0].tables.better)
+    # A smaller part of the error is better, whatever the direction of the metric.
+    p, lean = by_t(mean_change, -1.0) if change else by_t(mean_difference, matches[0].tables.better)
     return Overall(
         name,
         False,
@@ -126,40 +132,67 @@ def one_arm(matches: Sequence[Match], *, difference: bool, change: bool, alpha: 
         difference=mean_difference,
         change=mean_change,
         changes=tuple(log_ratio(match) if change and match.estimated else None for match in matches),
-        test=test,
         p=p,
+        p_failure=failure_test(matches),
+        excess=excess_of(matches),
         lean=lean,
         in_favour=sum(match.tables.better * delta > 0 for match in matches for delta in deltas_of([match.arm])),
         improvement=probability_of_improvement(
             [scores(match.arm, match.tables.better) for match in matches],
             [scores(match.baseline, match.tables.better) for match in matches],
         ),
-        joined=tuple(dict.fromkeys(data_of(b.matches[0])[0] for b in parts if len(b.matches) > 1)),
+        joined=tuple(dict.fromkeys(data_of(b.matches[0]) for b in parts if len(b.matches) > 1)),
     )
 
 
-def by_t(estimate: Average | None, better: float) -> tuple[str | None, float | None, int]:
-    """Test, p and direction by the t test of a mean over studies, of which more is better, or less where it is -1."""
+def by_t(estimate: Average | None, better: float) -> tuple[float | None, int]:
+    """p and direction by the t test of a mean over studies, of which more is better, or less where it is -1."""
     if estimate is None or estimate.p is None:
-        return None, None, 0
-    return "t", estimate.p, int(np.sign(better * estimate.mean))
+        return None, 0
+    return estimate.p, int(np.sign(better * estimate.mean))
 
 
-def by_rank(matches: Sequence[Match]) -> tuple[str | None, float | None, int]:
-    """Test, p and direction by the signs of all pairs; there is no such test where seeds are not shared."""
-    if not all(match.paired for match in matches):
-        return None, None, 0
-    p, lean = stratified_sign_test([order(*ordered(block)) for block in blocks(matches, ended=True)])
-    return ("sign", p, lean) if p is not None else (None, None, 0)
+def failure_test(matches: Sequence[Match]) -> float | None:
+    """p of equally frequent failures: by sign flips of seeds, or where they are not shared, of independent runs."""
+    if all(match.paired for match in matches):
+        return compare_failures_by_seed(differences_of(matches))
+    return compare_failures(*counts(matches, "arm"), *counts(matches, "baseline"))
 
 
-def verdict(arm: Overall, p_holm: float | None, alpha: float) -> str:
-    """What the test says; an arm of which a run diverged is never better."""
-    if p_holm is None:
+def may_differ(matches: Sequence[Match], alpha: float) -> bool:
+    """Whether so many failures could reach alpha however they fell; the test is not counted otherwise."""
+    if all(match.paired for match in matches):
+        return 2.0 ** (1 - int(np.count_nonzero(differences_of(matches)))) <= alpha
+    (failed, runs), (failed_baseline, runs_baseline) = (counts(matches, side) for side in ("arm", "baseline"))
+    return can_differ(failed + failed_baseline, runs, runs_baseline, alpha)
+
+
+def differences_of(matches: Sequence[Match]) -> np.ndarray:
+    """Failures of the arm less those of the baseline, for every seed of every independent part."""
+    return np.concatenate([np.zeros(0), *map(failures, blocks(matches, ended=True))])
+
+
+def counts(matches: Sequence[Match], side: Literal["arm", "baseline"]) -> tuple[int, int]:
+    """Runs of one side that failed, and those that ended."""
+    summaries = [getattr(match, side) for match in matches]
+    failed = sum(len(summary.failed_seeds) for summary in summaries)
+    return failed, failed + sum(len(summary.values) for summary in summaries)
+
+
+def excess_of(matches: Sequence[Match]) -> float:
+    """Share of the arm's runs that failed less that of the baseline's; who has no runs has no failures."""
+    shares = (failed / runs if runs else 0.0 for failed, runs in (counts(matches, "arm"), counts(matches, "baseline")))
+    arm, baseline = shares
+    return arm - baseline
+
+
+def verdict(arm: Overall, p_holm: float | None, p_failure: float | None, alpha: float) -> str:
+    """What the two tests say together, by the rules of a single study."""
+    if p_holm is None and p_failure is None:
         return ""
-    if p_holm > alpha or not arm.lean or (arm.lean > 0 and arm.diverged):
-        return "inconclusive"
-    return "better" if arm.lean > 0 else "worse"
+    quality = arm.lean if p_holm is not None and p_holm <= alpha else 0
+    failing = int(np.sign(-arm.excess)) if p_failure is not None and p_failure <= alpha else 0
+    return verdict_of(quality, failing, arm.excess)
 
 
 def mean_of(parts: Sequence[Block], estimate: Callable[[Block], Difference], alpha: float) -> Average | None:

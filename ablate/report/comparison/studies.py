@@ -58,16 +58,25 @@ class Comparison:
         return tuple(arm for arm in self.arms if not arm.baseline)
 
     @property
+    def failures_tested(self) -> bool:
+        """Whether failures of any arm are among the tests."""
+        return any(arm.p_failure_holm is not None for arm in self.tricks)
+
+    @property
     def confidence(self) -> str:
         """The level of the intervals over studies, "95 %"."""
-        return f"{100 * (1 - self.alpha):g} %"
+        return f"{100 * (1 - self.alpha):.4g} %"
 
 
-def compare(studies: Sequence[LoadedStudy]) -> Comparison:
+def compare(
+    studies: Sequence[LoadedStudy], names: Sequence[str] | None = None, alpha: float | None = None
+) -> Comparison:
     """Lines the arms of several studies up by name.
 
     Args:
         studies: two or more, with one metric of one direction.
+        names: what to call them; their own names if not given.
+        alpha: family-wise level of what is said over all of them; the smallest of the studies' if not given.
 
     Raises:
         ValueError: fewer than two studies, different metrics, or one metric in different directions.
@@ -84,10 +93,10 @@ def compare(studies: Sequence[LoadedStudy]) -> Comparison:
     shared = sorted((key for key in keyed[0] if all(key in arms for arms in keyed)), key=bool)  # the baseline first
     others = [key for arms in keyed for key in arms if key not in shared]
     arms = [[Match(study, by_key[key]) for study, by_key in zip(tables, keyed, strict=True)] for key in shared]
-    in_ratios, alpha = measurable(arms), min(study.study["alpha"] for study in tables)
+    in_ratios, alpha = measurable(arms), alpha or min(study.study["alpha"] for study in tables)
     in_points = comparable(tables, in_ratios)
     return Comparison(
-        names=tuple(distinct_names([plain(study.study["name"]) for study in tables])),
+        names=tuple(distinct_names([plain(name) for name in names or [study.study["name"] for study in tables]])),
         tables=tables,
         arms=overall(arms, difference=in_points, change=in_ratios, alpha=alpha),
         left_out=tuple(plain(key) for key in dict.fromkeys(others)),

@@ -6,7 +6,7 @@ from ablate.report.comparison.grids import in_shortfall, shortfall_word
 from ablate.report.comparison.overall import Overall
 from ablate.report.comparison.studies import Comparison
 from ablate.report.comparison.synergy import readings
-from ablate.report.wording import listed, plural
+from ablate.report.wording import listed, p_clause, plural
 
 
 def headline(comparison: Comparison) -> str:
@@ -58,7 +58,12 @@ def in_brackets(arms: list[str]) -> str:
 
 def notes(comparison: Comparison) -> tuple[str, ...]:
     """How to read the comparison."""
-    return (*estimate_notes(comparison), *test_notes(comparison), *objections(comparison))
+    return (
+        *estimate_notes(comparison),
+        *test_notes(comparison),
+        agreement_note(),
+        *objections(comparison),
+    )
 
 
 def estimate_notes(comparison: Comparison) -> Iterator[str]:
@@ -101,26 +106,28 @@ def ratio_note(comparison: Comparison) -> str:
 
 def test_notes(comparison: Comparison) -> Iterator[str]:
     """What the verdicts rest on."""
-    tested = sum(arm.p is not None for arm in comparison.tricks)
+    tested = sum(p is not None for arm in comparison.tricks for p in (arm.p_holm, arm.p_failure_holm))
     if tested:
         scale = f"the change of {shortfall_word(comparison)}" if comparison.in_ratios else "the mean delta"
-        ranked = (
-            ", or the sign test where a run diverged" if any(arm.test == "sign" for arm in comparison.tricks) else ""
-        )
+        failing = ", and of failures where so many could differ significantly" if comparison.failures_tested else ""
         yield (
-            f"p (Holm) is the t test of {scale}{ranked}, corrected for {plural(tested, 'comparison')}; at or below "
+            f"p (Holm) is the t test of {scale}{failing}, corrected for {plural(tested, 'comparison')}; at or below "
             f"{comparison.alpha:g} the arm is better or worse on average. Inconclusive does not mean no effect."
         )
-    yield (
+
+
+def agreement_note() -> str:
+    """How to read what the studies agree on."""
+    return (
         "In favour: studies with an estimate on the good side, of those with one. Beats the baseline: how probably a "
-        "run of the arm beats one of the baseline on the same study, averaged over studies, diverged as the worst; "
+        "run of the arm beats one of the baseline on the same study, averaged over studies, failed as the worst; "
         "50 % is no difference. Better to inconclusive count the verdicts of the single studies."
     )
 
 
 def objections(comparison: Comparison) -> Iterator[str]:
     """What did not go as planned."""
-    yield from diverged_note(comparison)
+    yield from failure_note(comparison)
     thin = [arm for arm in comparison.tricks if 0 < len(arm.deltas) < len(comparison.names)]
     if thin:
         names = listed([f"{arm.arm} ({len(arm.deltas)} of {len(comparison.names)} studies)" for arm in thin], 20)
@@ -144,20 +151,23 @@ def objections(comparison: Comparison) -> Iterator[str]:
         yield f"Left out, since not every study has them: {listed(list(comparison.left_out), 20)}."
 
 
-def diverged_note(comparison: Comparison) -> Iterator[str]:
-    """Which runs diverged, and what became of them."""
-    lost = [f"{arm.arm} ({arm.diverged} of {plural(arm.cells, 'run')})" for arm in comparison.arms if arm.diverged]
+def failure_note(comparison: Comparison) -> Iterator[str]:
+    """Which runs failed, and what became of them."""
+    lost = [f"{arm.arm} ({lost_of(arm)})" for arm in comparison.arms if arm.failed]
     if not lost:
         return
-    ranked = (
-        "The sign test is over all pairs, with diverged as the worst, and an arm that lost a run is never better."
-        if all(tables.study["paired"] for tables in comparison.tables)
-        else "Where seeds are not shared, no test over studies is made then."
-    )
+    paired = all(tables.study["paired"] for tables in comparison.tables)
+    how = "by sign flips of whole seeds, over all studies that share one" if paired else "by Boschloo's exact test"
     yield (
-        f"Diverged: {listed(lost, 20)}. Means and intervals are over the runs that succeeded, which flatters the side "
-        f"that lost some. {ranked}"
+        f"Failed, diverged or collapsed: {listed(lost, 20)}. Means and intervals are given success. How often runs "
+        f"fail is compared {how}; an arm that lost more than its baseline is never better by its quality alone."
     )
+
+
+def lost_of(arm: Overall) -> str:
+    """`3 of 12 runs, corrected p .031`."""
+    p = f", corrected {p_clause(arm.p_failure_holm)}" if arm.p_failure_holm is not None else ""
+    return f"{arm.failed} of {plural(arm.cells, 'run')}{p}"
 
 
 def without_interval(arm: Overall) -> bool:

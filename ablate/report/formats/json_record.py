@@ -54,6 +54,9 @@ def clean(value: Any) -> Any:
         return {field.name: clean(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): clean(item) for key, item in value.items()}
+    fields = getattr(value, "_fields", None)
+    if fields is not None:
+        return {field: clean(getattr(value, field)) for field in fields}
     if isinstance(value, list | tuple):
         return [clean(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

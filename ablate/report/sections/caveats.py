@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ablate.report.looks import changed, gone, spent
-from ablate.report.records import FAILURES, Summary, Tables
+from ablate.report.records import FAILURES, Summary, Tables, rotates
 from ablate.report.section import Section
 from ablate.report.sections.tuning import border_caveat, failure_caveat
 from ablate.report.wording import listed, p_clause, plain, plural
@@ -239,8 +239,8 @@ def rests_on_the_test_set(tables: Tables) -> Iterator[str]:
     weak = [arm for arm, errors in known if abs(errors.mean) < 2 * errors.of_both]
     if weak:
         yield (
-            f"On new test examples of the same kind the difference of {names(weak)} is within two standard errors of "
-            "none: the claim is about these test examples."
+            f"On new examples of the same kind the difference of {names(weak)} is within two standard errors of none: "
+            f"the claim is about {'these data' if rotates(tables.study) else 'these test examples'}."
         )
 
 

@@ -1,0 +1,306 @@
+"""The report of a study across conditions as a document: its sections, its figures and its files. Pure."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ablate.report.comparison.across import (
+    READINGS,
+    Across,
+    across,
+    answers,
+    headline,
+    sizes,
+    status_line,
+    tally,
+)
+from ablate.report.comparison.forest import forest_plot
+from ablate.report.comparison.grids import change_texts, delta_texts, error_of, fitted, overall_grid, shortfall_word
+from ablate.report.comparison.overall import Overall
+from ablate.report.comparison.studies import LoadedStudy
+from ablate.report.comparison.words import estimate_notes, lead, objections, test_notes
+from ablate.report.document import Document
+from ablate.report.formats.csv_files import SUMMARY_COLUMNS, delimited, summary_record
+from ablate.report.formats.html import html
+from ablate.report.formats.json_record import arm_record, clean, section_record
+from ablate.report.formats.latex import latex
+from ablate.report.formats.markdown import markdown
+from ablate.report.plots.figure import figure_files
+from ablate.report.plots.forest import delta_scale, estimate_of
+from ablate.report.plots.plot import Estimate, Forest, Plot
+from ablate.report.plots.scales import even_scale
+from ablate.report.records import Summary, Tables
+from ablate.report.section import Column, Section, grid
+from ablate.report.wording import DASH, Unit, interval, plain, plural, probability
+from ablate.results.schema import AcrossRecord
+from ablate.stats.conditions import Departure
+
+TABLE = "conditions.csv"
+FORMAT = 1  # of report.json
+MOST = 12  # figures
+
+
+class Line(NamedTuple):
+    """One arm under one condition."""
+
+    condition: str
+    arm: Summary
+    tables: Tables
+
+
+def contents(record: AcrossRecord, studies: Sequence[LoadedStudy]) -> Iterator[tuple[str, str | bytes]]:
+    """Every file of the report across conditions: path to content.
+
+    Args:
+        record: the content of across.json.
+        studies: of its conditions, in their order.
+    """
+    found = across(record, studies)
+    document = compose(found)
+    yield TABLE, conditions_csv(found)
+    yield "report.md", markdown(document)
+    yield "report.html", html(document)
+    yield "report.tex", latex(document)
+    yield "report.json", as_json(found, document)
+    for section in document.sections:
+        for plot in section.plots:
+            yield from figure_files(plot)
+
+
+def compose(found: Across) -> Document:
+    """The report in words, tables and plots."""
+    parts: tuple[Callable[[Across], Section | None], ...] = (
+        generality, by_condition, dependence, average, how_to_read, folders,
+    )  # fmt: skip
+    sections = (section(found) for section in parts)
+    return Document(
+        title=plain(found.record["name"]),
+        question=plain(found.record["question"]),
+        status=status_line(found),
+        headline=headline(found),
+        answers=() if found.interim else tuple(answers(found)),
+        sections=tuple(section for section in sections if section),
+        tables=(TABLE,),
+    )
+
+
+def generality(found: Across) -> Section | None:
+    """One line per arm: on average, verdicts by condition, and the test of whether it differs."""
+    if found.interim or not found.tricks:
+        return None
+    comparison = found.comparison
+    what = f"change of {shortfall_word(comparison)} (%)" if comparison.in_ratios else "mean delta"
+    texts = change_texts if comparison.in_ratios else delta_texts
+
+    def count(word: str) -> Column[Overall]:
+        return Column(READINGS[word], lambda arm: str(tally(arm)[word]), paper=READINGS[word])
+
+    columns = (
+        Column[Overall]("arm", lambda arm: arm.arm, numeric=False, paper="arm"),
+        Column[Overall](what, lambda arm: texts(arm, comparison)[0], paper="average"),
+        Column[Overall](f"{comparison.confidence} interval", lambda arm: texts(arm, comparison)[1], paper="interval"),
+        Column[Overall]("verdict on average", lambda arm: arm.verdict or DASH, numeric=False, paper="verdict"),
+        *map(count, READINGS),
+        Column[Overall]("differs: corrected p", lambda arm: difference_text(arm, found), paper="differs, p"),
+    )
+    caption = (
+        f"{plural(len(found.tricks), 'arm')} against the baseline under {plural(len(found.conditions), 'condition')}: "
+        f"the average ({what}), the number of conditions by verdict, and the corrected p of an effect that differs "
+        f"between them. Metric: {comparison.unit.metric}."
+    )
+    return Section("generality", "Does it hold elsewhere?", grids=(grid(columns, found.tricks, caption=caption),))
+
+
+def difference_text(arm: Overall, found: Across) -> str:
+    """The smallest corrected p of an arm's departures."""
+    most = found.most(arm)
+    return probability(found.p_of(most) if most else None)
+
+
+def by_condition(found: Across) -> Section:
+    """Every arm under every condition: figure and table."""
+    lines = [Line(name, arm, tables) for name, tables in found.conditions for arm in tables.arms]
+    columns = (
+        Column[Line]("condition", lambda line: line.condition, numeric=False),
+        Column[Line]("arm", lambda line: plain(line.arm.arm), numeric=False),
+        Column[Line]("mean", lambda line: f"{line.tables.unit.level(line.arm.mean)} {line.tables.unit.suffix}".strip()),
+        Column[Line]("delta", delta_text),
+        Column[Line]("interval", interval_text),
+        Column[Line]("corrected p", lambda line: probability(line.arm.contrast and line.arm.contrast.p_corrected)),
+        Column[Line](
+            "verdict", lambda line: "baseline" if line.arm.baseline else line.arm.verdict or DASH, numeric=False
+        ),
+        Column[Line]("failed", lambda line: f"{line.arm.failed}/{line.arm.cells}"),
+    )
+    share, level = found.comparison.tables[0].study["alpha"], found.comparison.tables[0].confidence
+    note = (
+        f"Verdicts are those of the single studies, whose reports lie in the folders below. They share "
+        f"{found.comparison.alpha:g} in equal parts, {share:.3g} each, so that it is the probability of any false "
+        f"verdict under all conditions together; intervals have {level}."
+    )
+    return Section(
+        "conditions",
+        "Condition by condition",
+        paragraphs=(note,),
+        plots=tuple(condition_plots(found)),
+        grids=(grid(columns, lines, sortable=True),),
+    )
+
+
+def unit_of(line: Line) -> Unit:
+    """The unit of a study's deltas, with the digits that this one deserves."""
+    errors = [error_of(arm) for arm in line.tables.tricks]
+    return fitted(line.tables.unit.showing(errors), error_of(line.arm))
+
+
+def delta_text(line: Line) -> str:
+    """The difference from the baseline there."""
+    contrast = line.arm.contrast
+    return DASH if contrast is None else unit_of(line).points(unit_of(line).delta(contrast.mean))
+
+
+def interval_text(line: Line) -> str:
+    """The interval of that difference."""
+    contrast, unit = line.arm.contrast, unit_of(line)
+    return DASH if contrast is None else interval(unit.delta(contrast.low), unit.delta(contrast.high))
+
+
+def condition_plots(found: Across) -> Iterator[Plot]:
+    """A figure per arm: every condition, all figures on one scale; none where units differ or there are too many."""
+    comparison, tricks = found.comparison, found.tricks
+    if not comparison.in_points or len(tricks) > MOST:
+        return
+    scales = [delta_scale(tables) for tables in comparison.tables]
+    axis = even_scale(min(scale.low for scale in scales), max(scale.high for scale in scales), scales[0].label, 6)
+    ends = ("worse", "better") if comparison.better > 0 else ("better", "worse")
+    for place, arm in enumerate(tricks, 1):
+        rows = [condition_estimate(arm, k, found) for k in range(len(comparison.tables))]
+        if any(row.estimate is not None for row in rows):
+            caption = f"{arm.arm} against the baseline of each condition, with its interval; a dot is a seed."
+            yield Plot(f"conditions-{place}", arm.arm, caption, Forest(tuple(rows), axis, None, ends))
+
+
+def condition_estimate(arm: Overall, place: int, found: Across) -> Estimate:
+    """One line of a figure."""
+    name, tables = found.conditions[place]
+    return dataclasses.replace(estimate_of(arm.summaries[place], tables), label=name)
+
+
+def dependence(found: Across) -> Section | None:
+    """Where the effects depart, arm by arm and level by level."""
+    lines = [(arm, departure) for arm, own in found.departures.items() for departure in own]
+    if not lines:
+        return None
+
+    def reading(departure: Departure) -> str:
+        p = found.p_of(departure)
+        return DASH if p is None else "differs" if p <= found.comparison.alpha else "not shown"
+
+    columns = (
+        Column[tuple[str, Departure]]("arm", lambda line: line[0], numeric=False),
+        Column[tuple[str, Departure]]("at", lambda line: line[1].level, numeric=False),
+        Column[tuple[str, Departure]]("there", lambda line: sizes(line[1], found)[0]),
+        Column[tuple[str, Departure]]("elsewhere", lambda line: sizes(line[1], found)[1]),
+        Column[tuple[str, Departure]]("seeds", lambda line: str(line[1].n)),
+        Column[tuple[str, Departure]]("p", lambda line: probability(line[1].p)),
+        Column[tuple[str, Departure]]("p (Holm)", lambda line: probability(line[1].p_holm)),
+        Column[tuple[str, Departure]]("p (max-T)", lambda line: probability(line[1].p_max_t)),
+        Column[tuple[str, Departure]]("reading", lambda line: reading(line[1]), numeric=False),
+    )
+    return Section(
+        "dependence",
+        "Does the effect differ between conditions?",
+        paragraphs=(dependence_note(found, len(lines)),),
+        grids=(grid(columns, lines),),
+    )
+
+
+def dependence_note(found: Across, tests: int) -> str:
+    """What the table tests, and what it does not."""
+    comparison = found.comparison
+    what = f"The change of {shortfall_word(comparison)}" if comparison.in_ratios else "The delta"
+    by_flips = comparison.tables[0].study.get("test") == "max_t"
+    several = len(found.record["conditions"][0]["levels"]) > 1
+    averaged = ", averaged over whatever else varies; combinations of two are not tested" if several else ""
+    return (
+        f"{what} of an arm at one level against that at the others{averaged}. Within each seed, over the seeds of "
+        f"which all runs succeeded; corrected for {plural(tests, 'test')}. {'max-T' if by_flips else 'Holm'} decides, "
+        f"at {comparison.alpha:g}. An effect whose difference is not shown may still differ."
+    )
+
+
+def average(found: Across) -> Section | None:
+    """The average over the conditions."""
+    if found.interim or not found.tricks:
+        return None
+    plot = forest_plot(found.comparison)
+    return Section(
+        "average",
+        "Average over the conditions",
+        paragraphs=(lead(found.comparison),),
+        plots=(plot,) if plot else (),
+        grids=(overall_grid(found.comparison),),
+    )
+
+
+def how_to_read(found: Across) -> Section | None:
+    """What the averages and their tests rest on."""
+    if found.interim:
+        return None
+    notes = (part for group in (estimate_notes, test_notes, objections) for part in group(found.comparison))
+    return Section("reading", "How to read this", bullets=tuple(notes))
+
+
+def folders(found: Across) -> Section:
+    """Where the studies lie."""
+    facts = tuple((plain(one["name"]), f"{one['folder']}/report.html") for one in found.record["conditions"])
+    return Section("folders", "The single studies", facts=(*facts, ("command", plain(found.record["command"]))))
+
+
+def conditions_csv(found: Across) -> str:
+    """One line per condition and arm: the levels, then the columns of summary.csv."""
+    levels = {one["name"]: one["levels"] for one in found.record["conditions"]}
+    names = [one["name"] for one in found.record["conditions"]]
+    columns = ["condition", *levels[names[0]], *SUMMARY_COLUMNS]
+    records: list[dict[str, Any]] = [
+        {"condition": name, **levels[name], **summary_record(arm)}
+        for name, (_, tables) in zip(names, found.conditions, strict=True)
+        for arm in tables.arms
+    ]
+    return delimited(columns, records)
+
+
+def as_json(found: Across, document: Document) -> str:
+    """report.json: what the report says, for scripts."""
+    comparison = found.comparison
+    content = {
+        "format": FORMAT,
+        **{key: found.record[key] for key in ("name", "question", "alpha")},
+        "metric": comparison.tables[0].study["metric"],
+        "status": document.status,
+        "headline": document.headline,
+        "answers": document.answers,
+        "conditions": [
+            {**one, "arms": [arm_record(arm) for arm in tables.arms]}
+            for one, tables in zip(found.record["conditions"], comparison.tables, strict=True)
+        ],
+        "arms": [arm_over_conditions(arm, found) for arm in found.tricks if not found.interim],
+        "sections": {section.anchor: section_record(section) for section in document.sections},
+    }
+    return json.dumps(clean(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def arm_over_conditions(arm: Overall, found: Across) -> dict[str, Any]:
+    """One arm: its average, its verdicts by condition, and how its effect departs."""
+    return {
+        "arm": arm.arm,
+        "difference": arm.difference,
+        "change": arm.change,
+        "p": arm.p,
+        "p_holm": arm.p_holm,
+        "verdict": arm.verdict,
+        "verdicts": {name: own.verdict for (name, _), own in zip(found.conditions, arm.summaries, strict=True)},
+        "differs": found.differs(arm) if found.most(arm) else None,
+        "departures": found.departures.get(arm.arm, ()),
+    }
