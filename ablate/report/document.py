@@ -12,6 +12,7 @@ from ablate.report.section import Section
 from ablate.report.sections.answers import Answer, answers, headline, status_line
 from ablate.report.sections.arms import arms, differences, failures
 from ablate.report.sections.caveats import caveats
+from ablate.report.sections.equal_cost import equal_cost
 from ablate.report.sections.examples import test_examples
 from ablate.report.sections.factorial import factorial
 from ablate.report.sections.how_to_read import how_to_read, what_could_not_be_seen
@@ -33,6 +34,7 @@ SECTIONS: tuple[Callable[[Tables], Section | None], ...] = (
     factorial,
     curves,
     cost,
+    equal_cost,
     speed,
     tuning,
     failures,

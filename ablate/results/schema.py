@@ -189,6 +189,7 @@ class TunedArm(TypedDict):
     chosen: Annotated[int | None, "index of its point; null where none trained well"]
     validation: Annotated[list[Number], "mean of the metric at each point"]
     at_border: Annotated[list[str], "arguments whose value lies at the end of what was tried"]
+    by_seed: NotRequired[Annotated[list[list[Number]], "the metric at each point, seed by seed"]]
     expected_best: Annotated[list[Number], "of 1, 2, ... points tried at random"]
 
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from ablate.stats.checks import rounding_of
+
 
 class TimeToTarget(NamedTuple):
     """When the runs of one arm first reached the target: None for a run that did not, which is censored, not slow."""
@@ -77,6 +79,70 @@ def time_to_target(times: Sequence[float | None]) -> TimeToTarget:
         ordered = sorted(known) + [np.inf] * (len(times) - len(known))
         median = float(np.median(ordered))
     return TimeToTarget(tuple(times), len(known), len(times), median)
+
+
+def value_at(steps: Float[np.ndarray, "evaluations"], curve: Float[np.ndarray, "evaluations"], step: float) -> float:
+    """Read a curve between its evaluations: linear from one to the next, constant before the first and after the last.
+
+    Args:
+        steps: of the evaluations, ascending.
+        curve: metric at each of them; those that are not finite are passed over.
+        step: where to read.
+
+    Returns:
+        The value in the metric's unit; nan where no evaluation is finite.
+
+    Example:
+        >>> value_at(np.array([0.0, 100.0, 200.0]), np.array([0.5, 0.7, 0.8]), 150.0)
+        0.75
+    """
+    steps, curve = np.asarray(steps, dtype=np.float64), np.asarray(curve, dtype=np.float64)
+    known = np.isfinite(curve)
+    return float(np.interp(step, steps[known], curve[known])) if known.any() else float("nan")
+
+
+def steps_worth(
+    steps: Float[np.ndarray, "evaluations"],
+    curve: Float[np.ndarray, "evaluations"],
+    gain: float,
+    *,
+    higher_is_better: bool,
+) -> float | None:
+    """Say in steps what a gain is worth: the last steps of a curve in which it improved by as much.
+
+    The curve is read backwards from its end to the first place that is worse than the end by |gain|, linear between
+    evaluations. Where training pays less and less, so many further steps would give less than the gain. Under a
+    learning rate that decays to zero, the last steps give more than any others, and a gain is worth fewer of them.
+
+    Args:
+        steps: of the evaluations, ascending.
+        curve: mean metric at each of them, finite.
+        gain: in the metric's unit and direction, so that more is better where higher is better.
+        higher_is_better: direction of the metric.
+
+    Returns:
+        Steps, negative for a loss; plus or minus infinity for more than the whole curve made; None without two
+        evaluations.
+
+    Example:
+        >>> steps, curve = np.array([0.0, 100.0, 200.0, 300.0]), np.array([0.1, 0.6, 0.8, 0.9])
+        >>> [round(steps_worth(steps, curve, gain, higher_is_better=True)) for gain in (0.05, -0.2)]
+        [50, -150]
+        >>> steps_worth(steps, curve, 0.9, higher_is_better=True)
+        inf
+    """
+    steps, better = np.asarray(steps, dtype=np.float64), 1.0 if higher_is_better else -1.0
+    short = better * (np.asarray(curve, dtype=np.float64)[-1:] - curve) - abs(gain)  # at or above 0: as much worse
+    sign = float(np.sign(better * gain))
+    if short.size < 2 or not sign:
+        return None if short.size < 2 else 0.0
+    short = np.where(np.abs(short) <= rounding_of(curve), 0.0, short)
+    reached = np.flatnonzero(short >= 0)
+    if not reached.size:
+        return sign * float("inf")
+    last = int(reached[-1])  # never the end itself, which is no worse than the end
+    share = short[last] / (short[last] - short[last + 1])
+    return sign * float(steps[-1] - steps[last] - share * (steps[last + 1] - steps[last]))
 
 
 def pareto_front(

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from statsmodels.duration.survfunc import SurvfuncRight
 
-from ablate.stats.times import first_reached, pareto_front, time_to_target
-from ablate.stats.tuning import at_border, choose, expected_best
+from ablate.stats.times import first_reached, pareto_front, steps_worth, time_to_target, value_at
+from ablate.stats.tuning import at_border, choose, expected_best, expected_by_seed
 
 STEPS = np.array([10.0, 20.0, 30.0, 40.0])
 
@@ -96,3 +96,53 @@ def test_choice_on_validation():
     assert choose(np.array([[-1.0], [-2.0]]), higher_is_better=True) == 0
     with pytest.raises(ValueError, match="validation"):
         choose(np.zeros((0, 2)), higher_is_better=True)
+
+
+def test_a_curve_is_read_between_its_evaluations():
+    curve = np.array([0.2, 0.6, math.nan, 0.5])
+    assert value_at(STEPS, curve, 15.0) == pytest.approx(0.4)
+    assert value_at(STEPS, curve, 30.0) == pytest.approx(0.55)  # what is not finite is passed over
+    assert (value_at(STEPS, curve, 5.0), value_at(STEPS, curve, 99.0)) == (0.2, 0.5)
+    assert math.isnan(value_at(STEPS, np.full(4, math.nan), 20.0))
+
+
+@pytest.mark.parametrize("higher", [True, False])
+def test_a_gain_is_worth_the_last_steps_that_made_as_much(higher):
+    sign = 1.0 if higher else -1.0
+    curve = sign * np.array([0.0, 0.6, 0.8, 0.9])
+
+    def worth(gain):
+        return steps_worth(STEPS, curve, sign * gain, higher_is_better=higher)
+
+    assert worth(0.1) == pytest.approx(10.0)
+    assert worth(0.05) == pytest.approx(5.0)
+    assert worth(-0.2) == pytest.approx(-15.0)
+    assert (worth(0.9), worth(0.95), worth(-2.0), worth(0.0)) == (30.0, math.inf, -math.inf, 0.0)
+    assert steps_worth(STEPS[:1], curve[:1], 0.1, higher_is_better=higher) is None
+
+
+def test_a_curve_that_turns_is_read_from_its_end():
+    assert steps_worth(STEPS, np.array([0.5, 0.9, 0.6, 0.7]), 0.1, higher_is_better=True) == pytest.approx(10.0)
+    # Nothing before was as bad as that but the beginning.
+    assert steps_worth(STEPS, np.array([0.5, 0.9, 0.8, 0.7]), 0.1, higher_is_better=True) == pytest.approx(27.5)
+
+
+@pytest.mark.parametrize("higher", [True, False])
+@pytest.mark.parametrize("broken", [0, 1, 3])
+def test_expected_values_by_seed_are_those_of_every_search(higher, broken):
+    rng = np.random.default_rng(broken)
+    values = rng.random((6, 3))
+    values[:broken, 1] = math.nan
+    for budget in range(1, 7):
+        searches = [list(drawn) for drawn in itertools.combinations(range(6), budget)]
+        chosen = [choose(values[drawn], higher_is_better=higher) for drawn in searches]
+        found = expected_by_seed(values, budget, higher_is_better=higher)
+        if None in chosen:
+            assert np.isnan(found).all()
+            continue
+        by_hand = [values[drawn][pick] for drawn, pick in zip(searches, chosen, strict=True)]
+        assert found == pytest.approx(np.mean(by_hand, axis=0))
+        best = expected_best(values.mean(axis=1), higher_is_better=higher)[budget - 1]
+        assert found.mean() == pytest.approx(best)
+    with pytest.raises(ValueError, match="budget"):
+        expected_by_seed(values, 7, higher_is_better=higher)

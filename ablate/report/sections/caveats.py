@@ -8,6 +8,7 @@ import numpy as np
 from ablate.report.looks import changed, gone, spent
 from ablate.report.records import FAILURES, Summary, Tables, rotates
 from ablate.report.section import Section
+from ablate.report.sections.equal_cost import cost_caveat
 from ablate.report.sections.tuning import border_caveat, failure_caveat
 from ablate.report.wording import listed, p_clause, plain, plural
 from ablate.results.schema import Environment, LookRecord
@@ -359,6 +360,7 @@ OBJECTIONS: tuple[Callable[[Tables], Iterator[str]], ...] = (
     declining_baseline,
     best_of_many,
     unequal_budgets,
+    cost_caveat,
     stopped_early,
     mixed_hardware,
     unpaired,
