@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 from importlib import metadata
+from pathlib import Path
 
 from ablate.results.schema import Environment
 
@@ -11,8 +12,12 @@ PACKAGES = ("ablate", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-
 VARIABLES = ("XLA_FLAGS", "JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 
 
-def environment() -> Environment:
-    """Versions, devices, git state; allow-listed variables only, so that no secret is written down."""
+def environment(results: Path | None = None) -> Environment:
+    """Versions, devices, git state; allow-listed variables only, so that no secret is written down.
+
+    Args:
+        results: a folder whose files may differ from the commit: what a run writes is no change of its code.
+    """
     import jax
 
     return {
@@ -22,7 +27,7 @@ def environment() -> Environment:
         "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "git_commit": _git("rev-parse", "HEAD"),
-        "git_dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "git_dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ":/", *_without(results))),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
     }
 
@@ -49,6 +54,14 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _without(folder: Path | None) -> list[str]:
+    """A pathspec that leaves a folder of the repository out; none where it is elsewhere."""
+    top = _git("rev-parse", "--show-toplevel")
+    if folder is None or top is None or not folder.resolve().is_relative_to(Path(top).resolve()):
+        return []
+    return [f":(exclude,top,literal){folder.resolve().relative_to(Path(top).resolve()).as_posix()}"]
 
 
 def _git(*arguments: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from ablate.report.rows import Conditions, Rows
+from ablate.report.rows import ACROSS, Conditions, Rows
 from ablate.results.files import StorageError, write_json
 from ablate.results.schema import Environment, Study, TuningRecord, read_record
 from ablate.results.store import FINAL, Store, locked
@@ -125,7 +125,8 @@ def _train(plan: Plan, session: Session) -> Plan:
     """Everything between the lock and the report; gives the plan as it ran, with tuned numbers."""
     directory = session.store.directory
     session.store.clear_temporary()
-    now = environment()  # before anything is written: a report under version control would make its own tree dirty
+    # What it writes itself, under version control perhaps, is no change; nor what other conditions of it wrote.
+    now = environment(directory.parent if (directory.parent / ACROSS).exists() else directory)
     earlier = read_record(directory / "environment.json", Environment)
     before = read_record(directory / "study.json", Study)
     _describe(plan, session, before, None)

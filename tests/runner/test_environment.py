@@ -1,6 +1,7 @@
 """What a run happened on: enough to explain a difference, and no secret."""
 
 import json
+import subprocess
 
 import jax
 import pytest
@@ -41,6 +42,25 @@ def test_without_git(monkeypatch, tmp_path, path):
 def test_outside_of_a_repository(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert environment()["git_commit"] is None
+
+
+def test_results_under_version_control_make_no_tree_dirty(monkeypatch, tmp_path):
+    repository = tmp_path / "a repository"
+    results = repository / "results [x]" / "run"
+    results.mkdir(parents=True)
+    code, report = repository / "code.py", results / "report.md"
+    code.write_text("1")
+    report.write_text("1")
+    monkeypatch.chdir(repository)
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "first"]):
+        subprocess.run(["git", *words], check=True)
+    report.write_text("2")
+    assert environment()["git_dirty"] is True
+    assert environment(results)["git_dirty"] is False
+    assert environment(tmp_path)["git_dirty"] is True  # outside of the repository
+    code.write_text("2")
+    assert environment(results)["git_dirty"] is True
 
 
 def test_a_package_that_is_not_there(monkeypatch):
