@@ -14,6 +14,7 @@ from ablate.stats.failure import Rate, rate
 from ablate.stats.power import minimum_detectable_effect
 from ablate.stats.scenarios import GIVEN_SUCCESS, SCENARIOS, Scenario
 from ablate.stats.simulate import simulate_power, simulate_verdicts
+from ablate.stats.simulate_examples import simulate_resampled_errors, simulate_two_errors
 from ablate.stats.simulate_looks import LOOKS, seeds_for_power, simulate_looks
 from ablate.stats.simulate_others import (
     simulate_departures,
@@ -42,6 +43,7 @@ WELCH_REASON = (
     "Satterthwaite's degrees of freedom, estimated from so few seeds, are fewer on average than those of the true "
     "variances that the effect is computed from. The test errs on the safe side; the effect named is too small."
 )
+RESAMPLED_REASON = "Nadeau's and Bengio's correction takes the correlation of two seeds as the share of test examples; here it is larger."
 
 Row = Sequence[str]
 Rows = Callable[["Repeats", np.random.Generator], Iterator[Row]]
@@ -218,6 +220,16 @@ def _equivalence(repeats: Repeats, rng: np.random.Generator) -> Iterator[Row]:
                 yield str(n), str(arms), "shared" if paired else "unshared", *_kept(at, ERROR), _shown(inside)
 
 
+def _two_errors(repeats: Repeats, rng: np.random.Generator) -> Iterator[Row]:
+    for n in SEEDS:
+        for examples in (200, 450):
+            seeds, both = simulate_two_errors(n, examples, repeats.slow, rng, confidence=CONFIDENCE)
+            yield "the same for all seeds", str(n), str(examples), _shown(seeds), *_kept(both, COVERAGE)
+    for n in SEEDS:
+        seeds, both = simulate_resampled_errors(n, repeats.slow, rng, confidence=CONFIDENCE)
+        yield "drawn anew by each seed", str(n), "40", _shown(seeds), *_kept(both, COVERAGE)
+
+
 def _power(repeats: Repeats, rng: np.random.Generator) -> Iterator[Row]:
     for n in SEEDS:
         effect = minimum_detectable_effect(1.0, n)
@@ -310,6 +322,15 @@ OTHERS = (
         "Any arm called equivalent with a margin of 1: true effects at the margin, where it is an error, and of 0.",
         ("seeds", "arms", "seeds are", *_judged("at the margin"), "without effect"),
         _equivalence,
+    ),
+    Section(
+        "Two standard errors, over new test examples",
+        "Coverage of 95 % intervals by the error over seeds, and by the second one, over studies whose test examples are "
+        "drawn anew from a population: test examples of which a third favours either side; and linear classifiers that "
+        "every seed trains and tests on its own two thirds and third of a pool of 120.",
+        ("test examples are", "seeds", "examples", "over seeds alone", *_judged("second error")),
+        _two_errors,
+        RESAMPLED_REASON,
     ),
     Section(
         "Power at the minimum detectable effect",

@@ -5,6 +5,7 @@ import pytest
 import scipy.stats
 
 from ablate.stats.examples import resampled_errors, two_errors
+from ablate.stats.simulate_examples import simulate_resampled_errors, simulate_two_errors
 
 
 def anova(deltas):
@@ -46,19 +47,9 @@ def test_the_same_answers_have_no_error():
 
 
 def test_intervals_hold_over_new_seeds_and_new_examples_and_those_of_seeds_alone_do_not():
-    """A population in which examples favour one side or the other, sampled anew for every study."""
-    rng = np.random.default_rng(1)
-    held = {"seeds": 0, "both": 0}
-    for _ in range(300):
-        favour = rng.choice((-0.3, 0.0, 0.3), size=200)  # of a test example, the same for all seeds; mean 0
-        base = rng.random((6, 200)) < 0.6
-        arm = rng.random((6, 200)) < 0.6 + favour
-        found = two_errors(arm, base)
-        bar = scipy.stats.t.isf(0.025, 5)
-        held["seeds"] += abs(found.mean) <= bar * found.of_seeds
-        held["both"] += abs(found.mean) <= bar * found.of_both
-    assert held["both"] / 300 > 0.93
-    assert held["seeds"] / 300 < held["both"] / 300 - 0.03
+    seeds, both = simulate_two_errors(6, 200, 300, np.random.default_rng(1))
+    assert both.rate > 0.93
+    assert seeds.rate < 0.9
 
 
 def test_seeds_that_draw_their_own_test_examples_have_the_error_of_their_deltas_and_a_larger_one():
@@ -72,31 +63,7 @@ def test_seeds_that_draw_their_own_test_examples_have_the_error_of_their_deltas_
     assert resampled_errors(arm[:1], baseline[:1], 160) is None
 
 
-def least_squares(x, y, used, train, test):
-    """Whether linear classifiers of some of the features get each test example right."""
-    weights = np.linalg.lstsq(x[train][:, used], y[train], rcond=None)[0]
-    return np.sign(x[test][:, used] @ weights) == y[test]
-
-
-def test_on_data_drawn_anew_only_the_larger_error_covers():
-    """Linear classifiers of all or of half of the features, on pools of 120 from one population: 80 train, 40 test."""
-    rng, size, held = np.random.default_rng(5), 120, {"seeds": 0, "both": 0}
-    means = np.linspace(0.5, 0.0, 12)
-    few, every = np.arange(12) < 6, np.ones(12, bool)
-
-    def studied(seeds):
-        y = rng.choice((-1.0, 1.0), size)
-        x = y[:, None] * means + rng.standard_normal((size, 12))
-        orders = [rng.permutation(size) for _ in range(seeds)]
-        return [
-            np.stack([least_squares(x, y, used, order[40:], order[:40]) for order in orders]) for used in (few, every)
-        ]
-
-    truth = np.mean([np.subtract(*(side.mean() for side in studied(1))) for _ in range(3000)])
-    for _ in range(300):
-        found = resampled_errors(*studied(10), trained=80)
-        bar = scipy.stats.t.isf(0.025, 9)
-        held["seeds"] += abs(found.mean - truth) <= bar * found.of_seeds
-        held["both"] += abs(found.mean - truth) <= bar * found.of_both
-    assert held["both"] / 300 > 0.92
-    assert held["seeds"] / 300 < 0.8
+def test_on_data_drawn_anew_the_larger_error_covers_more():
+    seeds, both = simulate_resampled_errors(10, 300, np.random.default_rng(5), truth=3000)
+    assert seeds.rate < 0.8
+    assert both.rate > 0.9
