@@ -33,7 +33,7 @@ def simulate_two_errors(
         Rates of 95 % intervals with the error over seeds, and with that over seeds and examples; the truth is 0.
 
     Example:
-        >>> seeds, both = simulate_two_errors(6, 200, 300, np.random.default_rng(0))
+        >>> seeds, both = simulate_two_errors(10, 200, 300, np.random.default_rng(0))
         >>> seeds.high < 0.9 < both.high
         True
     """

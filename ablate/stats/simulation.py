@@ -43,7 +43,6 @@ WELCH_REASON = (
     "Satterthwaite's degrees of freedom, estimated from so few seeds, are fewer on average than those of the true "
     "variances that the effect is computed from. The test errs on the safe side; the effect named is too small."
 )
-RESAMPLED_REASON = "Nadeau's and Bengio's correction takes the correlation of two seeds as the share of test examples; here it is larger."
 
 Row = Sequence[str]
 Rows = Callable[["Repeats", np.random.Generator], Iterator[Row]]
@@ -325,12 +324,11 @@ OTHERS = (
     ),
     Section(
         "Two standard errors, over new test examples",
-        "Coverage of 95 % intervals by the error over seeds, and by the second one, over studies whose test examples are "
-        "drawn anew from a population: test examples of which a third favours either side; and linear classifiers that "
-        "every seed trains and tests on its own two thirds and third of a pool of 120.",
+        "Coverage of 95 % intervals by the error over seeds, and by the second one, over studies whose test examples "
+        "are drawn anew from a population: test examples of which a third favours either side; and linear classifiers "
+        "that every seed trains and tests on its own two thirds and third of a pool of 120.",
         ("test examples are", "seeds", "examples", "over seeds alone", *_judged("second error")),
         _two_errors,
-        RESAMPLED_REASON,
     ),
     Section(
         "Power at the minimum detectable effect",

@@ -47,7 +47,7 @@ def test_the_same_answers_have_no_error():
 
 
 def test_intervals_hold_over_new_seeds_and_new_examples_and_those_of_seeds_alone_do_not():
-    seeds, both = simulate_two_errors(6, 200, 300, np.random.default_rng(1))
+    seeds, both = simulate_two_errors(10, 200, 300, np.random.default_rng(1))
     assert both.rate > 0.93
     assert seeds.rate < 0.9
 
