@@ -93,8 +93,12 @@ def _executed(options: argparse.Namespace, plan_: Any, directory: Path, **how: A
 
 def _warn_of_another(directory: Path, plan_: Any) -> None:
     """The cells of another study stay, but its report is about to be replaced."""
+    from ablate.report.rows import ACROSS
     from ablate.results.schema import Study, read_record
 
+    if (directory / ACROSS).exists():
+        print(f"ablate: {directory} held a study under several conditions; its report is replaced", file=sys.stderr)
+        return
     before = read_record(directory / "study.json", Study)
     now = {arm.name for arm in plan_.arms}
     if before and not {arm["name"] for arm in before["arms"]} & now - {"baseline"}:

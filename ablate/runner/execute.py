@@ -10,7 +10,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from ablate.report.rows import ACROSS, Conditions, Rows
-from ablate.results.files import StorageError, write_json
+from ablate.results.files import StorageError, storing, write_json
 from ablate.results.schema import Environment, Study, TuningRecord, read_record
 from ablate.results.store import FINAL, Store, locked
 from ablate.results.weights import read_weights, weights_path
@@ -125,6 +125,8 @@ def _train(plan: Plan, session: Session) -> Plan:
     """Everything between the lock and the report; gives the plan as it ran, with tuned numbers."""
     directory = session.store.directory
     session.store.clear_temporary()
+    with storing(directory / ACROSS):  # from now on this is a single study; folders of conditions stay
+        (directory / ACROSS).unlink(missing_ok=True)
     # What it writes itself, under version control perhaps, is no change; nor what other conditions of it wrote.
     now = environment(directory.parent if (directory.parent / ACROSS).exists() else directory)
     earlier = read_record(directory / "environment.json", Environment)

@@ -9,7 +9,7 @@ import pytest
 
 from ablate import choice, load
 from ablate import run as run_study
-from ablate.report.rows import Conditions
+from ablate.report.rows import Conditions, Rows
 from ablate.runner import across as runner
 from ablate.runner import stages  # noqa: F401  # before anybody replaces what it imports
 from ablate.runner.execute import execute
@@ -161,6 +161,18 @@ def test_a_signal_between_conditions_and_the_same_command_again(experiment, abla
     assert code == 0
     assert "condition 4 of 4" in err
     assert "36 of 36 cells done under 4 conditions" in out
+
+
+def test_a_single_study_in_the_same_directory_is_one_from_then_on(experiment, ablate):
+    words = ("run", f"--config={experiment}", "--workdir=out", "--config.seeds=1", "--config.train.steps=4")
+    assert ablate(*words)[0] == 0
+    code, _, err = ablate(*words, "--config.across={}")
+    assert (code, "held a study under several conditions" in err) == (0, True)
+    assert isinstance(load("out"), Rows)
+    _, out, _ = ablate("status", "out")
+    assert out.startswith("out: finished")
+    assert ablate(*words)[0] == 0
+    assert isinstance(load("out"), Conditions)
 
 
 def test_interim_reports_have_no_verdicts(tmp_path):

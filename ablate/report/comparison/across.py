@@ -84,7 +84,7 @@ def across(record: AcrossRecord, studies: Sequence[LoadedStudy]) -> Across:
 
 
 def status_line(found: Across) -> str:
-    """`240 of 240 cells done under 6 conditions, 2 failed to train, 0 ended with an error`."""
+    """`240 of 240 cells done under 6 conditions, 2 diverged or collapsed, 0 failed`."""
     cells = [cell for _, tables in found.conditions for cell in tables.cells]
     arms = [arm for _, tables in found.conditions for arm in tables.arms]
     done = sum(cell.status in ("done", "collapsed") for cell in cells)
