@@ -48,6 +48,8 @@ def run(options: argparse.Namespace, stop: Stop) -> int:
     one = functools.partial(_run_one, options, stop)
     try:
         if isinstance(planned, AcrossPlan):
+            if (directory / "study.json").exists():
+                _say(f"{directory} held a single study; its cells stay, its report is replaced")
             found = run_across(planned, directory, one, say=_say, between=stop.check)
             say_across(found)
             return int(any(map(_some_failed, found.studies)))
@@ -97,7 +99,7 @@ def _warn_of_another(directory: Path, plan_: Any) -> None:
     from ablate.results.schema import Study, read_record
 
     if (directory / ACROSS).exists():
-        print(f"ablate: {directory} held a study under several conditions; its report is replaced", file=sys.stderr)
+        _say(f"{directory} held a study under several conditions; its report is replaced")
         return
     before = read_record(directory / "study.json", Study)
     now = {arm.name for arm in plan_.arms}
@@ -142,7 +144,9 @@ def status(options: argparse.Namespace, stop: Stop) -> int:
         content = _state(Rows.load(options.directory))
         print(json.dumps(content, indent=1, ensure_ascii=False) if options.json else status_text(content))
         return 0
-    states = {name: _state(rows) for name, rows in Conditions.load(options.directory).items()}
+    found = Conditions.load(options.directory)
+    names = [one["name"] for one in found.record["conditions"]]
+    states = {name: _state(found[name]) if name in found.by_name else None for name in names}
     content = {"directory": str(options.directory), "conditions": states}
     texts = (f"{name}\n{textwrap.indent(status_text(state), '  ')}" for name, state in states.items())
     print(json.dumps(content, indent=1, ensure_ascii=False) if options.json else "\n".join(texts))
@@ -164,9 +168,11 @@ def _state(rows: Any) -> dict[str, Any]:
         unfinished = ("running" if alive else "interrupted") if cell["cell"] in running else "pending"
         statuses.setdefault(cell["cell"], unfinished)
     ended = "interrupted" if progress or len(rows) else "not started"
+    pending = any(status in ("pending", "interrupted") for status in statuses.values())
+    finished = progress.get("state") == "finished" and not pending
     return {
         "directory": str(directory),
-        "state": progress.get("state") if alive or progress.get("state") == "finished" else ended,
+        "state": progress.get("state") if alive or finished else ended,
         "cells": dict(sorted(Counter(statuses.values()).items())),
         "program": progress.get("program") if alive else None,
         "step": progress.get("step") if alive else None,
@@ -190,6 +196,8 @@ def report(options: argparse.Namespace, stop: Stop) -> int:
         raise ConfigError(
             [f"report: {several[0]} holds several studies; compare the folders below it, or report it alone"]
         )
+    if several and options.out is not None:
+        raise ConfigError(["--out: is for a comparison of several directories"])
     if several:
         say_across(report_across(several[0], stop.check, studies=True))
         return 0
@@ -201,7 +209,7 @@ def report(options: argparse.Namespace, stop: Stop) -> int:
             if rows.study["design"] == DESIGN:
                 raise ConfigError([f"report: {rows.directory} holds runs of one recipe; there are no arms to compare"])
         try:
-            written = compare_studies(studies, options.out)
+            written = compare_studies(studies, options.out or Path("results/comparison"))
         except ValueError as error:
             raise ConfigError([f"report: {error}"]) from error
         print(*written, sep="\n")

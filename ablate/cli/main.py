@@ -143,9 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "write all reports again from the stored rows, and compare several studies; runs no config"
     again = commands.add_parser("report", help=text, description=_sentence(text))
     again.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="directories that `ablate run` wrote")
-    again.add_argument(
-        "--out", type=Path, default=Path("results/comparison"), help="where the comparison goes (default: %(default)s)"
-    )
+    again.add_argument("--out", type=Path, help="where the comparison goes (default: results/comparison)")
     again.set_defaults(command=report)
     text = "what a kept cell predicts for every example, as CSV; trains nothing"
     six = commands.add_parser("predict", help=text, description=_sentence(text))

@@ -44,10 +44,10 @@ def say_across(found: Any) -> None:
     """Status, one line of generality per arm, and where the reports are."""
     from ablate.report.comparison.across import across, answers, headline, status_line
 
-    lined_up = across(found.record, found.studies)
+    lined_up = across(found.record, dict(found.items()))
     print(status_line(lined_up))
     print(headline(lined_up))
-    for answer in () if lined_up.interim else answers(lined_up):
+    for answer in answers(lined_up):
         print(f"  {answer.arm}: {answer.text}")
     print(*(found.directory / name for name in ("report.md", "report.html", "conditions.csv")), sep="  ")
 
@@ -125,7 +125,9 @@ def print_parameters(plan_: Any) -> None:
         print(overview)
 
 
-def status_text(content: dict[str, Any]) -> str:
+def status_text(content: dict[str, Any] | None) -> str:
+    if content is None:
+        return "not started"
     counts = ", ".join(f"{count} {name}" for name, count in content["cells"].items())
     lines = [f"{content['directory']}: {content['state']}; {counts}"]
     if content["program"]:

@@ -13,6 +13,7 @@ from ablate.data.sampling import (
     Draws,
     Sampling,
     Split,
+    examples_of,
     label_shifts,
     lane_numbers,
     positions,
@@ -35,6 +36,6 @@ DATASETS: dict[str, Callable[..., DataSet]] = {
 
 __all__ = [
     "DATASETS", "NOISE_KINDS", "PLANTED", "DataError", "DataInfo", "DataSet", "Draws", "Sampling", "Split",
-    "Stats", "cache_root", "diabetes", "digits", "folder", "from_arrays", "gaussians", "label_shifts", "lane_numbers",
-    "positions", "rows_like", "spirals", "split", "table", "tfds_dataset",
+    "Stats", "cache_root", "diabetes", "digits", "examples_of", "folder", "from_arrays", "gaussians", "label_shifts",
+    "lane_numbers", "positions", "rows_like", "spirals", "split", "table", "tfds_dataset",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ drawn, and one module per format lays it all out and escapes it; only this modul
 `plots.table.PLOTS` name every section and every plot once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +80,7 @@ def write_variance(
 def write_across(
     directory: Path,
     record: "AcrossRecord",
-    studies: Sequence["LoadedStudy"],
+    studies: "Mapping[str, LoadedStudy]",
     between: Callable[[], None] = lambda: None,
 ) -> list[Path]:
     """Writes report.md, .html, .tex, .json, conditions.csv and figures of a study under several conditions.
@@ -88,7 +88,7 @@ def write_across(
     Args:
         directory: that holds across.json.
         record: its content.
-        studies: of its conditions, in their order.
+        studies: of its conditions, by name; those that have not ended are left out.
         between: called behind each file; what it raises ends the writing there.
 
     Returns:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -144,39 +144,47 @@ class Rows:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Conditions:
-    """A study under several conditions: the rows of each, by name or in order; iterate names, or `items()`."""
+    """A study under several conditions: the rows of each that has begun, by name; iterate names, or `items()`."""
 
     directory: Path
     record: AcrossRecord
-    studies: tuple[Rows, ...]
+    by_name: Mapping[str, Rows]
 
     @classmethod
     def load(cls, directory: Path) -> "Conditions":
         """Reads the directory of a run with `cfg.across`.
 
         Raises:
-            FileNotFoundError: there is no across.json, or a condition has no study.
+            FileNotFoundError: there is no across.json.
         """
         record: AcrossRecord | None = read_record(directory / ACROSS, AcrossRecord)
         if record is None or not record["conditions"]:
             raise FileNotFoundError(f"{directory} has no readable {ACROSS}; `ablate run` the config again")
-        return cls(directory, record, tuple(Rows.load(directory / one["folder"]) for one in record["conditions"]))
+        folders = {one["name"]: directory / one["folder"] for one in record["conditions"]}
+        begun = {name: folder for name, folder in folders.items() if (folder / "study.json").exists()}
+        return cls(directory, record, {name: Rows.load(folder) for name, folder in begun.items()})
+
+    @property
+    def studies(self) -> tuple[Rows, ...]:
+        """The rows of every condition that has begun, in the order of the report."""
+        return tuple(self.by_name.values())
 
     def __iter__(self) -> Iterator[str]:
-        return (condition["name"] for condition in self.record["conditions"])
+        return iter(self.by_name)
 
     def __len__(self) -> int:
-        return len(self.studies)
+        return len(self.by_name)
 
-    def __getitem__(self, name: str | int) -> Rows:
-        return self.studies[name] if isinstance(name, int) else dict(self.items())[name]
+    def __getitem__(self, name: str) -> Rows:
+        return self.by_name[name]
 
-    def items(self) -> Iterator[tuple[str, Rows]]:
-        """Name and rows of every condition."""
-        return zip(self, self.studies, strict=True)
+    def items(self) -> Iterable[tuple[str, Rows]]:
+        """Name and rows of every condition that has begun."""
+        return self.by_name.items()
 
     def __repr__(self) -> str:
-        lines = [f"<ablate study {self.record['name']!r} under {len(self)} conditions; {self.directory}>"]
+        conditions = self.record["conditions"]
+        lines = [f"<ablate study {self.record['name']!r} under {len(conditions)} conditions; {self.directory}>"]
         return "\n".join([*lines, *(f"  {name}: {rows!r}" for name, rows in self.items())])
 
 

@@ -242,7 +242,7 @@ def examples_of(own: Iterable[Cell], baseline: Iterable[Cell], study: Study) -> 
     if not seeds:
         return None
     arm, base = (np.stack([side[seed] for seed in seeds]) for side in sides)
-    return resampled_errors(arm, base, study["data"].get("train") or 1) if rotates(study) else two_errors(arm, base)
+    return resampled_errors(arm, base, study["data"].get("pool") or 0) if rotates(study) else two_errors(arm, base)
 
 
 def rights_of(cell: Cell, study: Study) -> np.ndarray | None:

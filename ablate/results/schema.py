@@ -166,6 +166,8 @@ class DataRecord(TypedDict):
     """The data of a study, as the baseline has them."""
 
     name: Annotated[str, "of the data set"]
+    source: NotRequired[Annotated[str, "what tells it from other data, whatever a study does to its pool"]]
+    pool: NotRequired[Annotated[int, "examples that a seed splits, those of its test too where it draws them"]]
     arguments: NotRequired[Annotated[dict[str, Any], "its own, and what the study does to the pool"]]
     shape: NotRequired[Annotated[dict[str, list[int]], "of one example, by name of the array"]]
     description: NotRequired[Annotated[str, "one line"]]
@@ -189,7 +191,6 @@ class TunedArm(TypedDict):
     chosen: Annotated[int | None, "index of its point; null where none trained well"]
     validation: Annotated[list[Number], "mean of the metric at each point"]
     at_border: Annotated[list[str], "arguments whose value lies at the end of what was tried"]
-    by_seed: NotRequired[Annotated[list[list[Number]], "the metric at each point, seed by seed"]]
     expected_best: Annotated[list[Number], "of 1, 2, ... points tried at random"]
 
 
@@ -301,6 +302,8 @@ class ConditionRecord(TypedDict):
     name: Annotated[str, "`data=digits × batch_size=8`"]
     folder: Annotated[str, "of its run, below that of the record"]
     levels: Annotated[dict[str, str], "what varies to its level here, as `name` writes it"]
+    plan: Annotated[str, "hash of the cells, and of what decides verdicts, that were planned"]
+    ended: Annotated[bool, "whether a run of that plan came to its end"]
 
 
 class AcrossRecord(TypedDict):

@@ -3,26 +3,27 @@
     Spec with across ──conditions_of──> a plan per condition ──execute──> DIR/<condition>/ as any study
                                                                 └──rows──> report across conditions in DIR
 
-Data sets are loaded once for all of them. The report over all is written anew after each condition, without averages
-while any has cells left.
+Data sets are loaded once for all of them. across.json says which conditions have come to their end by the plan of this
+config; the report over all is written anew after each, about those, and has averages and tests when all have.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from ablate.data import DataSet
 from ablate.report import write_across
+from ablate.report.looks import declared
 from ablate.report.rows import ACROSS, Conditions, Rows
 from ablate.results.files import write_json
-from ablate.results.schema import AcrossRecord, Study, read_record
+from ablate.results.schema import AcrossRecord, ConditionRecord, read_record
 from ablate.results.store import locked
 from ablate.runner.interrupts import Between, go_on
 from ablate.runner.plan import Plan, make_plan
 from ablate.runner.reporting import write_reports
 from ablate.runner.study_file import study_json
 from ablate.study.across import Condition, conditions_of, note_of
+from ablate.study.cells import digest
 from ablate.study.problems import ConfigError
 from ablate.study.resolving import Spec
 
@@ -91,7 +92,7 @@ def plan_across(
         plans.append(plan)
     if problems:
         raise ConfigError(problems)
-    return AcrossPlan(_record(spec, conditions, name=name, question=question, command=command), tuple(plans))
+    return AcrossPlan(_record(spec, conditions, plans, name=name, question=question, command=command), tuple(plans))
 
 
 def run_across(
@@ -115,14 +116,15 @@ def run_across(
         InUseError, Interrupted, StorageError: as `run` does.
     """
     with locked(directory):
-        write_json(directory / ACROSS, across.record)
-        places = list(zip(across.plans, across.folders(directory), strict=True))
-        for plan, folder in places:  # so that its state can be told from the beginning
-            if _planned_otherwise(folder, plan):
-                write_json(folder / "study.json", study_json(plan))
-        for k, (plan, folder) in enumerate(places, 1):
-            say(f"condition {k} of {len(places)}: {across.record['conditions'][k - 1]['name']}")
+        record = _resumed(across.record, read_record(directory / ACROSS, AcrossRecord))
+        write_json(directory / ACROSS, record)
+        if not all(one["ended"] for one in record["conditions"]):  # what stands there is of another plan, or not whole
+            report_across(directory, between)
+        for k, (plan, folder) in enumerate(zip(across.plans, across.folders(directory), strict=True)):
+            say(f"condition {k + 1} of {len(across.plans)}: {record['conditions'][k]['name']}")
             run(plan, folder)
+            record["conditions"][k]["ended"] = True
+            write_json(directory / ACROSS, record)
             found = report_across(directory, between)
     return found
 
@@ -131,35 +133,39 @@ def report_across(directory: Path, between: Between = go_on, *, studies: bool = 
     """Writes the report over all conditions from the rows of each; `studies` writes the reports of each as well.
 
     Raises:
-        FileNotFoundError: a condition has no study.
+        FileNotFoundError: there is no across.json.
         StorageError: a file could not be written.
     """
     found = Conditions.load(directory)
-    for one in found.record["conditions"] if studies else ():
-        write_reports(directory / one["folder"], between)
+    for rows in found.studies if studies else ():
+        write_reports(rows.directory, between)
     found = Conditions.load(directory) if studies else found  # with the looks that these reports are
-    write_across(directory, found.record, found.studies, between)
+    write_across(directory, found.record, dict(found.items()), between)
     return found
 
 
-def _planned_otherwise(folder: Path, plan: Plan) -> bool:
-    """Whether what stands in a folder is not this study; tuned numbers and counted costs of one that is are kept."""
-    study: Mapping[str, Any] | None = read_record(folder / "study.json", Study)
-    now: Mapping[str, Any] = study_json(plan)
-
-    def asked(content: Mapping[str, Any]) -> list[Any]:
-        same = [content[key] for key in ("format", "seeds", "alpha", "metric", "train", "baseline")]
-        return [*same, [arm["name"] for arm in content["arms"]]]
-
-    return study is None or asked(study) != asked(now)
+def _resumed(now: AcrossRecord, before: AcrossRecord | None) -> AcrossRecord:
+    """The record with the conditions marked that an earlier run of the same plan has ended."""
+    ended = {one["folder"]: one["plan"] for one in (before["conditions"] if before else ()) if one["ended"]}
+    conditions = [{**one, "ended": ended.get(one["folder"]) == one["plan"]} for one in now["conditions"]]
+    return {**now, "conditions": conditions}  # type: ignore[typeddict-item]
 
 
-def _record(spec: Spec, conditions: tuple[Condition, ...], *, name: str, question: str, command: str) -> AcrossRecord:
+def _plan_digest(plan: Plan) -> str:
+    """What a report of the plan would be about: its cells as they are before tuning, and what decides verdicts."""
+    return digest([[cell.name for cell in plan.cells], declared(study_json(plan)), plan.spec.plain["tune"]])[:16]
+
+
+def _record(spec: Spec, conditions: Sequence[Condition], plans: Sequence[Plan], **texts: str) -> AcrossRecord:
+    records: list[ConditionRecord] = [
+        {"name": one.name, "folder": one.folder, "levels": dict(one.levels), "plan": mark, "ended": False}
+        for one, mark in zip(conditions, map(_plan_digest, plans), strict=True)
+    ]
     return {
         "format": 1,
-        "name": name,
-        "question": question,
-        "command": command,
+        "name": texts["name"],
+        "question": texts["question"],
+        "command": texts["command"],
         "alpha": spec.report.alpha,
-        "conditions": [{"name": one.name, "folder": one.folder, "levels": dict(one.levels)} for one in conditions],
+        "conditions": records,
     }

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ablate.report.rows import ACROSS
 from ablate.report.verdicts import Verdicts
 from ablate.report.wording import listed, plain, plural
 from ablate.results.files import write_json
@@ -219,6 +220,8 @@ def _taken(directory: Path, table: Any) -> Iterator[str]:
     before = read_record(directory / "study.json", Study)
     if before["programs"] if before else (directory / "study.json").exists():
         yield f"workdir: {directory} holds a study that `ablate run` trained; name another directory"
+    if (directory / ACROSS).exists():
+        yield f"workdir: {directory} holds a study under several conditions; name another directory"
     written = [(directory / name).resolve() for name in ("cells.csv", "summary.csv")]
     if _is_path(table) and Path(table).resolve() in written:
         yield f"workdir: the report would be written over {table}; name another directory"

@@ -57,11 +57,14 @@ def _version(name: str) -> str | None:
 
 
 def _without(folder: Path | None) -> list[str]:
-    """A pathspec that leaves a folder of the repository out; none where it is elsewhere."""
+    """A pathspec that leaves a folder of the repository out; none where it is elsewhere, or holds code."""
     top = _git("rev-parse", "--show-toplevel")
     if folder is None or top is None or not folder.resolve().is_relative_to(Path(top).resolve()):
         return []
-    return [f":(exclude,top,literal){folder.resolve().relative_to(Path(top).resolve()).as_posix()}"]
+    inside = folder.resolve().relative_to(Path(top).resolve()).as_posix()
+    if any(name.endswith(".py") for name in (_git("ls-files", "--", f":(top,literal){inside}") or "").splitlines()):
+        return []
+    return [f":(exclude,top,literal){inside}"]
 
 
 def _git(*arguments: str) -> str | None:

@@ -1,5 +1,6 @@
 """study.json: a plan as the report will read it."""
 
+from ablate.data import examples_of
 from ablate.results.schema import (
     STUDY_FORMAT,
     ArmRecord,
@@ -9,10 +10,11 @@ from ablate.results.schema import (
     Study,
     TaskMetric,
 )
-from ablate.runner.plan import Plan, ProgramPlan
+from ablate.runner.plan import Plan, ProgramPlan, data_id
 from ablate.runner.randomness import streams_drawn
 from ablate.stats.checks import SPREADS, STANDARD_ERRORS
 from ablate.study.cells import digest, jsonable
+from ablate.study.choices import sampling_of
 from ablate.study.design import Arm
 from ablate.tasks.task import Chance, Metric, Task
 
@@ -100,6 +102,8 @@ def _data_json(plan: Plan) -> DataRecord:
     split = plan.programs[0].inputs[plan.cells[0].name].split
     return {
         "name": data.name,
+        "source": data_id(data),
+        "pool": len(next(iter(examples_of(dataset, sampling_of(data)).values()))),
         "arguments": jsonable(data.arguments),
         "shape": {name: list(shape) for name, shape in dataset.info.shapes.items()},
         "train": len(split.train),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ablate.report.rows import ACROSS
 from ablate.report.variance import ALL, DESIGN
 from ablate.results.schema import Study, read_record
 from ablate.runner.interrupts import Between, go_on
@@ -82,6 +83,8 @@ def refuse_another(directory: Path, plan: Plan) -> None:
         ConfigError: it holds another study, or runs of another recipe.
     """
     before = read_record(directory / "study.json", Study)
+    if (directory / ACROSS).exists():
+        raise ConfigError([f"--workdir: {directory} holds a study under several conditions; give another directory"])
     if before is None:
         return
     if before["design"] != DESIGN:

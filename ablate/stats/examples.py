@@ -66,28 +66,28 @@ def two_errors(
 
 
 def resampled_errors(
-    arm: Bool[np.ndarray, "seeds examples"], baseline: Bool[np.ndarray, "seeds examples"], trained: int
+    arm: Bool[np.ndarray, "seeds examples"], baseline: Bool[np.ndarray, "seeds examples"], pool: int
 ) -> TwoErrors | None:
     """Give both errors of a paired delta where every seed draws its own training and test examples from one pool.
 
-        of_seeds^2 = var_s(d_s) / S,        of_both^2 = (1 / S + T / N) var_s(d_s)
+        of_seeds^2 = var_s(d_s) / S,        of_both^2 = (1 / S + T / (P - T)) var_s(d_s)
 
-    d_s is the delta of a seed, T its test and N its training examples. The first is over new seeds that draw from the
+    d_s is the delta of a seed, T its test examples, P those of the pool. The first is over new seeds that draw from the
     same pool. Training sets of two seeds overlap, so that their deltas say less together about other data than
     independent ones would; the second is Nadeau's and Bengio's correction for that. It takes the correlation of two
-    seeds as T / (N + T), which is an approximation.
+    seeds as T / P, which is an approximation.
 
     Args:
         arm: whether each test example was right, one row per seed.
         baseline: the same for the baseline, same seeds and examples.
-        trained: training examples of a seed, 1 or more.
+        pool: examples that every seed splits, test examples included.
 
     Returns:
-        The errors in shares (0.01 is a point); None with fewer than two seeds or without examples.
+        The errors in shares (0.01 is a point); None with fewer than two seeds, or where the test is all of the pool.
 
     Example:
         >>> arm, baseline = np.array([[1, 1, 0, 1], [1, 1, 1, 1]], bool), np.array([[1, 0, 0, 1], [1, 0, 0, 1]], bool)
-        >>> found = resampled_errors(arm, baseline, trained=8)
+        >>> found = resampled_errors(arm, baseline, pool=12)
         >>> found.mean, found.of_seeds, round(found.of_both, 4), found.won, found.lost
         (0.375, 0.125, 0.1768, 1.5, 0.0)
 
@@ -96,10 +96,10 @@ def resampled_errors(
     """
     deltas = arm.astype(np.float64) - baseline
     seeds, examples = deltas.shape
-    if seeds < 2 or examples < 1:
+    if seeds < 2 or not 0 < examples < pool:
         return None
     of_seeds = _variance_of_mean(deltas.mean(axis=1))
-    both = of_seeds * (1 + seeds * examples / trained)
+    both = of_seeds * (1 + seeds * examples / (pool - examples))
     won, lost = (float((deltas == sign).sum(axis=1).mean()) for sign in (1, -1))
     return TwoErrors(float(deltas.mean()), math.sqrt(of_seeds), math.sqrt(both), won, lost, seeds, examples)
 

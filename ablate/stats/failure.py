@@ -7,7 +7,7 @@ nothing, or lies far from all other runs of its arm.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -107,6 +107,39 @@ def compare_failures_by_seed(differences: Float[np.ndarray, "seeds"]) -> float |
     """
     apart = differences[differences != 0]
     return sign_flip(apart) if apart.size else None
+
+
+def compare_failures_in_strata(strata: Sequence[tuple[int, int, int, int]]) -> tuple[float | None, float]:
+    """Give the exact p of equal failure probabilities within every study, whatever they are from one to the next.
+
+    Given how many runs failed in each study, those of the arm are hypergeometric, independently of study to study; p is
+    the probability of all sums that are no more probable than the one seen. Pooled counts would compare the studies:
+    an arm with more runs where everything fails would look worse.
+
+    Args:
+        strata: per study, failed runs and runs of the arm, failed runs and runs of the baseline; all independent.
+
+    Returns:
+        p in (0, 1], None without a failure; and the smallest p that so many failures could have had.
+
+    Example:
+        >>> p, least = compare_failures_in_strata([(6, 6, 0, 6), (0, 6, 0, 6)])
+        >>> round(p, 5), round(least, 5)
+        (0.00216, 0.00216)
+
+    References:
+        Agresti, "Categorical data analysis", section 6.3.5 on exact conditional inference in stratified tables, 2002,
+        https://doi.org/10.1002/0471249688
+    """
+    chances = np.ones(1)
+    for failed, runs, failed_baseline, runs_baseline in strata:
+        lost = failed + failed_baseline
+        chances = np.convolve(chances, stats.hypergeom.pmf(np.arange(lost + 1), runs + runs_baseline, lost, runs))
+    seen, total = sum(stratum[0] for stratum in strata), chances.size - 1
+    if not total:
+        return None, 1.0
+    two_sided = np.array([chances[chances <= chance * (1 + 1e-9)].sum() for chance in chances])
+    return min(1.0, float(two_sided[seen])), float(two_sided[chances > 0].min())
 
 
 def can_differ(failed: int, runs: int, runs_baseline: int, alpha: float = 0.05) -> bool:

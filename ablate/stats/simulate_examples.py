@@ -79,7 +79,7 @@ def simulate_resampled_errors(
     true = float(np.mean([np.subtract(*(side.mean() for side in _study(1, size, tested, rng))) for _ in range(truth)]))
     held = np.zeros(2, int)
     for _ in range(repeats):
-        held += _holds(resampled_errors(*_study(n, size, tested, rng), trained=size - tested), n, true)
+        held += _holds(resampled_errors(*_study(n, size, tested, rng), pool=size), n, true)
     seeds, both = (rate(int(count), repeats, confidence) for count in held)
     return seeds, both
 

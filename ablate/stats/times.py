@@ -133,7 +133,7 @@ def steps_worth(
     """
     steps, better = np.asarray(steps, dtype=np.float64), 1.0 if higher_is_better else -1.0
     short = better * (np.asarray(curve, dtype=np.float64)[-1:] - curve) - abs(gain)  # at or above 0: as much worse
-    sign = float(np.sign(better * gain))
+    sign = float(np.sign(better * gain)) if abs(gain) > rounding_of(curve) else 0.0
     if short.size < 2 or not sign:
         return None if short.size < 2 else 0.0
     short = np.where(np.abs(short) <= rounding_of(curve), 0.0, short)

@@ -45,49 +45,6 @@ def expected_best(
     return curve
 
 
-def expected_by_seed(
-    validation: Float[np.ndarray, "points seeds"], budget: int, *, higher_is_better: bool
-) -> Float[np.ndarray, "seeds"]:
-    """Give, for every seed, the expected value of the point that a search of so many random points chooses.
-
-    The chosen point is the best by its mean over seeds among n of N, drawn without replacement, as `choose` does:
-    sum_i v_is P(i is chosen), P = binomial(r_i - 1, n - 1) / binomial(N, n) with the ascending rank r_i of its mean.
-    The mean over seeds is that of `expected_best`.
-
-    Args:
-        validation: one row per point, one column per seed; a point with a value that is not finite is never chosen.
-        budget: points of the search, 1 to N.
-        higher_is_better: direction of the metric.
-
-    Returns:
-        One value per seed in the metric's unit; nan where the search may meet no usable point.
-
-    Raises:
-        ValueError: the budget is out of range.
-
-    Example:
-        >>> values = np.array([[0.5, 0.6], [0.7, 0.8], [0.6, 0.6]])
-        >>> expected_by_seed(values, 3, higher_is_better=True).tolist()
-        [0.7, 0.8]
-        >>> expected_by_seed(values, 1, higher_is_better=True).round(3).tolist()
-        [0.6, 0.667]
-
-    References:
-        Tang et al., "Showing your work doesn't always work", ACL 2020, https://arxiv.org/abs/2004.13705
-    """
-    total = len(validation)
-    if not 1 <= budget <= total:
-        raise ValueError(f"expected a budget of 1 to {total} points, got {budget}")
-    usable = np.isfinite(validation).all(axis=1)
-    means = np.where(np.isfinite(validation), validation, 0.0).mean(axis=1) * (1 if higher_is_better else -1)
-    order = np.argsort(np.where(usable, means, -np.inf), kind="stable")
-    chances = np.array([_without(rank, budget, total) for rank in range(1, total + 1)])
-    if chances[: total - int(usable.sum())].any():
-        return np.full(validation.shape[1], np.nan)
-    kept = order[total - int(usable.sum()) :]
-    return chances[total - kept.size :] @ validation[kept]
-
-
 def at_border(grid: Float[np.ndarray, "points"], chosen: float) -> str | None:
     """Say whether the chosen value is the lowest or highest of its grid, so that the best may lie outside.
 

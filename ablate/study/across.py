@@ -63,7 +63,7 @@ def conditions_of(spec: Spec) -> tuple[Condition, ...]:
             problems |= dict.fromkeys(f"across, {name_of(levels)}: {line}" for line in error.problems)
             continue
         conditions.append(Condition(levels, own))
-    problems |= dict.fromkeys(_namesakes(conditions))
+    problems |= dict.fromkeys(_twins(conditions))
     if problems:
         raise ConfigError(problems)
     return tuple(conditions)
@@ -80,7 +80,7 @@ def note_of(condition: Condition, spec: Spec, conditions: int) -> str:
 
 def _level(key: str, chosen: Chosen, spec: Spec) -> str:
     if key in NUMBERS:
-        return f"{key}={chosen.given[key]:g}"
+        return f"{key}={chosen.given[key]}"
     return chosen.title(spec.recipe[chosen.axis]) if chosen.given else f"{chosen.axis}={chosen.label()}"
 
 
@@ -98,6 +98,11 @@ def _content(spec: Spec, chosen: Mapping[str, Chosen], conditions: int) -> dict[
     return content
 
 
-def _namesakes(conditions: list[Condition]) -> Iterator[str]:
-    names = [condition.name for condition in conditions]
-    yield from (f"across: two conditions are called {name!r}" for name in sorted({*names}) if names.count(name) > 1)
+def _twins(conditions: list[Condition]) -> Iterator[str]:
+    """Conditions that are the same study, as where `train` and a number of its own name the same thing."""
+    seen: dict[str, str] = {}
+    for condition in conditions:
+        study = digest(jsonable(condition.spec.plain))
+        if study in seen:
+            yield f"across: {seen[study]!r} and {condition.name!r} are the same study; name every number once"
+        seen[study] = condition.name

@@ -113,7 +113,6 @@ def _record(spec: Spec, points: list[Point], values: np.ndarray, best: int | Non
     return {
         "chosen": best,
         "validation": means,
-        "by_seed": [[float(value) if np.isfinite(value) else None for value in row] for row in values],
         "at_border": [] if best is None else sorted(_borders(spec.tune, points[best])),
         "expected_best": expected_best(tried, higher_is_better=up),
     }

@@ -1,9 +1,11 @@
 """A study under several conditions, trained for real: folders, resuming, stages, reports, the command line."""
 
+import contextlib
 import csv
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -59,7 +61,7 @@ def test_every_condition_is_a_study_in_its_folder(done):
         assert (rows.directory / "report.md").exists()
         assert f"One of 4 conditions ({name})" in " ".join(rows.study["warnings"])
     assert done["data=digits × batch_size=16"].study["train"]["batch_size"] == 16
-    assert done[0] is done["data=digits × batch_size=16"]
+    assert done.studies[0] is done["data=digits × batch_size=16"]
     assert "4 conditions" in repr(done)
 
 
@@ -108,7 +110,7 @@ def test_loading_and_reporting_again(done, ablate):
     assert code == 0
     assert "under 4 conditions" in out
     assert contents(done.directory) == before
-    code, _, err = ablate("report", done.directory, done[0].directory)
+    code, _, err = ablate("report", done.directory, done.studies[0].directory)
     assert (code, "holds several studies" in err) == (2, True)
     code, _, err = ablate("predict", done.directory, "--arm=baseline")
     assert (code, "give the folder of one" in err) == (2, True)
@@ -154,7 +156,7 @@ def test_a_signal_between_conditions_and_the_same_command_again(experiment, abla
     code, _, err = ablate("run", f"--config={experiment}", "--workdir=out")
     assert (code, "the same command continues" in err) == (75, True)
     _, out, _ = ablate("status", "out")
-    assert (out.count("9 done"), out.count("not started; 9 pending")) == (1, 3)
+    assert (out.count("9 done"), out.count("not started")) == (1, 3)
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     code, out, err = ablate("run", f"--config={experiment}", "--workdir=out")
@@ -192,6 +194,51 @@ def test_interim_reports_have_no_verdicts(tmp_path):
     assert (record["answers"], record["arms"]) == ([], [])
     assert "dependence" not in record["sections"]
     assert "average" not in record["sections"]
+
+
+def test_a_changed_config_starts_over_and_says_so(experiment, ablate, monkeypatch):
+    words = ("run", f"--config={experiment}", "--workdir=out", "--config.seeds=1", "--config.across.data=('digits',)")
+    assert ablate(*words)[0] == 0
+
+    def killed(plan, directory, **how):
+        rows = execute(plan, directory, **how)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return rows
+
+    # Other numbers under the same names of arms and conditions: what is there is of another plan.
+    with monkeypatch.context() as patch:
+        patch.setattr("ablate.runner.execute.execute", killed)
+        assert ablate(*words, "--config.recipe.optimizer.learning_rate=0.2")[0] == 75
+    record = json.loads(Path("out/report.json").read_text())
+    assert record["headline"].startswith("Interim: 0 of 2 conditions have ended")
+    assert [len(one["arms"]) for one in record["conditions"]] == [0, 0]
+    # The rows of before are still there, but they are no longer what was run last.
+    assert ablate(*words)[0] == 0
+    assert json.loads(Path("out/report.json").read_text())["headline"].startswith("Of 2 arms under 2 conditions")
+
+
+def test_running_again_until_decided_takes_nothing_back(experiment, ablate, monkeypatch):
+    flags = ("--workdir=out", "--until-decided", "--max-seeds=4", "--config.across.data=('digits',)")
+    assert ablate("run", f"--config={experiment}", *flags)[0] == 0
+    before = Path("out/report.json").read_text()
+    seeds = [rows.study["seeds"] for rows in load("out").studies]
+    monkeypatch.setattr("ablate.runner.stages.execute", lambda *given, **how: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr("ablate.runner.stages.tabulate", lambda *given, **how: pytest.fail("went on"))
+    with contextlib.suppress(Exception):
+        ablate("run", f"--config={experiment}", *flags)
+    assert [rows.study["seeds"] for rows in load("out").studies] == seeds
+    assert json.loads(Path("out/report.json").read_text())["headline"] == json.loads(before)["headline"]
+
+
+def test_other_commands_leave_such_a_directory_alone(done, ablate, experiment, tmp_path):
+    code, _, err = ablate("variance", f"--config={experiment}", f"--workdir={done.directory}")
+    assert (code, "holds a study under several conditions" in err) == (2, True)
+    code, _, err = ablate("report", done.directory, "--out=elsewhere")
+    assert (code, "--out: is for a comparison" in err) == (2, True)
+    (tmp_path / "runs.csv").write_text("arm,seed,x\nbaseline,0,1\nbaseline,1,2\na,0,2\na,1,3\n")
+    words = ("verdict", "runs.csv", "--arm=arm", "--seed=seed", "--metric=x", f"--workdir={done.directory}")
+    code, _, err = ablate(*words)
+    assert (code, "holds a study under several conditions" in err) == (2, True)
 
 
 def test_stages_until_decided(experiment, ablate):

@@ -59,6 +59,7 @@ def test_results_under_version_control_make_no_tree_dirty(monkeypatch, tmp_path)
     assert environment()["git_dirty"] is True
     assert environment(results)["git_dirty"] is False
     assert environment(tmp_path)["git_dirty"] is True  # outside of the repository
+    assert environment(repository)["git_dirty"] is True  # holds code
     code.write_text("2")
     assert environment(results)["git_dirty"] is True
 

@@ -56,11 +56,12 @@ def test_seeds_that_draw_their_own_test_examples_have_the_error_of_their_deltas_
     rng = np.random.default_rng(4)
     arm, baseline = rng.random((5, 40)) < 0.8, rng.random((5, 40)) < 0.7
     deltas = arm.mean(axis=1) - baseline.mean(axis=1)
-    found = resampled_errors(arm, baseline, trained=160)
+    found = resampled_errors(arm, baseline, pool=200)
     assert found.of_seeds == pytest.approx(scipy.stats.sem(deltas))
     assert found.of_both == pytest.approx(np.sqrt((1 / 5 + 40 / 160) * deltas.var(ddof=1)))
     assert (found.won - found.lost) / 40 == pytest.approx(found.mean) == pytest.approx(deltas.mean())
-    assert resampled_errors(arm[:1], baseline[:1], 160) is None
+    assert resampled_errors(arm[:1], baseline[:1], 200) is None
+    assert resampled_errors(arm, baseline, 40) is None
 
 
 def test_on_data_drawn_anew_the_larger_error_covers_more():

@@ -105,3 +105,12 @@ def test_test_examples_may_be_drawn_anew_under_one_condition_but_not_in_one_arm(
     with pytest.raises(ConfigError) as error:
         resolve(cfg)
     assert list(error.value.problems) == ["vary.data[0].rotate_test: the same for all arms; set data.rotate_test"]
+
+
+def test_a_number_that_is_named_twice_is_refused():
+    with pytest.raises(ConfigError, match="are the same study; name every number once"):
+        conditions(train=({"batch_size": 8}, {"batch_size": 16}), batch_size=(32, 64))
+
+
+def test_large_numbers_keep_their_names_apart():
+    assert [one.name for one in conditions(steps=(1_000_000, 1_000_001))] == ["steps=1000000", "steps=1000001"]

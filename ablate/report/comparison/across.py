@@ -20,37 +20,46 @@ from ablate.report.comparison.grids import (
 from ablate.report.comparison.interaction import interactions
 from ablate.report.comparison.overall import Overall
 from ablate.report.comparison.studies import Comparison, LoadedStudy, compare
+from ablate.report.comparison.words import in_brackets
 from ablate.report.records import UNFINISHED, Tables
 from ablate.report.sections.answers import Answer
-from ablate.report.wording import DASH, listed, p_clause, plural
+from ablate.report.tables import tabulate
+from ablate.report.wording import DASH, listed, p_clause, plain, plural
 from ablate.results.schema import AcrossRecord
 from ablate.stats.conditions import Departure
+from ablate.stats.spending import level_at
 
 READINGS = {"better": "helps", "worse": "hurts", "equivalent": "changes nothing", "inconclusive": "inconclusive"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Across:
-    """The studies of all conditions, lined up; `departures` by arm, empty while cells are pending."""
+    """A study under several conditions, lined up.
+
+    Attributes:
+        record: the content of across.json.
+        tables: name to study of every condition that has come to its end, by the plan of this record.
+        comparison: over all conditions; None before all have ended.
+        departures: by arm; empty where effects are not tested.
+        by_look: whether seeds are the same everywhere; else the verdicts of single conditions decided how many, and a
+            test over all of them would not keep its level.
+    """
 
     record: AcrossRecord
-    comparison: Comparison
+    tables: Mapping[str, Tables]
+    comparison: Comparison | None
     departures: Mapping[str, Sequence[Departure]]
-
-    @property
-    def interim(self) -> bool:
-        """Whether any condition has cells left to train."""
-        return any(tables.interim for tables in self.comparison.tables)
-
-    @property
-    def conditions(self) -> tuple[tuple[str, Tables], ...]:
-        """Name and study of every condition."""
-        return tuple(zip(self.comparison.names, self.comparison.tables, strict=True))
+    by_look: bool = True
 
     @property
     def tricks(self) -> tuple[Overall, ...]:
-        """Every arm that all conditions have, but the baseline."""
-        return self.comparison.tricks
+        """Every arm that all conditions have, but the baseline; none before all have ended."""
+        return self.comparison.tricks if self.comparison else ()
+
+    @property
+    def alpha(self) -> float:
+        """The level of what is said over all conditions at this look."""
+        return self.comparison.alpha if self.comparison else self.record["alpha"]
 
     def most(self, arm: Overall) -> Departure | None:
         """The departure of an arm with the smallest corrected p; None where there is no test."""
@@ -59,63 +68,91 @@ class Across:
 
     def p_of(self, departure: Departure) -> float | None:
         """The corrected p of the test that was declared to decide."""
-        by_flips = self.comparison.tables[0].study.get("test") == "max_t"
-        return departure.p_max_t if by_flips else departure.p_holm
+        return departure.p_max_t if self.by_flips else departure.p_holm
+
+    @property
+    def by_flips(self) -> bool:
+        """Whether max-T was declared to decide."""
+        return next(iter(self.tables.values())).study.get("test") == "max_t"
 
     def differs(self, arm: Overall) -> bool:
         """Whether an arm's effect was shown to depend on the condition."""
         most = self.most(arm)
         p = self.p_of(most) if most else None
-        return p is not None and p <= self.comparison.alpha
+        return p is not None and p <= self.alpha
 
 
-def across(record: AcrossRecord, studies: Sequence[LoadedStudy]) -> Across:
+def across(record: AcrossRecord, studies: Mapping[str, LoadedStudy]) -> Across:
     """Lines the studies of all conditions up; raises ValueError as `compare` does.
 
     Args:
         record: the content of across.json.
-        studies: of its conditions, in their order.
+        studies: by name of their condition; of those that have not ended, nothing is shown.
     """
-    conditions = record["conditions"]
-    comparison = compare(studies, [condition["name"] for condition in conditions], record["alpha"])
-    levels = {what: [condition["levels"][what] for condition in conditions] for what in conditions[0]["levels"]}
-    pending = any(tables.interim for tables in comparison.tables)
-    return Across(record, comparison, {} if pending else interactions(comparison, levels))
+    ended = [one for one in record["conditions"] if one["ended"] and one["name"] in studies]
+    own = [studies[one["name"]] for one in ended]
+    tables = {
+        plain(one["name"]): tabulate(loaded.study, loaded.rows, looks=getattr(loaded, "looks", ()))
+        for one, loaded in zip(ended, own, strict=True)
+    }
+    if len(ended) < len(record["conditions"]) or any(one.interim for one in tables.values()):
+        return Across(record, tables, None, {})
+    seeds, planned = {tuple(one.study["seeds"]) for one in tables.values()}, tuple(own[0].study.get("looks") or ())
+    level = level_at(record["alpha"], planned, len(min(seeds, key=len)))
+    comparison = compare(own, list(tables), level)
+    levels = {what: [plain(one["levels"][what]) for one in ended] for what in ended[0]["levels"]}
+    if len(seeds) > 1 or not all(whole(one) for one in tables.values()):
+        return Across(record, tables, untested(comparison), {}, by_look=False)
+    return Across(record, tables, comparison, interactions(comparison, levels))
+
+
+def whole(tables: Tables) -> bool:
+    """Whether every arm of a study has all of its seeds."""
+    return all(arm.cells == len(tables.study["seeds"]) for arm in tables.arms)
+
+
+def untested(comparison: Comparison) -> Comparison:
+    """The estimates of a comparison alone."""
+    nothing = {"p": None, "p_holm": None, "p_failure": None, "p_failure_holm": None, "verdict": ""}
+    return dataclasses.replace(comparison, arms=tuple(dataclasses.replace(a, **nothing) for a in comparison.arms))
 
 
 def status_line(found: Across) -> str:
     """`240 of 240 cells done under 6 conditions, 2 diverged or collapsed, 0 failed`."""
-    cells = [cell for _, tables in found.conditions for cell in tables.cells]
-    arms = [arm for _, tables in found.conditions for arm in tables.arms]
+    cells = [cell for tables in found.tables.values() for cell in tables.cells]
+    arms = [arm for tables in found.tables.values() for arm in tables.arms]
     done = sum(cell.status in ("done", "collapsed") for cell in cells)
     pending = sum(cell.status in UNFINISHED for cell in cells)
     lost = f"{sum(arm.failed for arm in arms)} diverged or collapsed, {sum(arm.errors for arm in arms)} failed"
     left = f", {pending} pending" if pending else ""
-    return f"{done} of {len(cells)} cells done under {plural(len(found.conditions), 'condition')}, {lost}{left}"
+    behind = len(found.record["conditions"]) - len(found.tables)
+    others = f"; {plural(behind, 'condition')} still to run" if behind else ""
+    return f"{done} of {len(cells)} cells done under {plural(len(found.tables), 'condition')}, {lost}{left}{others}"
 
 
 def headline(found: Across) -> str:
     """The answer in one sentence."""
-    if found.interim:
-        ended = sum(not tables.interim for _, tables in found.conditions)
-        many = plural(len(found.conditions), "condition")
+    many = plural(len(found.record["conditions"]), "condition")
+    if found.comparison is None:
+        ended = sum(not tables.interim for tables in found.tables.values())
         return f"Interim: {ended} of {many} have ended; averages, and whether effects differ, appear when all have."
     if not found.tricks:
         return "The conditions share no arm but the baseline: nothing to compare."
-    groups = {word: [a.arm for a in found.tricks if a.verdict == word] for word in ("better", "worse")}
-    parts = [f"{len(arms)} {word} on average{named(arms)}" for word, arms in groups.items() if arms]
-    everywhere = [a.arm for a in found.tricks if tally(a)["better"] == len(found.conditions)]
+    everywhere = [a.arm for a in found.tricks if tally(a)["better"] == len(found.tables)]
+    parts = averages(found)
+    parts += [f"{len(everywhere)} better in every single one{in_brackets(everywhere)}"] if everywhere else []
     differ = [a.arm for a in found.tricks if found.differs(a)]
-    parts += [] if parts else ["none better or worse on average"]
-    parts += [f"{len(everywhere)} better in every single one{named(everywhere)}"] if everywhere else []
-    parts += [f"{len(differ)} with effects that differ between them{named(differ)}"] if differ else []
-    many = plural(len(found.conditions), "condition")
+    parts += [f"{len(differ)} with effects that differ between them{in_brackets(differ)}"] if differ else []
     return f"Of {plural(len(found.tricks), 'arm')} under {many}: {', '.join(parts)}."
 
 
-def named(arms: Sequence[str]) -> str:
-    """A few names in brackets; nothing where there are none."""
-    return f" ({listed(arms, 4)})" if arms else ""
+def averages(found: Across) -> list[str]:
+    """How many arms are better and worse on average."""
+    if not found.by_look:
+        return ["not tested on average, since single conditions decided how many seeds there are"]
+    groups = {word: [a.arm for a in found.tricks if a.verdict == word] for word in ("better", "worse")}
+    parts = [f"{len(arms)} {word} on average{in_brackets(arms)}" for word, arms in groups.items() if arms]
+    return parts or ["none better or worse on average"]
 
 
 def tally(arm: Overall) -> Counter[str]:
@@ -132,20 +169,32 @@ def answers(found: Across) -> Iterator[Answer]:
 def on_average(arm: Overall, found: Across) -> str:
     """Verdict and estimate over all conditions."""
     comparison = found.comparison
+    assert comparison is not None
     words = f"{arm.verdict} on average" if arm.verdict else "no verdict on average"
     mean, bounds = (change_texts if comparison.in_ratios else delta_texts)(arm, comparison)
     if mean == DASH:
         return words
-    unit = f"% of {shortfall_word(comparison)}" if comparison.in_ratios else comparison.unit.difference
+    size = f"{shortfall_word(comparison)} {mean} %" if comparison.in_ratios else comparison.unit.points(mean)
     around = f"{comparison.confidence} interval {bounds}, " if bounds != DASH else ""
     tested = p_clause(arm.p_holm, "corrected p") if arm.p_holm is not None else "no test"
-    return f"{words}, {mean} {unit}".rstrip() + f" ({around}{tested})"
+    return f"{words}{why(arm, found)}, {size} ({around}{tested})"
+
+
+def why(arm: Overall, found: Across) -> str:
+    """What a verdict rests on that quality does not explain."""
+    if not arm.by_failure(found.alpha):
+        return ""
+    if arm.verdict == "inconclusive":
+        return ", since it failed more often" if arm.excess > 0 else ", since it failed less often"
+    how = "more" if arm.verdict == "worse" else "less"
+    tested = f" ({p_clause(arm.p_failure_holm, 'corrected p')})" if arm.p_failure_holm is not None else ""
+    return f" by its failures, which are {how} frequent{tested}; given success"
 
 
 def counted(arm: Overall, found: Across) -> str:
     """`helps in 4 of 6 conditions, hurts in 1 (data=spirals), inconclusive in 1`."""
-    counts, total = tally(arm), len(found.conditions)
-    where = [name for (name, _), own in zip(found.conditions, arm.summaries, strict=True) if own.verdict == "worse"]
+    counts, total = tally(arm), len(found.tables)
+    where = [name for name, own in zip(found.tables, arm.summaries, strict=True) if own.verdict == "worse"]
     parts = [f"helps in {counts['better'] or 'none'} of {plural(total, 'condition')}"]
     parts += [f"hurts in {counts['worse']} ({listed(where, 3)})"] if where else []
     parts += [f"{READINGS[word]} in {counts[word]}" for word in ("equivalent", "inconclusive") if counts[word]]
@@ -168,6 +217,7 @@ def varied(arm: Overall, found: Across) -> str:
 def sizes(departure: Departure, found: Across) -> tuple[str, str]:
     """The mean effects at a level and elsewhere, as shown."""
     comparison = found.comparison
+    assert comparison is not None
     if comparison.in_ratios:
         unit = unit_of_changes(comparison)
         ratios = (None if x is None else relative(x) for x in (departure.there, departure.elsewhere))

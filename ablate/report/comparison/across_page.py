@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ablate.report.comparison.across import (
@@ -18,7 +18,7 @@ from ablate.report.comparison.across import (
 from ablate.report.comparison.forest import forest_plot
 from ablate.report.comparison.grids import change_texts, delta_texts, error_of, fitted, overall_grid, shortfall_word
 from ablate.report.comparison.overall import Overall
-from ablate.report.comparison.studies import LoadedStudy
+from ablate.report.comparison.studies import Comparison, LoadedStudy
 from ablate.report.comparison.words import estimate_notes, lead, objections, test_notes
 from ablate.report.document import Document
 from ablate.report.formats.csv_files import SUMMARY_COLUMNS, delimited, summary_record
@@ -32,12 +32,13 @@ from ablate.report.plots.plot import Estimate, Forest, Plot
 from ablate.report.plots.scales import even_scale
 from ablate.report.records import Summary, Tables
 from ablate.report.section import Column, Section, grid
+from ablate.report.sections.caveats import arms_gone, declared_anew, looked_again
 from ablate.report.wording import DASH, Unit, interval, plain, plural, probability
 from ablate.results.schema import AcrossRecord
 from ablate.stats.conditions import Departure
 
 TABLE = "conditions.csv"
-FORMAT = 1  # of report.json
+FORMAT = 2  # of report.json
 MOST = 12  # figures
 
 
@@ -49,12 +50,12 @@ class Line(NamedTuple):
     tables: Tables
 
 
-def contents(record: AcrossRecord, studies: Sequence[LoadedStudy]) -> Iterator[tuple[str, str | bytes]]:
+def contents(record: AcrossRecord, studies: Mapping[str, LoadedStudy]) -> Iterator[tuple[str, str | bytes]]:
     """Every file of the report across conditions: path to content.
 
     Args:
         record: the content of across.json.
-        studies: of its conditions, in their order.
+        studies: by name of their condition.
     """
     found = across(record, studies)
     document = compose(found)
@@ -70,26 +71,32 @@ def contents(record: AcrossRecord, studies: Sequence[LoadedStudy]) -> Iterator[t
 
 def compose(found: Across) -> Document:
     """The report in words, tables and plots."""
-    parts: tuple[Callable[[Across], Section | None], ...] = (
-        generality, by_condition, dependence, average, how_to_read, folders,
-    )  # fmt: skip
-    sections = (section(found) for section in parts)
+    whole = tuple(sections_of_all(found, found.comparison)) if found.comparison else ()
+    sections = (*whole[:1], by_condition(found), *whole[1:], *caveats(found), folders(found))
     return Document(
         title=plain(found.record["name"]),
         question=plain(found.record["question"]),
         status=status_line(found),
         headline=headline(found),
-        answers=() if found.interim else tuple(answers(found)),
-        sections=tuple(section for section in sections if section),
+        answers=tuple(answers(found)),
+        sections=sections,
         tables=(TABLE,),
     )
 
 
-def generality(found: Across) -> Section | None:
+def sections_of_all(found: Across, comparison: Comparison) -> Iterator[Section]:
+    """What is said once all conditions have ended, the answer first."""
+    if found.tricks:
+        yield generality(found, comparison)
+    yield from dependence(found, comparison)
+    if found.tricks:
+        yield average(comparison)
+    notes = (note for group in (estimate_notes, test_notes, objections) for note in group(comparison))
+    yield Section("reading", "How to read this", bullets=tuple(notes))
+
+
+def generality(found: Across, comparison: Comparison) -> Section:
     """One line per arm: on average, verdicts by condition, and the test of whether it differs."""
-    if found.interim or not found.tricks:
-        return None
-    comparison = found.comparison
     what = f"change of {shortfall_word(comparison)} (%)" if comparison.in_ratios else "mean delta"
     texts = change_texts if comparison.in_ratios else delta_texts
 
@@ -105,7 +112,7 @@ def generality(found: Across) -> Section | None:
         Column[Overall]("differs: corrected p", lambda arm: difference_text(arm, found), paper="differs, p"),
     )
     caption = (
-        f"{plural(len(found.tricks), 'arm')} against the baseline under {plural(len(found.conditions), 'condition')}: "
+        f"{plural(len(found.tricks), 'arm')} against the baseline under {plural(len(found.tables), 'condition')}: "
         f"the average ({what}), the number of conditions by verdict, and the corrected p of an effect that differs "
         f"between them. Metric: {comparison.unit.metric}."
     )
@@ -120,7 +127,7 @@ def difference_text(arm: Overall, found: Across) -> str:
 
 def by_condition(found: Across) -> Section:
     """Every arm under every condition: figure and table."""
-    lines = [Line(name, arm, tables) for name, tables in found.conditions for arm in tables.arms]
+    lines = [Line(name, arm, tables) for name, tables in found.tables.items() for arm in tables.arms]
     columns = (
         Column[Line]("condition", lambda line: line.condition, numeric=False),
         Column[Line]("arm", lambda line: plain(line.arm.arm), numeric=False),
@@ -133,11 +140,12 @@ def by_condition(found: Across) -> Section:
         ),
         Column[Line]("failed", lambda line: f"{line.arm.failed}/{line.arm.cells}"),
     )
-    share, level = found.comparison.tables[0].study["alpha"], found.comparison.tables[0].confidence
+    share = found.record["alpha"] / len(found.record["conditions"])
+    confidence = next((tables.confidence for tables in found.tables.values()), "")
     note = (
         f"Verdicts are those of the single studies, whose reports lie in the folders below. They share "
-        f"{found.comparison.alpha:g} in equal parts, {share:.3g} each, so that it is the probability of any false "
-        f"verdict under all conditions together; intervals have {level}."
+        f"{found.record['alpha']:g} in equal parts, {share:.3g} each, so that it is the probability of any false "
+        f"verdict under all conditions together. Intervals: {confidence}."
     )
     return Section(
         "conditions",
@@ -168,34 +176,33 @@ def interval_text(line: Line) -> str:
 
 def condition_plots(found: Across) -> Iterator[Plot]:
     """A figure per arm: every condition, all figures on one scale; none where units differ or there are too many."""
-    comparison, tricks = found.comparison, found.tricks
-    if not comparison.in_points or len(tricks) > MOST:
+    comparison = found.comparison
+    if comparison is None or not comparison.in_points or len(found.tricks) > MOST:
         return
     scales = [delta_scale(tables) for tables in comparison.tables]
     axis = even_scale(min(scale.low for scale in scales), max(scale.high for scale in scales), scales[0].label, 6)
     ends = ("worse", "better") if comparison.better > 0 else ("better", "worse")
-    for place, arm in enumerate(tricks, 1):
-        rows = [condition_estimate(arm, k, found) for k in range(len(comparison.tables))]
+    for place, arm in enumerate(found.tricks, 1):
+        rows = [condition_estimate(own, *one) for own, one in zip(arm.summaries, found.tables.items(), strict=True)]
         if any(row.estimate is not None for row in rows):
             caption = f"{arm.arm} against the baseline of each condition, with its interval; a dot is a seed."
             yield Plot(f"conditions-{place}", arm.arm, caption, Forest(tuple(rows), axis, None, ends))
 
 
-def condition_estimate(arm: Overall, place: int, found: Across) -> Estimate:
+def condition_estimate(arm: Summary, condition: str, tables: Tables) -> Estimate:
     """One line of a figure."""
-    name, tables = found.conditions[place]
-    return dataclasses.replace(estimate_of(arm.summaries[place], tables), label=name)
+    return dataclasses.replace(estimate_of(arm, tables), label=condition)
 
 
-def dependence(found: Across) -> Section | None:
-    """Where the effects depart, arm by arm and level by level."""
+def dependence(found: Across, comparison: Comparison) -> Iterator[Section]:
+    """Where the effects depart, arm by arm and level by level; nothing where that was not tested."""
     lines = [(arm, departure) for arm, own in found.departures.items() for departure in own]
     if not lines:
-        return None
+        return
 
     def reading(departure: Departure) -> str:
         p = found.p_of(departure)
-        return DASH if p is None else "differs" if p <= found.comparison.alpha else "not shown"
+        return DASH if p is None else "differs" if p <= found.alpha else "not shown"
 
     columns = (
         Column[tuple[str, Departure]]("arm", lambda line: line[0], numeric=False),
@@ -208,48 +215,48 @@ def dependence(found: Across) -> Section | None:
         Column[tuple[str, Departure]]("p (max-T)", lambda line: probability(line[1].p_max_t)),
         Column[tuple[str, Departure]]("reading", lambda line: reading(line[1]), numeric=False),
     )
-    return Section(
+    yield Section(
         "dependence",
         "Does the effect differ between conditions?",
-        paragraphs=(dependence_note(found, len(lines)),),
+        paragraphs=(dependence_note(found, comparison, len(lines)),),
         grids=(grid(columns, lines),),
     )
 
 
-def dependence_note(found: Across, tests: int) -> str:
+def dependence_note(found: Across, comparison: Comparison, tests: int) -> str:
     """What the table tests, and what it does not."""
-    comparison = found.comparison
     what = f"The change of {shortfall_word(comparison)}" if comparison.in_ratios else "The delta"
-    by_flips = comparison.tables[0].study.get("test") == "max_t"
     several = len(found.record["conditions"][0]["levels"]) > 1
     averaged = ", averaged over whatever else varies; combinations of two are not tested" if several else ""
     return (
         f"{what} of an arm at one level against that at the others{averaged}. Within each seed, over the seeds of "
-        f"which all runs succeeded; corrected for {plural(tests, 'test')}. {'max-T' if by_flips else 'Holm'} decides, "
-        f"at {comparison.alpha:g}. An effect whose difference is not shown may still differ."
+        f"which all runs succeeded; corrected for {plural(tests, 'test')}. {'max-T' if found.by_flips else 'Holm'} "
+        f"decides, at {comparison.alpha:g}. An effect whose difference is not shown may still differ."
     )
 
 
-def average(found: Across) -> Section | None:
+def average(comparison: Comparison) -> Section:
     """The average over the conditions."""
-    if found.interim or not found.tricks:
-        return None
-    plot = forest_plot(found.comparison)
+    plot = forest_plot(comparison)
     return Section(
         "average",
         "Average over the conditions",
-        paragraphs=(lead(found.comparison),),
+        paragraphs=(lead(comparison),),
         plots=(plot,) if plot else (),
-        grids=(overall_grid(found.comparison),),
+        grids=(overall_grid(comparison),),
     )
 
 
-def how_to_read(found: Across) -> Section | None:
-    """What the averages and their tests rest on."""
-    if found.interim:
-        return None
-    notes = (part for group in (estimate_notes, test_notes, objections) for part in group(found.comparison))
-    return Section("reading", "How to read this", bullets=tuple(notes))
+def caveats(found: Across) -> Iterator[Section]:
+    """What was looked at before, in any condition: its verdicts were seen, and this report was too."""
+    sentences = [
+        f"{name}: {sentence}"
+        for name, tables in found.tables.items()
+        for objection in (declared_anew, looked_again, arms_gone)
+        for sentence in objection(tables)
+    ]
+    if sentences:
+        yield Section("caveats", "Caveats", bullets=tuple(map(plain, sentences)))
 
 
 def folders(found: Across) -> Section:
@@ -260,12 +267,11 @@ def folders(found: Across) -> Section:
 
 def conditions_csv(found: Across) -> str:
     """One line per condition and arm: the levels, then the columns of summary.csv."""
-    levels = {one["name"]: one["levels"] for one in found.record["conditions"]}
-    names = [one["name"] for one in found.record["conditions"]]
-    columns = ["condition", *levels[names[0]], *SUMMARY_COLUMNS]
+    levels = {plain(one["name"]): {k: plain(v) for k, v in one["levels"].items()} for one in found.record["conditions"]}
+    columns = ["condition", *next(iter(levels.values())), *SUMMARY_COLUMNS]
     records: list[dict[str, Any]] = [
         {"condition": name, **levels[name], **summary_record(arm)}
-        for name, (_, tables) in zip(names, found.conditions, strict=True)
+        for name, tables in found.tables.items()
         for arm in tables.arms
     ]
     return delimited(columns, records)
@@ -273,19 +279,16 @@ def conditions_csv(found: Across) -> str:
 
 def as_json(found: Across, document: Document) -> str:
     """report.json: what the report says, for scripts."""
-    comparison = found.comparison
+    arms = {name: [arm_record(arm) for arm in tables.arms] for name, tables in found.tables.items()}
     content = {
         "format": FORMAT,
         **{key: found.record[key] for key in ("name", "question", "alpha")},
-        "metric": comparison.tables[0].study["metric"],
+        "metric": next((tables.study["metric"] for tables in found.tables.values()), None),
         "status": document.status,
         "headline": document.headline,
         "answers": document.answers,
-        "conditions": [
-            {**one, "arms": [arm_record(arm) for arm in tables.arms]}
-            for one, tables in zip(found.record["conditions"], comparison.tables, strict=True)
-        ],
-        "arms": [arm_over_conditions(arm, found) for arm in found.tricks if not found.interim],
+        "conditions": [{**one, "arms": arms.get(plain(one["name"]), [])} for one in found.record["conditions"]],
+        "arms": [arm_over_conditions(arm, found) for arm in found.tricks],
         "sections": {section.anchor: section_record(section) for section in document.sections},
     }
     return json.dumps(clean(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -299,8 +302,10 @@ def arm_over_conditions(arm: Overall, found: Across) -> dict[str, Any]:
         "change": arm.change,
         "p": arm.p,
         "p_holm": arm.p_holm,
+        "p_failure": arm.p_failure,
+        "p_failure_holm": arm.p_failure_holm,
         "verdict": arm.verdict,
-        "verdicts": {name: own.verdict for (name, _), own in zip(found.conditions, arm.summaries, strict=True)},
+        "verdicts": {name: own.verdict for name, own in zip(found.tables, arm.summaries, strict=True)},
         "differs": found.differs(arm) if found.most(arm) else None,
         "departures": found.departures.get(arm.arm, ()),
     }

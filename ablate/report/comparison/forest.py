@@ -63,8 +63,15 @@ def text_of(arm: Overall, comparison: Comparison) -> str:
     mean, bounds = (change_texts if comparison.in_ratios else delta_texts)(arm, comparison)
     estimate = mean if bounds == DASH else f"{mean} [{bounds}]"
     lost = f"{arm.failed} of {arm.cells} failed" if arm.failed else ""
-    tested = p_clause(arm.p_holm) if arm.p_holm is not None else ""
+    tested = tested_text(arm, comparison)
     return "  ".join(filter(None, (estimate, tested, ", ".join(filter(None, (arm.verdict, lost))))))
+
+
+def tested_text(arm: Overall, comparison: Comparison) -> str:
+    """The p that the verdict rests on: of quality, or of failures."""
+    if arm.by_failure(comparison.alpha):
+        return p_clause(arm.p_failure_holm, "p of failures") if arm.p_failure_holm is not None else "failed more often"
+    return p_clause(arm.p_holm) if arm.p_holm is not None else ""
 
 
 def legible(rows: Sequence[Estimate]) -> list[float]:

@@ -19,11 +19,13 @@ def overall_grid(comparison: Comparison) -> Grid:
     pairs = "pairs" if all(tables.study["paired"] for tables in comparison.tables) else "runs"
     everywhere = all(len(arm.deltas) == count for arm in comparison.tricks)
     studies = () if everywhere else (Column[Overall]("studies", lambda arm: f"{studies_of(arm)}/{count}"),)
+    failures = (Column[Overall]("p (failures)", lambda arm: probability(arm.p_failure_holm)),)
     columns = (
         Column[Overall]("arm", lambda arm: arm.arm, numeric=False),
         *(delta_columns(comparison) if comparison.in_points else ()),
         *(change_columns(comparison) if comparison.in_ratios else ()),
         Column[Overall]("p (Holm)", lambda arm: probability(arm.p_holm)),
+        *(failures if comparison.failures_tested else ()),
         Column[Overall]("verdict", lambda arm: "baseline" if arm.baseline else arm.verdict or DASH, numeric=False),
         *studies,
         Column[Overall](pairs, lambda arm: f"{arm.pairs}/{arm.cells}"),

@@ -72,11 +72,13 @@ def blocks(matches: Sequence[Match], *, ended: bool = False) -> list[Block]:
 
 
 def data_of(match: Match) -> str:
-    """What tells the data of a study from those of another: their name, whatever a study does to their examples.
+    """What tells the data of a study from those of another, whatever a study does to their examples."""
+    data = match.tables.study["data"]
+    return data.get("source") or repr((data["name"], sorted(data.get("arguments", {}).items(), key=str)))
 
-    What has one name and is independent all the same may be added up seed by seed as well; it only costs degrees of
-    freedom.
-    """
+
+def name_of_data(match: Match) -> str:
+    """How the data of a study are called."""
     return plain(match.tables.study["data"]["name"])
 
 

@@ -8,11 +8,11 @@ compared seed by seed. Both are in one family.
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import NamedTuple
 
 import numpy as np
 
-from ablate.report.comparison.matching import Block, Match, blocks, data_of, failures, scores, shortfall, sides
+from ablate.report.comparison.matching import Block, Match, blocks, failures, name_of_data, scores, shortfall, sides
 from ablate.report.records import Summary
 from ablate.report.wording import plain
 from ablate.stats.checks import rounding_of
@@ -25,7 +25,7 @@ from ablate.stats.datasets import (
     unpaired_difference,
     unpaired_log_ratio,
 )
-from ablate.stats.failure import can_differ, compare_failures, compare_failures_by_seed
+from ablate.stats.failure import compare_failures_by_seed, compare_failures_in_strata
 from ablate.stats.multiple import holm
 from ablate.stats.verdict import verdict_of
 from ablate.stats.wins import probability_of_improvement
@@ -44,7 +44,8 @@ class Overall:
         p: of the t test of quality; None where seeds cannot tell.
         p_holm: corrected over all arms and both questions.
         p_failure: of equally frequent failures; `p_failure_holm` likewise corrected, None where so few cannot differ.
-        excess: share of its runs that failed, less the baseline's.
+        least: the smallest p that so many failures could have had.
+        excess: share of its runs that failed, less the baseline's, over the runs that the test is about.
         verdict: "better", "worse" or "inconclusive"; empty without a test.
         in_favour: studies whose delta is on the good side.
         improvement: probability that a run beats one of the baseline, averaged over studies.
@@ -61,12 +62,18 @@ class Overall:
     p_holm: float | None = None
     p_failure: float | None = None
     p_failure_holm: float | None = None
+    least: float = 1.0
     excess: float = 0.0
     lean: int = 0
     verdict: str = ""
     in_favour: int = 0
     improvement: float | None = None
     joined: tuple[str, ...] = ()
+
+    def by_failure(self, alpha: float) -> bool:
+        """Whether the verdict rests on failures, or is held back by them."""
+        claimed = self.p_holm is not None and self.p_holm <= alpha
+        return self.verdict != "" and claimed != (self.verdict in ("better", "worse"))
 
     @property
     def deltas(self) -> tuple[float, ...]:
@@ -105,7 +112,8 @@ def overall(arms: Sequence[Sequence[Match]], *, difference: bool, change: bool, 
         alpha: family-wise level of the verdicts; intervals have confidence 1 - alpha.
     """
     uncorrected = [one_arm(matches, difference=difference, change=change, alpha=alpha) for matches in arms]
-    reachable = [arm.p_failure if may_differ(matches, alpha) else None for arm, matches in zip(uncorrected, arms)]
+    # A test that could not reach the level however the failures fell is not counted.
+    reachable = [arm.p_failure if arm.least <= alpha else None for arm in uncorrected]
     corrected = holm([*(arm.p for arm in uncorrected), *reachable])
     p_holm, p_failure_holm = corrected[: len(arms)], corrected[len(arms) :]
     return tuple(
@@ -120,7 +128,7 @@ def one_arm(matches: Sequence[Match], *, difference: bool, change: bool, alpha: 
     name = plain(summaries[0].arm)
     if summaries[0].baseline:
         return Overall(name, True, summaries)
-    parts = blocks(matches)
+    parts, failing = blocks(matches), failing_of(matches)
     mean_difference = mean_of(parts, difference_of, alpha) if difference else None
     mean_change = mean_of(parts, log_ratio_of, alpha) if change else None
     # A smaller part of the error is better, whatever the direction of the metric.
@@ -133,15 +141,16 @@ def one_arm(matches: Sequence[Match], *, difference: bool, change: bool, alpha: 
         change=mean_change,
         changes=tuple(log_ratio(match) if change and match.estimated else None for match in matches),
         p=p,
-        p_failure=failure_test(matches),
-        excess=excess_of(matches),
+        p_failure=failing.p,
+        least=failing.least,
+        excess=failing.excess,
         lean=lean,
         in_favour=sum(match.tables.better * delta > 0 for match in matches for delta in deltas_of([match.arm])),
         improvement=probability_of_improvement(
             [scores(match.arm, match.tables.better) for match in matches],
             [scores(match.baseline, match.tables.better) for match in matches],
         ),
-        joined=tuple(dict.fromkeys(data_of(b.matches[0]) for b in parts if len(b.matches) > 1)),
+        joined=tuple(dict.fromkeys(name_of_data(b.matches[0]) for b in parts if len(b.matches) > 1)),
     )
 
 
@@ -152,38 +161,30 @@ def by_t(estimate: Average | None, better: float) -> tuple[float | None, int]:
     return estimate.p, int(np.sign(better * estimate.mean))
 
 
-def failure_test(matches: Sequence[Match]) -> float | None:
-    """p of equally frequent failures: by sign flips of seeds, or where they are not shared, of independent runs."""
+class Failing(NamedTuple):
+    """How often an arm failed against its baseline: p, the smallest p that there could be, the excess of its share."""
+
+    p: float | None
+    least: float
+    excess: float
+
+
+def failing_of(matches: Sequence[Match]) -> Failing:
+    """Failures by sign flips of whole seeds; where they are not shared, exactly within every study."""
     if all(match.paired for match in matches):
-        return compare_failures_by_seed(differences_of(matches))
-    return compare_failures(*counts(matches, "arm"), *counts(matches, "baseline"))
+        parts = blocks(matches, ended=True)
+        differences = np.concatenate([np.zeros(0), *map(failures, parts)])
+        runs = sum(len(part.seeds) * len(part.matches) for part in parts)
+        least = 2.0 ** (1 - int(np.count_nonzero(differences)))
+        return Failing(compare_failures_by_seed(differences), least, float(differences.sum()) / max(1, runs))
+    strata = [(*counts(match.arm), *counts(match.baseline)) for match in matches]
+    shares = [lost / runs - lost_base / base for lost, runs, lost_base, base in strata if runs and base]
+    return Failing(*compare_failures_in_strata(strata), float(np.mean(shares)) if shares else 0.0)
 
 
-def may_differ(matches: Sequence[Match], alpha: float) -> bool:
-    """Whether so many failures could reach alpha however they fell; the test is not counted otherwise."""
-    if all(match.paired for match in matches):
-        return 2.0 ** (1 - int(np.count_nonzero(differences_of(matches)))) <= alpha
-    (failed, runs), (failed_baseline, runs_baseline) = (counts(matches, side) for side in ("arm", "baseline"))
-    return can_differ(failed + failed_baseline, runs, runs_baseline, alpha)
-
-
-def differences_of(matches: Sequence[Match]) -> np.ndarray:
-    """Failures of the arm less those of the baseline, for every seed of every independent part."""
-    return np.concatenate([np.zeros(0), *map(failures, blocks(matches, ended=True))])
-
-
-def counts(matches: Sequence[Match], side: Literal["arm", "baseline"]) -> tuple[int, int]:
-    """Runs of one side that failed, and those that ended."""
-    summaries = [getattr(match, side) for match in matches]
-    failed = sum(len(summary.failed_seeds) for summary in summaries)
-    return failed, failed + sum(len(summary.values) for summary in summaries)
-
-
-def excess_of(matches: Sequence[Match]) -> float:
-    """Share of the arm's runs that failed less that of the baseline's; who has no runs has no failures."""
-    shares = (failed / runs if runs else 0.0 for failed, runs in (counts(matches, "arm"), counts(matches, "baseline")))
-    arm, baseline = shares
-    return arm - baseline
+def counts(side: Summary) -> tuple[int, int]:
+    """Runs that failed, and those that ended."""
+    return len(side.failed_seeds), len(side.failed_seeds) + len(side.values)
 
 
 def verdict(arm: Overall, p_holm: float | None, p_failure: float | None, alpha: float) -> str:

@@ -157,7 +157,7 @@ def failure_note(comparison: Comparison) -> Iterator[str]:
     if not lost:
         return
     paired = all(tables.study["paired"] for tables in comparison.tables)
-    how = "by sign flips of whole seeds, over all studies that share one" if paired else "by Boschloo's exact test"
+    how = "by sign flips of whole seeds, over all studies that share one" if paired else "exactly, within every study"
     yield (
         f"Failed, diverged or collapsed: {listed(lost, 20)}. Means and intervals are given success. How often runs "
         f"fail is compared {how}; an arm that lost more than its baseline is never better by its quality alone."

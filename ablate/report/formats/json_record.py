@@ -10,7 +10,7 @@ from ablate.report.document import Document
 from ablate.report.records import Summary, Tables
 from ablate.report.section import Section
 
-FORMAT = 1
+FORMAT = 2
 
 
 def record(tables: Tables, document: Document) -> str:

@@ -19,7 +19,9 @@ def markdown(document: Document) -> str:
         f"**{escape(document.status)}.**",
         "## Answer",
         escape(document.headline),
-        bullets(f"**{escape(answer.arm)}**: {escape(answer.text)}" for answer in document.answers),
+        bullets(f"**{escape(answer.arm)}**: {escape(answer.text)}" for answer in document.answers)
+        if document.answers
+        else "",
         *(part for section in document.sections for part in section_parts(section)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

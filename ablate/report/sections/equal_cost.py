@@ -1,7 +1,7 @@
 """Equal what? Verdicts where the baseline's operations end, and what a gain is worth in the baseline's steps. Pure.
 
-The study compares at equal steps. An arm whose step costs twice as much had twice the operations; its validation curve
-says what it had after as many as the baseline had in all.
+The study compares what trainings have at their end. An arm whose step costs twice as much had twice the operations; its
+validation curve says what it had after as many as the baseline had in all.
 """
 
 import dataclasses
@@ -16,7 +16,6 @@ from ablate.report.records import Cell, Summary, Tables, on_validation
 from ablate.report.section import Column, Grid, Section, grid
 from ablate.report.tables import finite
 from ablate.report.wording import DASH, MINUS, Unit, count, interval, listed, number, plain, plural, probability
-from ablate.stats.checks import rounding_of
 from ablate.stats.times import steps_worth, value_at
 from ablate.stats.verdict import Contrast, compare
 
@@ -29,13 +28,13 @@ class AtEqualCost:
     """One arm on validation: at the end of its training, and where it had used the baseline's operations.
 
     `ratio` is its operations over all its steps, over those of the baseline; `step` the one at which it had used as
-    many as the baseline in all, None where it used fewer. `equal_steps` and `equal_cost` compare it with the baseline.
+    many as the baseline in all, its last where it used fewer. `at_end` and `equal_cost` compare it with the baseline.
     """
 
     arm: Summary
     ratio: float
-    step: float | None
-    equal_steps: Contrast
+    step: float
+    at_end: Contrast
     equal_cost: Contrast
 
 
@@ -57,23 +56,29 @@ def at_equal_cost(tables: Tables) -> list[AtEqualCost]:
     """Every arm whose operations are known; empty where the baseline's are not, or cells are pending."""
     if tables.interim or not tables.baseline.flops or not tables.baseline.steps:
         return []
-    ratios = {arm.arm: ratio_of(arm, tables) for arm in tables.tricks}
-    known = [arm for arm in tables.tricks if ratios[arm.arm] is not None]
+    found = {arm.arm: ratio_of(arm, tables) for arm in tables.tricks}
+    ratios = {name: ratio for name, ratio in found.items() if ratio is not None}
+    known = [arm for arm in tables.tricks if arm.arm in ratios]
     ends = {arm.arm: float(arm.steps or 0) for arm in (tables.baseline, *known)}
     # An arm that is cheaper than the baseline has no steps beyond its own; what it had left counts for nothing.
-    stops = {name: ends[name] / max(1.0, ratios.get(name) or 1.0) for name in ends}
+    stops = {name: ends[name] / dearer(ratios.get(name, 1.0)) for name in ends}
     by_steps, by_cost = (contrasts(tables, places) for places in (ends, stops))
     return [
         AtEqualCost(
             arm,
-            ratios[arm.arm] or 1.0,
-            stops[arm.arm] if (ratios[arm.arm] or 1.0) >= 1 - SAME else None,
+            ratios[arm.arm],
+            stops[arm.arm],
             by_steps[arm.arm],
             by_cost[arm.arm],
         )
         for arm in known
         if arm.arm in by_steps
     ]
+
+
+def dearer(ratio: float) -> float:
+    """By how much an arm's curve has to be shortened: 1 where it costs as much as the baseline, or less."""
+    return ratio if ratio > 1 + SAME else 1.0
 
 
 def ratio_of(arm: Summary, tables: Tables) -> float | None:
@@ -101,8 +106,11 @@ def contrasts(tables: Tables, places: Mapping[str, float]) -> dict[str, Contrast
 
 def curve_values(cells: Sequence[Cell], curve: str, step: float) -> dict[int, float]:
     """Seed to validation metric at a step; nan where a cell failed."""
-    ended = [cell for cell in cells if cell.ended and (cell.status != "done" or cell.curves.get(curve))]
-    return {cell.seed: read(cell, curve, step) if cell.status == "done" else math.nan for cell in ended}
+    failed = {cell.seed: math.nan for cell in cells if cell.ended and cell.status != "done"}
+    read_off = {
+        cell.seed: read(cell, curve, step) for cell in cells if cell.status == "done" and cell.curves.get(curve)
+    }
+    return failed | {seed: value for seed, value in read_off.items() if math.isfinite(value)}
 
 
 def read(cell: Cell, curve: str, step: float) -> float:
@@ -113,7 +121,7 @@ def read(cell: Cell, curve: str, step: float) -> float:
 
 def unit_of(lines: Sequence[AtEqualCost], tables: Tables) -> Unit:
     """The validation metric's unit with the digits that the spreads deserve."""
-    spreads = [c.sd / math.sqrt(c.n) for line in lines for c in (line.equal_cost,) if c.sd and c.n]
+    spreads = [line.equal_cost.sd / math.sqrt(line.equal_cost.n) for line in lines if line.equal_cost.sd]
     return tables.unit_of(tables.validation_curve).showing(spreads)
 
 
@@ -125,10 +133,10 @@ def cost_grid(lines: Sequence[AtEqualCost], unit: Unit, tables: Tables) -> Grid:
 
     columns = (
         Column[AtEqualCost]("arm", lambda line: plain(line.arm.arm), numeric=False),
-        Column[AtEqualCost](unit.labelled("delta, equal steps", difference=True), lambda line: size(line.equal_steps)),
+        Column[AtEqualCost](unit.labelled("delta at the end", difference=True), lambda line: size(line.at_end)),
         Column[AtEqualCost]("worth, in the baseline's steps", lambda line: worth_text(line, tables)),
         Column[AtEqualCost]("operations (×)", lambda line: number(line.ratio)),
-        Column[AtEqualCost]("read at step", lambda line: step_text(line)),
+        Column[AtEqualCost]("read at step", step_text),
         Column[AtEqualCost](
             unit.labelled("delta, equal operations", difference=True), lambda line: size(line.equal_cost)
         ),
@@ -144,12 +152,12 @@ def cost_grid(lines: Sequence[AtEqualCost], unit: Unit, tables: Tables) -> Grid:
 
 def step_text(line: AtEqualCost) -> str:
     """Where the curve was read."""
-    return "its end" if line.step is None or line.ratio <= 1 + SAME else count(line.step)
+    return "its end" if line.ratio <= 1 + SAME else count(line.step)
 
 
 def worth_text(line: AtEqualCost, tables: Tables) -> str:
     """The gain at equal steps in steps of the baseline, with its interval."""
-    contrast = line.equal_steps
+    contrast = line.at_end
     mean, low, high = (worth(value, tables) for value in (contrast.mean, contrast.low, contrast.high))
     if mean is None:
         return DASH
@@ -165,8 +173,6 @@ def worth(gain: float | None, tables: Tables) -> float | None:
     band = band_of(tables.baseline.arm, cells, curve)
     if gain is None or not band.steps:
         return None
-    if abs(gain) <= rounding_of(np.array(band.mean)):
-        return 0.0
     up = tables.unit_of(curve).higher_is_better
     return steps_worth(np.array(band.steps, dtype=float), np.array(band.mean), gain, higher_is_better=up)
 
@@ -196,13 +202,13 @@ def explanation(lines: Sequence[AtEqualCost], tables: Tables) -> list[str]:
 
 
 def cost_caveat(tables: Tables) -> Iterator[str]:
-    """Arms that are better at equal steps, took more operations, and are not better at equal operations."""
+    """Arms that are better at their end, took more operations, and are not better at equal operations."""
     dear = [arm.arm for arm in tables.tricks if arm.verdict == "better" and (ratio_of(arm, tables) or 1.0) > DEARER]
     lines = [line for line in (at_equal_cost(tables) if dear else ()) if line.arm.arm in dear]
     fallen = [line for line in lines if line.equal_cost.verdict != "better"]
     if fallen:
         words = [f"{line.arm.arm} ({number(line.ratio)} times, {line.equal_cost.verdict})" for line in fallen]
         yield (
-            "Better at equal steps, which took more operations than the baseline's, and on validation not better at "
-            f"equal operations: {listed(words)}."
+            "Better at the end of a training that took more operations than the baseline's, and on validation not "
+            f"better at equal operations: {listed(words)}."
         )

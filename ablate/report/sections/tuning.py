@@ -1,23 +1,18 @@
 """What tuning found before the study: the same budget for every arm, the baseline included."""
 
-import math
 from collections.abc import Callable, Mapping
-
-import numpy as np
 
 from ablate.report.records import Tables
 from ablate.report.section import Column, Grid, Section, grid
 from ablate.report.sections.equal_cost import ratio_of
-from ablate.report.wording import DASH, Unit, listed, plain, plural, probability
+from ablate.report.wording import DASH, Unit, listed, plain, plural
 from ablate.results.schema import TunedArm, TuningRecord
-from ablate.stats.tuning import expected_by_seed
-from ablate.stats.verdict import Contrast, compare
 
 BUDGETS = (
-    "Does a verdict depend on the budget? The second table compares every arm with the baseline on validation, both as "
-    "a search of so many points is expected to leave them, over the seeds of the tuning; p corrected over the arms of "
-    "a column. Equal operations: as many points as the operations of the baseline's tuning pay for, to the nearest. "
-    "The same seeds chose the points, of all arms alike; the study's own seeds did not."
+    "The verdicts of this report are at equal budgets: every arm tried the same points, on seeds that the study does "
+    "not use. The second table says what smaller budgets would have left of every arm's lead over the baseline on "
+    "validation, as estimates without a test, since the seeds that chose the points are those of the estimates. Equal "
+    "operations: as many points as the operations of the baseline's tuning pay for, to the nearest."
 )
 
 
@@ -57,26 +52,30 @@ def tuning_grid(tuning: TuningRecord, tables: Tables) -> Grid:
 
 
 def budget_grid(record: TuningRecord, tables: Tables) -> tuple[Grid, ...]:
-    """Arms against the baseline on validation, tuned with ever smaller budgets; none for an older record."""
-    searches = {name: np.array(arm.get("by_seed") or [], dtype=np.float64) for name, arm in record["arms"].items()}
-    if tables.interim or not all(values.size for values in searches.values()) or len(searches) < 2:
+    """What smaller budgets would have left of every arm's lead over the baseline; estimates alone."""
+    points, base, arms = len(record["points"]), tables.study["baseline"], record["arms"]
+    if base not in arms or len(arms) < 2:
         return ()
-    points = len(record["points"])
-    columns = [(f"best of {n}", dict.fromkeys(searches, n)) for n in budgets_of(points)]
+    budgets = {f"best of {n}": dict.fromkeys(arms, n) for n in budgets_of(points)}
     afforded = affordable(points, tables)
-    if afforded:
-        columns.append(("equal operations", afforded))
-    found = {title: tuned_contrasts(searches, budgets, record, tables) for title, budgets in columns}
-    spreads = [c.sd / math.sqrt(c.n) for contrasts in found.values() for c in contrasts.values() if c.sd]
-    unit = tables.unit_of(record["metric"]).showing(spreads)
+    budgets |= {"equal operations": afforded} if afforded else {}
+    leads = {title: {arm: lead(arms, arm, base, of_arm) for arm in arms} for title, of_arm in budgets.items()}
+    sizes = [abs(value) for column in leads.values() for value in column.values() if value]
+    unit = tables.unit_of(record["metric"]).showing(sizes)
 
-    def text(title: str) -> Callable[[str], str]:
-        return lambda arm: budget_text(found[title][arm], unit)
+    def shown(title: str) -> Column[str]:
+        return Column(unit.labelled(title, difference=True), lambda arm: unit.delta(leads[title][arm]))
 
-    shown = [Column[str]("arm", plain, numeric=False), *(Column(title, text(title)) for title in found)]
+    columns = [Column[str]("arm", plain, numeric=False), *map(shown, leads)]
     if afforded:
-        shown.append(Column[str]("points of equal operations", lambda arm: str(afforded[arm])))
-    return (grid(shown, [arm.arm for arm in tables.tricks if arm.arm in searches]),)
+        columns.append(Column[str]("points of equal operations", lambda arm: str(afforded[arm])))
+    return (grid(columns, [arm for arm in arms if arm != base]),)
+
+
+def lead(arms: Mapping[str, TunedArm], arm: str, base: str, budgets: Mapping[str, int]) -> float | None:
+    """Expected best of an arm's budget less that of the baseline's; None where a search may meet no usable point."""
+    own, other = (arms[name]["expected_best"][budgets[name] - 1 : budgets[name]] for name in (arm, base))
+    return own[0] - other[0] if own and other and own[0] is not None and other[0] is not None else None
 
 
 def affordable(points: int, tables: Tables) -> dict[str, int]:
@@ -86,25 +85,6 @@ def affordable(points: int, tables: Tables) -> dict[str, int]:
     afforded = {name: max(1, min(points, round(points / ratio))) for name, ratio in known.items()}
     differ = len(known) == len(ratios) and any(budget < points for budget in afforded.values())
     return {tables.baseline.arm: points, **afforded} if differ else {}
-
-
-def tuned_contrasts(
-    searches: Mapping[str, np.ndarray], budgets: Mapping[str, int], record: TuningRecord, tables: Tables
-) -> dict[str, Contrast]:
-    """Every arm against the baseline, each as a search of its budget is expected to leave it, over tuning's seeds."""
-    up = tables.unit_of(record["metric"]).higher_is_better
-    values = {
-        name: dict(zip(record["seeds"], expected_by_seed(search, budgets[name], higher_is_better=up), strict=True))
-        for name, search in searches.items()
-    }
-    return compare(values, tables.study["baseline"], higher_is_better=up, alpha=tables.level)
-
-
-def budget_text(contrast: Contrast, unit: Unit) -> str:
-    """`+1.20 better (.031)`."""
-    if contrast.mean is None:
-        return contrast.verdict or DASH
-    return f"{unit.delta(contrast.mean)} {contrast.verdict} ({probability(contrast.p_holm)})"
 
 
 def chosen_text(record: TunedArm, tuning: TuningRecord) -> str:
