@@ -19,8 +19,10 @@ from ablate.results.files import read_json
 from tests.shell import ROOT, jax_as_it_was
 from tests.train.small import compiled_functions, small_config
 
-# A hundred programs for one cell each say nothing about a run that the others do not (`test_every_trick.py`).
-EXPERIMENTS = sorted(path for path in (ROOT / "experiments").glob("*.py") if path.name != "every_trick.py")
+# A hundred programs for one cell each say nothing about a run that the others do not (`test_every_trick.py`); several
+# conditions are several runs, below.
+OTHERS = ("every_trick.py", "elsewhere.py")
+EXPERIMENTS = sorted(path for path in (ROOT / "experiments").glob("*.py") if path.name not in OTHERS)
 # Twenty steps, two seeds, a few units, and data that comes with the package.
 SHRUNK = [
     "--config.train.steps=20",
@@ -113,8 +115,8 @@ def test_an_experiment_from_start_to_end(experiment, ran, capsys):
     assert study["name"] == Path(experiment).stem
     assert study["question"].endswith("?") or "?" in study["question"]
 
-    # Programs: each compiles its step once, and the log has counted as JAX has.
-    assert compiled["jit(advance)"] == len(study["programs"])
+    # Programs: each compiles its step once, those of a tuning too, and the log has counted as JAX has.
+    assert compiled["jit(advance)"] == len(study["programs"]) * (2 if study.get("tuning") else 1)
     assert (
         progress["compiles"]
         == sum(Counter(compiled)[f"jit({name})"] for name in ("advance", "evaluate", "finish"))
@@ -141,6 +143,18 @@ def test_an_experiment_from_start_to_end(experiment, ran, capsys):
     status = json.loads(capsys.readouterr().out)
     assert status["cells"] == {"done": cells}
     assert (status["state"], status["errors"]) == ("finished", {})
+
+
+def test_conditions_from_start_to_end(tmp_path, capsys):
+    small = ("--config.across.model=('mlp',)", "--config.across.data=('digits', {'per_class': 20})")
+    command = ["run", f"--config={ROOT / 'experiments' / 'elsewhere.py'}", f"--workdir={tmp_path}", *SHRUNK, *small]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert "24 of 24 cells done under 2 conditions" in out
+    assert "of 2 conditions" in out
+    rows = ablate.load(tmp_path)
+    assert [len(study) for study in rows.studies] == [12, 12]
+    assert {path.name for path in tmp_path.iterdir()} >= {"across.json", "conditions.csv", "report.md", "report.html"}
 
 
 def test_the_digits_card_is_five_programs_and_the_same_command_again_trains_nothing(ran, capsys):

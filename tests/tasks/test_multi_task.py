@@ -93,7 +93,7 @@ def test_labels_and_values_side_by_side(tmp_path):
         "label_accuracy", "label_loss", "group_accuracy", "group_loss", "size_mse", "loss",
     ]  # fmt: skip
     assert rows.study["metric"]["name"] == "test_label_accuracy"
-    metrics, (columns, _) = rows[0]["metrics"], predict(rows, "baseline", 0)
+    metrics, (columns, *_) = rows[0]["metrics"], predict(rows, "baseline", 0)
     total = np.zeros(50)
     for name in ("label", "group"):
         assert metrics[f"test_{name}_accuracy"] == pytest.approx(np.mean(columns[name] == columns[f"{name}_predicted"]))
