@@ -47,9 +47,10 @@ def _equal_drawings_are_drawn_once():
 
     That equal drawings give equal bytes is tested with `plots.figure.figure_files`, which stays as it is.
     """
-    from ablate.report import files
+    from ablate.report.plots import together
 
-    files.figure_files = functools.lru_cache(maxsize=500)(files.figure_files)
+    together.files_of = functools.lru_cache(maxsize=500)(together.files_of)
+    together._start = lambda: None  # no second process, which could not know what was drawn
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jaxtyping import Array, Float
 
+from ablate.models.convolution import conv_general_dilated
 from ablate.tricks.bias import constant_bias
 from ablate.tricks.data_init import BRANCH_NORM
 from ablate.tricks.draws import expect_images
@@ -97,8 +98,8 @@ class Conv(_Computed):
     def __call__(self, x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns features"]:
         """Applies the layer."""
         expect_images("a convolution", x)
-        make = functools.partial(nn.Conv, self.features, self.kernel_size, self.strides)
-        return self.computed(functools.partial(make, feature_group_count=self.groups), x)
+        options = {"feature_group_count": self.groups, "conv_general_dilated": conv_general_dilated}
+        return self.computed(functools.partial(nn.Conv, self.features, self.kernel_size, self.strides, **options), x)
 
 
 class Deconv(_Computed):

@@ -42,10 +42,19 @@ def write_report(
     Raises:
         StorageError: a file could not be written.
     """
-    from ablate.report.files import contents
+    from ablate.report.plots.together import drawing
 
+    with drawing() as draw:  # the process that helps is on its way before all that a table takes is imported
+        from ablate.report.files import contents
+
+        files = contents(study, rows, environment, progress, looks, draw=draw)
+        return _written(directory, files, between)
+
+
+def _written(directory: Path, files: Iterable[tuple[str, str | bytes]], between: Callable[[], None]) -> list[Path]:
+    """Writes files one by one."""
     written = []
-    for name, content in contents(study, rows, environment, progress, looks):
+    for name, content in files:
         written.append(write_atomically(Path(directory) / name, content))
         between()
     return written
@@ -70,11 +79,7 @@ def write_variance(
     """
     from ablate.report.variance import contents
 
-    written = []
-    for name, content in contents(study, rows):
-        written.append(write_atomically(Path(directory) / name, content))
-        between()
-    return written
+    return _written(directory, contents(study, rows), between)
 
 
 def write_across(
@@ -98,13 +103,12 @@ def write_across(
         ValueError: the studies are not of one metric.
         StorageError: a file could not be written.
     """
-    from ablate.report.comparison.across_page import contents
+    from ablate.report.plots.together import drawing
 
-    written = []
-    for name, content in contents(record, studies):
-        written.append(write_atomically(Path(directory) / name, content))
-        between()
-    return written
+    with drawing() as draw:
+        from ablate.report.comparison.across_page import contents
+
+        return _written(directory, contents(record, studies, draw), between)
 
 
 def compare_studies(studies: Sequence["LoadedStudy"], directory: Path) -> list[Path]:

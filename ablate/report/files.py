@@ -8,7 +8,7 @@ from ablate.report.formats.html import html
 from ablate.report.formats.json_record import record
 from ablate.report.formats.latex import latex
 from ablate.report.formats.markdown import markdown
-from ablate.report.plots.figure import figure_files
+from ablate.report.plots.together import Draw, in_turn
 from ablate.report.tables import tabulate
 from ablate.results.schema import Environment, LookRecord, Progress, RowRecord, Study
 
@@ -20,9 +20,9 @@ def contents(
     progress: Progress | None,
     looks: Sequence[LookRecord] = (),
     *,
-    figures: bool = True,
+    draw: Draw | None = in_turn,
 ) -> Iterator[tuple[str, str | bytes]]:
-    """Every file of the report of one study, made when it is asked for; the figures take most of the time."""
+    """Every file of the report of one study, made when it is asked for; figures by `draw`, none if that is None."""
     tables = tabulate(study, rows, environment, progress, looks)
     document = compose(tables)
     yield "cells.csv", cells_csv(tables)
@@ -31,6 +31,5 @@ def contents(
     yield "report.html", html(document)
     yield "report.tex", latex(document)
     yield "report.json", record(tables, document)
-    for section in document.sections if figures else ():
-        for plot in section.plots:
-            yield from figure_files(plot)
+    if draw:
+        yield from draw([plot for section in document.sections for plot in section.plots])

@@ -317,6 +317,13 @@ class AcrossRecord(TypedDict):
     conditions: Annotated[list[ConditionRecord], "in the order of the report"]
 
 
+class ReportedRecord(TypedDict):
+    """What the reports of a directory were made of: a run that changes none of it leaves them as they are."""
+
+    digest: Annotated[str, "hash of study, rows, environment, looks, what the report shows of progress, and its code"]
+    files: Annotated[list[str], "that were written"]
+
+
 # Every file of a run's directory that holds a record.
 FILES: Mapping[str, Any] = {
     "cells/<slug>-<hash>.json": RowRecord,
@@ -326,6 +333,7 @@ FILES: Mapping[str, Any] = {
     "looks.json": list[LookRecord],
     "checkpoints/<program>.json": list[WaveRecord],
     "across.json": AcrossRecord,
+    ".reported": ReportedRecord,
 }
 
 

@@ -5,7 +5,7 @@ gets a program without the other arms' choices, with a single lane on a single d
 """
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ablate.results.schema import ArmRecord, Study
@@ -15,14 +15,27 @@ from ablate.train.lanes import Lanes, operations
 from ablate.train.loop import Loop
 
 ROUNDS, STEPS = 5, 40
+COSTS = ("flops", "step_seconds")
 
 
-def operations_per_step(plan: Plan, between: Between = go_on) -> dict[str, float | None]:
-    """Floating-point operations of one training step of every arm, counted before compiling."""
+def operations_per_step(
+    plan: Plan, between: Between = go_on, arms: Iterable[str] | None = None
+) -> dict[str, float | None]:
+    """Floating-point operations of one training step of arms, all if none are named, counted before compiling.
+
+    Arms that differ in numbers alone are one program, which is counted once.
+    """
     counts: dict[str, float | None] = {}
-    for name, alone in _alone(plan).items():
+    by_program: dict[str, float | None] = {}
+    wanted = None if arms is None else set(arms)
+    for name, (_, lane) in plan.first_lanes().items():
+        if wanted is not None and name not in wanted:
+            continue
         between()
-        counts[name] = _or_none(operations_of, alone)
+        alone = plan.alone(lane.cell)
+        if alone.program.id not in by_program:
+            by_program[alone.program.id] = _or_none(operations_of, alone)
+        counts[name] = by_program[alone.program.id]
     return counts
 
 
@@ -79,26 +92,39 @@ class Timed:
         return loop.pace.seconds / loop.pace.steps
 
 
-def with_costs(study: Study, plan: Plan, before: Study | None, *, measure: bool, between: Between = go_on) -> Study:
-    """Notes `flops` and `step_seconds` per training step in every arm of study.json; keeps what was measured before."""
+def with_known_costs(study: Study, before: Study | None) -> Study:
+    """Notes in every arm of study.json what an earlier one knows of its costs; null where it does not."""
     known = _known(study, before)
-    flops = {name: arm.get("flops") for name, arm in known.items()}
-    if len(flops) < len(study["arms"]):
-        flops = operations_per_step(plan, between)
-    seconds = {name: arm.get("step_seconds") for name, arm in known.items()}
-    if measure:
-        seconds = seconds_per_step(plan, between)
     arms: list[ArmRecord] = [
-        {**arm, "flops": flops[arm["name"]], "step_seconds": seconds.get(arm["name"])} for arm in study["arms"]
+        {**arm, **{key: known.get(arm["name"], {}).get(key) for key in COSTS}}  # type: ignore[typeddict-item]
+        for arm in study["arms"]
     ]
     return {**study, "arms": arms}
+
+
+def with_operations(study: Study, counts: Mapping[str, float | None]) -> Study:
+    """Notes `flops` of the arms that were counted."""
+    arms: list[ArmRecord] = [{**arm, "flops": counts.get(arm["name"], arm.get("flops"))} for arm in study["arms"]]
+    return {**study, "arms": arms}
+
+
+def with_seconds(study: Study, plan: Plan, between: Between = go_on) -> Study:
+    """Times every arm, and notes its `step_seconds`."""
+    seconds = seconds_per_step(plan, between)
+    arms: list[ArmRecord] = [{**arm, "step_seconds": seconds[arm["name"]]} for arm in study["arms"]]
+    return {**study, "arms": arms}
+
+
+def uncounted(study: Study) -> list[str]:
+    """Arms whose operations are not known yet."""
+    return [arm["name"] for arm in study["arms"] if arm.get("flops") is None]
 
 
 def _known(study: Study, before: Study | None) -> dict[str, ArmRecord]:
     """Arms whose costs were counted before, for the same recipe on the same data and batch size."""
     if before is None or (before["data"], before["train"]) != (study["data"], study["train"]):
         return {}
-    earlier = {arm["name"]: arm for arm in before["arms"] if "flops" in arm and "step_seconds" in arm}
+    earlier = {arm["name"]: arm for arm in before["arms"] if all(key in arm for key in COSTS)}
     return {
         arm["name"]: earlier[arm["name"]]
         for arm in study["arms"]

@@ -12,8 +12,8 @@ from ablate.runner.plan import Plan, ProgramPlan
 
 # Share of the matrix-product rate that training reaches, by strategy: measured on CPU, where kernel gradients of
 # convolutions are slow. Other platforms are estimated from below.
-EFFICIENCY = {"scan": 0.4, "vmap": 0.3, "solo": 0.08, "data": 0.08}
-COMPILE_SECONDS = {"scan": 1.5, "vmap": 1.5, "solo": 4.0, "data": 4.0}
+EFFICIENCY = {"scan": 0.4, "vmap": 0.3, "loop": 0.1, "solo": 0.08, "data": 0.08}
+COMPILE_SECONDS = {"scan": 1.5, "vmap": 1.5, "loop": 4.0, "solo": 4.0, "data": 4.0}
 
 
 def estimate(plan: Plan, between: Between = go_on) -> dict[str, Any]:

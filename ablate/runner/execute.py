@@ -3,9 +3,10 @@
 import contextlib
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ml_collections import ConfigDict
 
@@ -15,7 +16,7 @@ from ablate.results.schema import Environment, Study, TuningRecord, read_record
 from ablate.results.store import FINAL, Store, locked
 from ablate.results.weights import read_weights, weights_path
 from ablate.runner.across import plan_across, run_across
-from ablate.runner.costs import with_costs
+from ablate.runner.costs import operations_per_step, uncounted, with_known_costs, with_operations, with_seconds
 from ablate.runner.environment import differences, environment
 from ablate.runner.interrupts import Interrupted, Stop, listening
 from ablate.runner.plan import Plan, ProgramPlan, make_plan, replan
@@ -29,6 +30,8 @@ from ablate.study.resolving import resolve
 from ablate.study.tuning import choose_arms, tuning_arms, tuning_spec
 from ablate.train.checkpoints import clear
 from ablate.train.lanes import Lanes
+
+T = TypeVar("T")
 
 
 def run(
@@ -92,10 +95,9 @@ def execute(
     with heard as stop, continued(), locked(directory):
         session = Session(Store(directory), Log(directory), stop, display or Silent(), retry_failed)
         plan = _train(plan, session)
-        rows = report(directory, stop)
+        rows = write_reports(directory, stop.check, anew=False)
         if measure:
-            study = with_costs(rows.study, plan, rows.study, measure=True, between=stop.check)
-            write_json(directory / "study.json", study)
+            write_json(directory / "study.json", with_seconds(rows.study, plan, stop.check))
             rows = report(directory, stop)
         return rows
 
@@ -131,14 +133,18 @@ def _train(plan: Plan, session: Session) -> Plan:
     now = environment(directory.parent if (directory.parent / ACROSS).exists() else directory)
     earlier = read_record(directory / "environment.json", Environment)
     before = read_record(directory / "study.json", Study)
-    _describe(plan, session, before, None)
+    study = _describe(plan, session, before, None)
     write_json(directory / "environment.json", now | {"differs": differences(now, earlier)})
     session.log.write()
     try:
         if plan.spec.tune.grid:
             plan, record = _tune(plan, session.inside("tuning"))
-            _describe(plan, session, before, record)
-        _train_all(plan, session)
+            study = _describe(plan, session, before, record)
+        # Counting is Python at work on shapes while XLA is at work on numbers.
+        count = functools.partial(operations_per_step, plan, session.stop.check, uncounted(study))
+        with beside(count) as counted:
+            _train_all(plan, session)
+        write_json(directory / "study.json", with_operations(study, counted.result()))
     except BaseException:
         session.log.write(state="interrupted")
         raise
@@ -148,11 +154,23 @@ def _train(plan: Plan, session: Session) -> Plan:
     return plan
 
 
-def _describe(plan: Plan, session: Session, before: Study | None, record: TuningRecord | None) -> None:
-    check = session.stop.check
-    study = with_rates({**study_json(plan), "tuning": record}, plan, check)
-    study = with_costs(study, plan, before, measure=False, between=check)
+def _describe(plan: Plan, session: Session, before: Study | None, record: TuningRecord | None) -> Study:
+    study = with_rates({**study_json(plan), "tuning": record}, plan, session.stop.check)
+    study = with_known_costs(study, before)
     write_json(session.store.directory / "study.json", study)
+    return study
+
+
+@contextlib.contextmanager
+def beside(work: Callable[[], T]) -> Iterator[Future[T]]:
+    """Does some work in a thread of its own while the block runs; it has ended when the block has."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+        try:
+            yield future
+        except BaseException:
+            future.cancel()
+            raise
 
 
 def _tune(plan: Plan, session: Session) -> tuple[Plan, TuningRecord]:

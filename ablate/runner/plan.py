@@ -26,10 +26,13 @@ from ablate.study.tuning import tuning_arms
 from ablate.tasks.seams import SeamError
 from ablate.tasks.task import ProgramChoices, Task
 from ablate.train.batches import DataKey, split_of
-from ablate.train.lanes import Device, advance_one, finish_one, measure_one, step_arguments
+from ablate.train.lanes import Device, advance_one, convolutions_of, finish_one, largest_of, measure_one, step_arguments
 from ablate.train.loop import CellInputs, WaveInputs, evaluated_after
 from ablate.train.strategy import STRATEGIES, Strategy, Wave, choose, waves
 from ablate.tricks.rules import Setting, concerns
+
+# On CPU, evaluation is up to a third faster where its largest array fits into the cache.
+CACHED_BYTES, LEAST_EVALUATED = 8 * 2**20, 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +50,7 @@ class ProgramPlan:
     devices: tuple[Device, ...]
     parameters: int
     state_bytes: int
+    example_bytes: int  # of the largest array that evaluation makes, per example
 
     @property
     def width(self) -> int:
@@ -60,9 +64,12 @@ class ProgramPlan:
 
     @property
     def eval_batch_size(self) -> int:
-        """One batch for the validation split where it fits, so that little is padded."""
+        """One batch for the validation split where it fits, so that little is padded; on CPU what suits its cache."""
         validation = max(len(cell.split.validation) for cell in self.inputs.values())
-        size = min(self.training.eval_batch_size, validation or self.dataset.sizes[1])
+        suits = self.training.eval_batch_size
+        if self.devices[0].platform == "cpu":
+            suits = min(suits, max(LEAST_EVALUATED, CACHED_BYTES // max(1, self.example_bytes)))
+        size = min(suits, validation or self.dataset.sizes[1])
         across = len(self.devices) if self.strategy.sharded else 1
         return -(-size // across) * across
 
@@ -318,16 +325,18 @@ def _plan_program(plan: Plan, program: Program, splits: Any) -> ProgramPlan | st
         return f"train.batch_size: {training.batch_size} is more than the {smallest} training examples"
     try:
         task = task_of(plan.spec, program, dataset)
-        state, text = _trace_all(task, program, inputs, training)
+        state, convolutions, example = _trace_all(task, program, inputs, training)
     except _Problem as problem:
         return str(problem)
-    strategy, why = choose(devices[0].platform, convolutions="conv_general_dilated" in text)
+    strategy, why = choose(devices[0].platform, convolutions)
     if plan.asked not in (None, strategy.name):
         strategy, why = STRATEGIES[plan.asked], "asked for"
     if strategy.sharded and training.batch_size % len(devices):
         return f"train.batch_size: {training.batch_size} cannot be split over {len(devices)} devices (strategy data)"
     spread = waves(len(program.lanes), len(devices), strategy, training.lanes)
-    return ProgramPlan(program, task, training, dataset, inputs, strategy, why, spread, devices, *_sizes(task, state))
+    return ProgramPlan(
+        program, task, training, dataset, inputs, strategy, why, spread, devices, *_sizes(task, state), example
+    )
 
 
 def parameter_table(item: ProgramPlan) -> str:
@@ -354,28 +363,32 @@ class _Problem(Exception):
     """What model and trick code raised while it was traced, in one line for the person who wrote it."""
 
 
-def _trace_all(task: Task, program: Program, inputs: Mapping[str, CellInputs], training: Training) -> tuple[Any, str]:
-    """Traces a lane for each way of making initial values, to find problems early; the last state and step."""
+def _trace_all(
+    task: Task, program: Program, inputs: Mapping[str, CellInputs], training: Training
+) -> tuple[Any, str, int]:
+    """Traces a lane for each way of making initial values, to find problems early; what the last one gave."""
     distinct = {lane.init: lane for lane in reversed(program.lanes)}.values()
-    state, text = None, ""
+    traced: tuple[Any, str, int] = (None, "none", 0)
     for lane in distinct:
         try:
-            state, text = _trace(task, inputs[lane.cell.name], training.batch_size)
+            traced = _trace(task, inputs[lane.cell.name], training.batch_size)
         except (Exception, SystemExit) as error:  # model and trick code: what it raises is a problem of the config
             kind = "" if isinstance(error, SeamError) else f"{type(error).__name__}: "
             raise _Problem(f"arm {lane.cell.arm.name!r}: {kind}{_first_line(error)}") from error
-    return state, text
+    return traced
 
 
-def _trace(task: Task, cell: CellInputs, batch_size: int) -> tuple[Any, str]:
-    """Shapes of the state, and the step as text; evaluation is traced for its errors. Compiles nothing."""
+def _trace(task: Task, cell: CellInputs, batch_size: int) -> tuple[Any, str, int]:
+    """Shapes of the state, which convolutions the step has, and bytes per evaluated example; compiles nothing."""
     state, arguments = step_arguments(task, cell.init_choices, cell.init_hp, cell.hp, batch_size, 2)
     arrays, seed, hp, total, index, *_ = arguments
     step = jax.make_jaxpr(advance_one(task))(state, *arguments)
     weights = np.zeros(batch_size, np.float32)
-    sums = jax.eval_shape(measure_one(task), state.averaged, arrays, seed, hp, index[0], weights)
+    measured, sums = jax.make_jaxpr(measure_one(task), return_shape=True)(
+        state.averaged, arrays, seed, hp, index[0], weights
+    )
     jax.eval_shape(finish_one(task), state, sums, hp, total, np.int32(0), np.bool_(True))
-    return state, str(step)
+    return state, convolutions_of(step), largest_of(measured) // batch_size
 
 
 def _first_line(error: BaseException) -> str:

@@ -2,20 +2,27 @@
 
 import dataclasses
 import datetime
+import hashlib
+import json
 import os
 from pathlib import Path
 
 from ablate.report.rows import Rows
 from ablate.results.files import storing, write_json
+from ablate.results.schema import ReportedRecord, read_record
 from ablate.runner.interrupts import Between, go_on
 
+MARK = ".reported"  # says what the reports of a directory were made of
+OF_PROGRESS = ("compiles", "compile_seconds", "train_seconds")  # what a report shows of it
 
-def write_reports(directory: Path, between: Between = go_on) -> Rows:
+
+def write_reports(directory: Path, between: Between = go_on, *, anew: bool = True) -> Rows:
     """Writes all reports of a directory from its rows; runs no config.
 
     Args:
         directory: that `ablate run`, `ablate variance` or `ablate verdict` wrote.
         between: called between two files; what it raises ends it there.
+        anew: write them even if they are there, made of the same rows by the same code.
 
     Raises:
         StorageError: a file could not be written.
@@ -24,12 +31,35 @@ def write_reports(directory: Path, between: Between = go_on) -> Rows:
     from ablate.report.variance import DESIGN
 
     rows = Rows.load(directory)
-    if rows.study["design"] == DESIGN:
-        write_variance(directory, rows.study, list(rows), between)
+    if not anew and _is_written(rows):
         return rows
-    rows = _looked_at(rows)
-    write_report(directory, rows.study, list(rows), rows.environment, rows.progress, between, rows.looks)
+    if rows.study["design"] == DESIGN:
+        written = write_variance(directory, rows.study, list(rows), between)
+    else:
+        rows = _looked_at(rows)
+        everything = (rows.study, list(rows), rows.environment, rows.progress)
+        written = write_report(directory, *everything, between, rows.looks)
+    names = [path.relative_to(directory).as_posix() for path in written]
+    write_json(directory / MARK, {"digest": _digest(rows), "files": names})
     return rows
+
+
+def _is_written(rows: Rows) -> bool:
+    """Whether the reports that there are were made of these rows by this code."""
+    mark: ReportedRecord | None = read_record(rows.directory / MARK, ReportedRecord)
+    there = mark is not None and all((rows.directory / name).is_file() for name in mark["files"])
+    return there and mark is not None and mark["digest"] == _digest(rows)
+
+
+def _digest(rows: Rows) -> str:
+    """A hash of all that a report follows from, and of the code that makes it."""
+    progress = {key: (rows.progress or {}).get(key) for key in OF_PROGRESS}
+    content = (rows.study, list(rows), rows.environment, progress, rows.looks)
+    total = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    for package in ("report", "stats"):
+        for path in sorted((Path(__file__).parent.parent / package).rglob("*.*")):
+            total.update(path.read_bytes() if path.suffix != ".pyc" else b"")
+    return total.hexdigest()
 
 
 def _looked_at(rows: Rows) -> Rows:

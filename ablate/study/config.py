@@ -92,7 +92,7 @@ def base_config() -> ConfigDict:
             "steps": 500,
             "batch_size": 128,
             "eval_every": 50,  # steps between evaluations on the validation split
-            "eval_batch_size": 500,
+            "eval_batch_size": 500,  # at most; on CPU fewer, where that suits the cache
             "lanes": 0,  # cells per device that advance together; 0 chooses
             "checkpoint_seconds": 60.0,  # time between checkpoints of a running program
             "keep_weights": False,  # True keeps the variables of every cell under DIR/weights

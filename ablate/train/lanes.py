@@ -6,13 +6,14 @@ compiled ahead of time, once: it cannot recompile behind our back, so the number
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.extend.core import jaxprs_in_params
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int
@@ -27,6 +28,7 @@ from ablate.tricks.clock import Clock
 
 Device = Any  # jax.Device is a variable, which annotations cannot name
 Tree = Any
+PLAIN = lax.conv_dimension_numbers((1,) * 4, (1,) * 4, ("NHWC", "HWIO", "NHWC"))
 EVERYWHERE, LANES, EXAMPLES = "everywhere", "lanes", "examples"  # where an argument's axes go
 
 
@@ -336,6 +338,36 @@ def learning_rates(
     over_steps = jax.vmap(rates, (None, None, 0))
     over_lanes = jax.vmap(over_steps, (None, 0, None))
     return jax.device_get(jax.jit(jax.vmap(over_lanes, (0, None, None)))(histories, hp, steps))
+
+
+def convolutions_of(step: Any) -> str:
+    """Which convolutions a traced step has: "none", "plain" or "other".
+
+    Plain ones are as XLA's kernels for CPU take them: images [batch, height, width, channels], without groups, and
+    without zeros between their pixels.
+    """
+    found = [each.params for each in _equations(step.jaxpr) if each.primitive.name == "conv_general_dilated"]
+    plain = all(
+        (parameters["dimension_numbers"], parameters["feature_group_count"], parameters["batch_group_count"])
+        == (PLAIN, 1, 1)
+        and set(parameters["lhs_dilation"]) <= {1}
+        for parameters in found
+    )
+    return "none" if not found else "plain" if plain else "other"
+
+
+def largest_of(traced: Any) -> int:
+    """Bytes of the largest array that a traced function makes on its way."""
+    made = (v.aval for equation in _equations(traced.jaxpr) for v in equation.outvars)
+    return max((int(a.size) * a.dtype.itemsize for a in made if hasattr(a, "size") and hasattr(a, "dtype")), default=0)
+
+
+def _equations(jaxpr: Any) -> Iterator[Any]:
+    """Every equation, at any depth."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for inner in jaxprs_in_params(equation.params):
+            yield from _equations(inner)
 
 
 def operations(task: Task, choices: ProgramChoices, init_hp: Any, hp: Any, batch_size: int) -> float:

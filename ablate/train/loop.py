@@ -231,7 +231,9 @@ class Loop:
 
     def _evaluate(self, state: LaneState, k: int, curves: Curves) -> tuple[LaneState, Curves]:
         diverged = np.asarray(state.diverged_step) >= 0
-        sums, _ = self._measure(state, self._validation, state.averaged)
+        # Before the first step, one batch says whether anything is wrong.
+        batches = self._validation[: None if k else 1]
+        sums, _ = self._measure(state, batches, state.averaged)
         validated = len(self._validation) > 0
         state, readings = self._lanes.finish_evaluation(state, sums, self._hp, self._total, k, validated=validated)
         curves = {name: curve.copy() for name, curve in curves.items()}

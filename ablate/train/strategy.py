@@ -24,6 +24,7 @@ class Strategy:
 STRATEGIES = {
     "scan": Strategy("scan", True, True, False),
     "vmap": Strategy("vmap", True, False, False),
+    "loop": Strategy("loop", False, True, False),
     "solo": Strategy("solo", False, False, False),
     "data": Strategy("data", False, False, True),
 }
@@ -31,20 +32,26 @@ STRATEGIES = {
 MOST_LANES = 64  # per device; throughput on CPU gains little beyond, and a wave is what a crash can lose
 
 
-def choose(platform: str, *, convolutions: bool) -> tuple[Strategy, str]:
+def choose(platform: str, convolutions: str) -> tuple[Strategy, str]:
     """The strategy for a program and the reason, for the plan and the report.
 
-    On CPU, XLA makes kernel gradients of convolutions inside loops about a hundred times slower, and `vmap` turns
-    convolutions of several lanes into grouped ones, which are slow there too.
+    On CPU, XLA is fast at convolutions inside loops only where they are in the form that its kernels take, and `vmap`
+    turns convolutions of several lanes into grouped ones, which are slow there too.
 
-    >>> choose("cpu", convolutions=True)[0].name, choose("gpu", convolutions=True)[0].name
-    ('solo', 'scan')
+    Args:
+        platform: of the devices.
+        convolutions: of the step, as `convolutions_of` calls them.
+
+    >>> [choose("cpu", kind)[0].name for kind in ("none", "plain", "other")], choose("gpu", "plain")[0].name
+    (['scan', 'loop', 'solo'], 'scan')
     """
-    if platform == "cpu" and convolutions:
-        return STRATEGIES["solo"], "convolutions on CPU are slow inside XLA loops and under vmap"
-    if convolutions:
+    if convolutions == "none":
+        return STRATEGIES["scan"], "only matrix products, which vmap and loops suit"
+    if platform != "cpu":
         return STRATEGIES["scan"], f"{platform} runs many lanes at once"
-    return STRATEGIES["scan"], "only matrix products, which vmap and loops suit"
+    if convolutions == "plain":
+        return STRATEGIES["loop"], "convolutions on CPU suit loops as these are written, but not vmap"
+    return STRATEGIES["solo"], "some of these convolutions are slow inside XLA loops on CPU, and all under vmap"
 
 
 @dataclasses.dataclass(frozen=True)

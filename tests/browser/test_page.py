@@ -35,7 +35,7 @@ VARIANTS = ("finished", "troubled", "empty", "hostile", "factorial", "tuned")
 
 
 def page_of(variant: str) -> str:
-    return str(dict(contents(*synthetic.VARIANTS[variant]().parts, figures=False))["report.html"])
+    return str(dict(contents(*synthetic.VARIANTS[variant]().parts, draw=None))["report.html"])
 
 
 def browse(page: pathlib.Path, tmp: pathlib.Path, *options: str, dark: bool = False) -> str:

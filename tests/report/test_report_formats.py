@@ -27,7 +27,7 @@ def files(request) -> dict[str, str]:
 
 
 def texts(made: synthetic.Made) -> dict[str, str]:
-    found = dict(contents(*made.parts, figures=False))
+    found = dict(contents(*made.parts, draw=None))
     return {name: content for name, content in found.items() if isinstance(content, str)}
 
 

@@ -55,7 +55,7 @@ def arms_of(verdicts):
 
 def text_of(verdicts):
     """The whole report as Markdown."""
-    files = dict(contents(verdicts.study, verdicts.rows, {}, None, figures=False))
+    files = dict(contents(verdicts.study, verdicts.rows, {}, None, draw=None))
     return files["report.md"]
 
 
@@ -188,7 +188,7 @@ STUDIES = ("finished", "hostile", "loss_metric", "factorial", "tuned", "one_seed
 def test_the_cells_of_a_study_lead_to_its_own_verdicts(variant):
     made = synthetic.VARIANTS[variant]()
     own = tabulate(*made.parts)
-    Path("cells.csv").write_text(dict(contents(*made.parts, figures=False))["cells.csv"], encoding="utf-8", newline="")
+    Path("cells.csv").write_text(dict(contents(*made.parts, draw=None))["cells.csv"], encoding="utf-8", newline="")
     metric = made.study["metric"]
     verdicts = ablate.verdict(
         "cells.csv",
@@ -232,7 +232,7 @@ def test_the_report_claims_nothing_that_a_table_cannot_say():
     assert "How the runs were trained, on which data and by which model, is not known here" in text
     assert "What a seed varies is not recorded." in text
     assert "task" not in dict(next(s for s in compose(verdicts.tables).sections if s.anchor == "provenance").facts)
-    cells = dict(contents(verdicts.study, verdicts.rows, {}, None, figures=False))["cells.csv"]
+    cells = dict(contents(verdicts.study, verdicts.rows, {}, None, draw=None))["cells.csv"]
     assert cells.splitlines()[0] == "cell,arm,seed,status,acc"
 
 
@@ -248,7 +248,7 @@ def test_names_of_all_kinds_reach_every_format():
     runs["model"] = [names[name] + "\nend" for name in runs["model"]]
     runs["a|b\n<i>"] = runs.pop("acc")
     verdicts = judged(runs, metric="a|b\n<i>", baseline=names["baseline"] + "\nend ")
-    files = dict(contents(verdicts.study, verdicts.rows, {}, None, figures=False))
+    files = dict(contents(verdicts.study, verdicts.rows, {}, None, draw=None))
     tables = [block.splitlines() for block in files["report.md"].split("\n\n") if block.startswith("|")]
     assert tables
     for lines in tables:
@@ -284,7 +284,7 @@ def test_a_directory_reports_again(capsys):
 def test_a_trained_study_and_the_table_itself_are_not_written_over():
     made = synthetic.make(seeds=2)
     write_json(Path("trained/study.json"), made.study)
-    Path("trained/cells.csv").write_text(dict(contents(*made.parts, figures=False))["cells.csv"], encoding="utf-8")
+    Path("trained/cells.csv").write_text(dict(contents(*made.parts, draw=None))["cells.csv"], encoding="utf-8")
     columns = {"arm": "arm", "metric": "test_accuracy"}
     with pytest.raises(ConfigError) as caught:
         judged("trained/cells.csv", **columns, workdir="trained")

@@ -1,5 +1,6 @@
 """Plans: everything that is known before anything is compiled."""
 
+import dataclasses
 import json
 
 import jax
@@ -105,11 +106,20 @@ def test_a_batch_over_all_devices():
         make_plan(odd, name="x", strategy="data")
 
 
-def test_convolutions_on_cpu_run_alone():
-    spec = study_of({"model": choice("resnet", depth=8, width=4)}, seeds=1, **SMALL)
-    first, second = make_plan(spec, name="x").programs
-    assert (first.strategy.name, second.strategy.name) == ("scan", "solo")
-    assert "convolutions" in second.why
+def test_convolutions_on_cpu_run_alone_and_plain_ones_in_a_loop():
+    models = (choice("resnet", depth=8, width=4), choice("mobilenet", width=4))
+    spec = study_of({"model": models}, seeds=1, **SMALL)
+    programs = make_plan(spec, name="x").programs
+    assert [item.strategy.name for item in programs] == ["scan", "loop", "solo"]
+    assert all("convolutions" in item.why for item in programs[1:])
+
+
+def test_evaluation_batches_suit_the_cache_and_no_more_than_asked_for():
+    small = make_plan(study_of({"norm": "layer"}, seeds=1, **SMALL), name="x").programs[0]
+    assert small.eval_batch_size == max(len(cell.split.validation) for cell in small.inputs.values())
+    wide = dataclasses.replace(small, example_bytes=2**17)
+    assert wide.eval_batch_size == 64
+    assert dataclasses.replace(small, example_bytes=2**24).eval_batch_size == 32
 
 
 def test_problems_of_tracing_name_the_arm():

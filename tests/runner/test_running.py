@@ -5,8 +5,10 @@ import json
 import pytest
 
 import ablate
+from ablate import report
 from ablate.cli.main import main
 from ablate.results.files import StorageError, read_json, write_json
+from ablate.runner import reporting
 from ablate.runner.environment import differences, environment
 from ablate.runner.execute import execute
 from ablate.runner.interrupts import Interrupted
@@ -71,3 +73,43 @@ def test_a_study_is_reported_before_its_arms_are_timed(tmp_path, monkeypatch):
 def test_an_unknown_strategy_is_a_problem_of_the_call():
     with pytest.raises(ablate.ConfigError, match="did you mean 'scan'"):
         make_plan(resolve(config()), name="x", strategy="scna")
+
+
+def test_reports_made_of_the_same_rows_are_left_alone(tmp_path, monkeypatch):
+    cfg = ablate.base_config()
+    cfg.model = ablate.choice("mlp", widths=(4,))
+    cfg.vary.norm = ("layer",)
+    cfg.seeds = 1
+    cfg.train.update(steps=4, eval_every=2, batch_size=32)
+    ablate.run(cfg, tmp_path)
+    written = []
+    write = report.write_report
+
+    def noted(*given, **how):
+        written.append(given[0])
+        return write(*given, **how)
+
+    monkeypatch.setattr("ablate.report.write_report", noted)
+    ablate.run(cfg, tmp_path)
+    assert written == []
+    (tmp_path / "figures" / "forest.png").unlink()  # what is not there is written again, and so is what is asked for
+    ablate.run(cfg, tmp_path)
+    assert (written, (tmp_path / "figures" / "forest.png").exists()) == ([tmp_path], True)
+    reporting.write_reports(tmp_path)
+    assert len(written) == 2
+    cfg.seeds = 2
+    ablate.run(cfg, tmp_path)
+    assert len(written) == 3
+
+
+def test_the_evaluation_before_the_first_step_reads_one_batch(tmp_path):
+    cfg = ablate.base_config()
+    cfg.model = ablate.choice("mlp", widths=(4,))
+    cfg.vary.norm = ("layer",)
+    cfg.seeds = 1
+    cfg.train.update(steps=2, eval_every=2, batch_size=32, eval_batch_size=50)
+    rows = ablate.run(cfg, tmp_path)
+    for row in rows:
+        first, last = row["curves"]["val_accuracy"]
+        assert round(first * 50, 3) == round(first * 50)  # of 50 examples
+        assert round(last * 202, 3) == round(last * 202)  # of all

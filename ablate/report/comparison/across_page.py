@@ -26,10 +26,10 @@ from ablate.report.formats.html import html
 from ablate.report.formats.json_record import arm_record, clean, section_record
 from ablate.report.formats.latex import latex
 from ablate.report.formats.markdown import markdown
-from ablate.report.plots.figure import figure_files
 from ablate.report.plots.forest import delta_scale, estimate_of
 from ablate.report.plots.plot import Estimate, Forest, Plot
 from ablate.report.plots.scales import even_scale
+from ablate.report.plots.together import Draw, in_turn
 from ablate.report.records import Summary, Tables
 from ablate.report.section import Column, Section, grid
 from ablate.report.sections.caveats import arms_gone, declared_anew, looked_again
@@ -50,12 +50,15 @@ class Line(NamedTuple):
     tables: Tables
 
 
-def contents(record: AcrossRecord, studies: Mapping[str, LoadedStudy]) -> Iterator[tuple[str, str | bytes]]:
+def contents(
+    record: AcrossRecord, studies: Mapping[str, LoadedStudy], draw: Draw = in_turn
+) -> Iterator[tuple[str, str | bytes]]:
     """Every file of the report across conditions: path to content.
 
     Args:
         record: the content of across.json.
         studies: by name of their condition.
+        draw: makes the figures.
     """
     found = across(record, studies)
     document = compose(found)
@@ -64,9 +67,7 @@ def contents(record: AcrossRecord, studies: Mapping[str, LoadedStudy]) -> Iterat
     yield "report.html", html(document)
     yield "report.tex", latex(document)
     yield "report.json", as_json(found, document)
-    for section in document.sections:
-        for plot in section.plots:
-            yield from figure_files(plot)
+    yield from draw([plot for section in document.sections for plot in section.plots])
 
 
 def compose(found: Across) -> Document:

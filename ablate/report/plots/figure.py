@@ -50,6 +50,8 @@ def figure_files(plot: Plot) -> list[tuple[str, bytes]]:
     """A plot in every format: path below the study's directory and content. It is drawn once."""
     with style():
         figure = draw(plot.drawing)
+        figure.draw_without_rendering()  # lays it out, once for both
+        figure.set_layout_engine("none")
         return [(f"figures/{plot.name}.{kind}", render(figure, kind)) for kind in FORMATS]
 
 

@@ -1,0 +1,160 @@
+"""Convolutions whose gradients are ordinary convolutions: what XLA's compiler for CPU is fast at, in loops too.
+
+It brings convolutions into the form that its kernels take only where they stand in the outermost computation
+(https://github.com/jax-ml/jax/issues/12868), and the gradients that JAX derives are not in that form: inside a loop the
+kernel's gradient is 15 to 60 times slower. Written out, they are in that form from the start:
+
+    dL/dw = x * dy,  x as [C, H, W, N], dy as [H, W, N, O]     (N stands where channels do)
+    dL/dx = dy * w', w' = w turned by 180 degrees with its channels swapped
+
+With strides, dL/dw is a product of matrices for every weight of the window, and the pixels of dL/dx that the same
+weights meet are a convolution of their own: no zero is ever multiplied. Gradients of these are those of JAX, so that
+second derivatives exist.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+PLAIN = ("NHWC", "HWIO", "NHWC")
+Images = Float[Array, "batch height width channels"]
+Maps = Float[Array, "batch rows columns features"]
+Kernel = Float[Array, "window_rows window_columns channels features"]
+Pads = tuple[tuple[int, int], tuple[int, int]]
+
+
+def conv_general_dilated(
+    lhs: Any,
+    rhs: Any,
+    window_strides: Sequence[int],
+    padding: Any,
+    lhs_dilation: Sequence[int] | None = None,
+    rhs_dilation: Sequence[int] | None = None,
+    dimension_numbers: Any = None,
+    feature_group_count: int = 1,
+    precision: Any = None,
+    **others: Any,
+) -> Array:
+    """`jax.lax.conv_general_dilated`, for CPU with gradients as ordinary convolutions wherever they can be.
+
+    That is for images [batch, height, width, channels] without groups and dilation; all else, and all other devices,
+    get JAX's own gradients.
+
+    Args:
+        lhs: images.
+        rhs: the kernel.
+        window_strides: of rows and columns.
+        padding: "SAME", "VALID", or pairs.
+        lhs_dilation: of the images.
+        rhs_dilation: of the kernel.
+        dimension_numbers: as JAX takes them.
+        feature_group_count: of channels.
+        precision: of the products.
+        others: what else JAX takes.
+
+    References:
+        Dumoulin, Visin. A Guide to Convolution Arithmetic for Deep Learning. 2016. https://arxiv.org/abs/1603.07285
+    """
+    numbers = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
+    dilated = any(step != 1 for dilation in (lhs_dilation, rhs_dilation) for step in dilation or ())
+    images = lhs.ndim == 4 and numbers == lax.conv_dimension_numbers(lhs.shape, rhs.shape, PLAIN)
+    alike = lhs.dtype == rhs.dtype and precision is None and not any(others.values())
+    if dilated or not images or not alike or feature_group_count != 1 or jax.default_backend() != "cpu":
+        return lax.conv_general_dilated(
+            lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers, feature_group_count,
+            precision=precision, **others,
+        )  # fmt: skip
+    strides = tuple(window_strides)
+    if isinstance(padding, str):
+        padding = lax.padtype_to_pads(lhs.shape[1:3], rhs.shape[:2], strides, padding)
+    (top, bottom), (left, right) = padding
+    return convolve(lhs, rhs, strides, ((top, bottom), (left, right)))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def convolve(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) -> Maps:
+    """The convolution of images with a kernel; its gradients are ordinary convolutions.
+
+    Args:
+        x: images.
+        kernel: weights.
+        strides: of rows and columns.
+        pads: zeros before and behind rows and columns.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> convolve(jnp.ones((1, 3, 3, 1)), jnp.ones((2, 2, 1, 1)), (1, 1), ((0, 0), (0, 0)))[0, :, :, 0].tolist()
+        [[4.0, 4.0], [4.0, 4.0]]
+    """
+    return lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=PLAIN)
+
+
+def _forward(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) -> tuple[Maps, tuple[Images, Kernel]]:
+    return convolve(x, kernel, strides, pads), (x, kernel)
+
+
+def _backward(strides: tuple[int, int], pads: Pads, kept: tuple[Images, Kernel], dy: Maps) -> tuple[Images, Kernel]:
+    x, kernel = kept
+    return _of_images(x, kernel, strides, pads, dy), _of_kernel(x, kernel, strides, pads, dy)
+
+
+convolve.defvjp(_forward, _backward)
+
+
+def _of_kernel(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads, dy: Maps) -> Kernel:
+    """Images with their channels as batch, the gradient as a kernel that slides over them."""
+    if max(strides) > 1:
+        return _of_kernel_by_weight(x, kernel, strides, pads, dy)
+    sizes = zip(x.shape[1:3], kernel.shape[:2], dy.shape[1:3], pads, strict=True)
+    around = [(pad[0], window - size - pad[0] + n - 1) for size, window, n, pad in sizes]
+    images, gradient = x.transpose(3, 1, 2, 0), dy.transpose(1, 2, 0, 3)
+    return lax.conv_general_dilated(images, gradient, (1, 1), around, dimension_numbers=PLAIN).transpose(1, 2, 0, 3)
+
+
+def _of_kernel_by_weight(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads, dy: Maps) -> Kernel:
+    """Row by row and column by column of the kernel: the pixels that one of its weights saw, times the gradient."""
+    (n, rows, columns, features), (down, across) = dy.shape, strides
+    padded, flat = jnp.pad(x, ((0, 0), *pads, (0, 0))), dy.reshape(-1, features)
+
+    def seen(i: int, j: int) -> Array:
+        last = (n, i + down * (rows - 1) + 1, j + across * (columns - 1) + 1, x.shape[3])
+        return lax.slice(padded, (0, i, j, 0), last, (1, down, across, 1)).reshape(-1, x.shape[3]).T @ flat
+
+    return jnp.stack([jnp.stack([seen(i, j) for j in range(kernel.shape[1])]) for i in range(kernel.shape[0])])
+
+
+def _of_images(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads, dy: Maps) -> Images:
+    """The gradient under the kernel turned round; of strides, every phase of the pixels by itself, and put together."""
+    if max(strides) > 1:
+        return _of_images_by_phase(x, kernel, strides, pads, dy)
+    sizes = zip(x.shape[1:3], kernel.shape[:2], dy.shape[1:3], pads, strict=True)
+    around = [(window - 1 - pad[0], size + pad[0] - n) for size, window, n, pad in sizes]
+    return lax.conv_general_dilated(dy, _turned(kernel), (1, 1), around, dimension_numbers=PLAIN)
+
+
+def _turned(kernel: Kernel) -> Float[Array, "window_rows window_columns features channels"]:
+    return kernel[::-1, ::-1].transpose(0, 1, 3, 2)
+
+
+def _of_images_by_phase(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads, dy: Maps) -> Images:
+    """Pixels that the same weights of a window meet are a convolution of their own."""
+    (down, across), (n, height, width, channels) = strides, x.shape
+    most = [-(-(size + sum(pad)) // stride) for size, pad, stride in zip(x.shape[1:3], pads, strides, strict=True)]
+
+    def phase(i: int, j: int) -> Array:
+        """The padded rows i, i + stride, ... and columns j, ... of the gradient."""
+        part = kernel[i::down, j::across]
+        if not part.size:
+            return jnp.zeros((n, *most, channels), dy.dtype)
+        around = [(window - 1, m - size) for window, m, size in zip(part.shape[:2], most, dy.shape[1:3], strict=True)]
+        return lax.conv_general_dilated(dy, _turned(part), (1, 1), around, dimension_numbers=PLAIN)
+
+    phases = jnp.stack([jnp.stack([phase(i, j) for j in range(across)], 3) for i in range(down)], 2)
+    whole = phases.reshape(n, most[0] * down, most[1] * across, channels)
+    (top, _), (left, _) = pads
+    return whole[:, top : top + height, left : left + width]

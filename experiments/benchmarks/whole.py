@@ -1,0 +1,155 @@
+"""Whole wall times of the works, beside what people would use instead: each in a process of its own, in turns.
+
+    python experiments/benchmarks/whole.py --torch=PYTHON [--rounds=3] [WORK ...]
+
+PYTHON is an interpreter with PyTorch. Writes results/benchmarks.md: medians with least and most, ratios of medians, and
+the machine. Expected time: half an hour on 2 CPU cores.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from ablate.data import DataSet, digits, tfds_dataset
+from ablate.train.batches import DataKey, split_of
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import works  # noqa: E402  # beside this file
+
+WORDS = {
+    "ablate": "ablate run, warm compilation cache",
+    "ablate cold": "ablate run, empty compilation cache",
+    "a": "PyTorch eager, all cores",
+    "a2": "PyTorch eager, one process per core",
+    "b2": "JAX loop, one compiled step for all cells, warm compilation cache",
+}
+
+
+def arrays_of(work: works.Work) -> dict[str, np.ndarray]:
+    """Scaled images and labels of one split, channels first."""
+    dataset: DataSet = digits() if work.data == "digits" else tfds_dataset(work.data, size=work.side)
+    split, stats = split_of(DataKey(0), dataset), dataset.info.stats["image"]
+    images = (dataset.stacked["image"] / np.float32(255) - stats.mean) / stats.spread
+    images, labels = images.transpose(0, 3, 1, 2).astype(np.float32), dataset.stacked["label"].astype(np.int64)
+    parts = {"train": split.train, "val": split.validation, "test": split.test}
+    return {f"{name}_{kind}": array[at] for name, at in parts.items() for kind, array in (("x", images), ("y", labels))}
+
+
+def described(work: works.Work, cache: Path) -> str:
+    """A work as the alternatives read it."""
+    numbers = {"smoothing": works.SMOOTHING, "decay": works.DECAY, "clip": works.CLIP, "momentum": works.MOMENTUM}
+    more = {"rates": works.rates(work), "batch": works.BATCH, "every": works.EVERY, "cache": str(cache)}
+    return json.dumps({**work._asdict(), **numbers, **more})
+
+
+def commands(name: str, work: works.Work, folder: Path, torch: str) -> dict[str, list[list[str]]]:
+    """Each alternative as processes that run at once."""
+    cells, cores = work.arms * work.seeds, os.cpu_count() or 1
+    given = [described(work, folder / "xla"), str(folder / f"{name}.npz")]
+    eager, loop = (
+        [program, str(HERE / file)] for program, file in ((torch, "torch_eager.py"), (sys.executable, "jax_loop.py"))
+    )
+    config = f"--config={HERE / 'works.py'}:{name}"
+    own = [sys.executable, "-m", "ablate", "run", config, f"--workdir={folder / 'run'}"]
+    shares = [[str(cell) for cell in range(core, cells, cores)] for core in range(cores)]
+    return {
+        "ablate": [own],
+        "ablate cold": [own],
+        "a": [[*eager, *given]],
+        "a2": [[*eager, *given, *share] for share in shares],
+        "b2": [[*loop, *given]],
+    }
+
+
+def timed(processes: Sequence[Sequence[str]], environment: Mapping[str, str], folder: Path) -> float:
+    """Seconds until all have ended; what an earlier run left is removed before."""
+    subprocess.run(["rm", "-rf", str(folder / "run")], check=True)
+    started = time.perf_counter()
+    running = [
+        subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for words in processes
+    ]
+    errors = [process.communicate()[1] for process in running]
+    seconds = time.perf_counter() - started
+    for process, error in zip(running, errors, strict=True):
+        if process.returncode:
+            raise SystemExit(f"{process.args} ended with {process.returncode}: {error[-2000:]}")
+    return seconds
+
+
+def measure(name: str, folder: Path, torch: str, rounds: int) -> dict[str, list[float]]:
+    """Seconds of every alternative in every round; a first round fills the caches and is left out."""
+    work = works.WORKS[name]
+    np.savez(folder / f"{name}.npz", **arrays_of(work))
+    every = commands(name, work, folder, torch)
+    seconds: dict[str, list[float]] = {key: [] for key in every}
+    for turn in range(rounds + 1):
+        for key, processes in every.items():
+            if turn == 0 and key not in ("ablate", "b2"):
+                continue
+            cache = folder / ("cold" if key == "ablate cold" else "warm")
+            if key == "ablate cold":
+                subprocess.run(["rm", "-rf", str(cache)], check=True)
+            spent = timed(processes, {**os.environ, "XDG_CACHE_HOME": str(cache)}, folder)
+            print(f"{name} {key}: {spent:.1f} s", file=sys.stderr, flush=True)
+            seconds[key] += [spent] if turn else []
+    return seconds
+
+
+def table(found: Mapping[str, Mapping[str, Sequence[float]]]) -> list[str]:
+    """A line per work and alternative."""
+    lines = ["| work | what | seconds (least to most) | over ablate's |", "| :--- | :--- | ---: | ---: |"]
+    for name, seconds in found.items():
+        own = statistics.median(seconds["ablate"])
+        for key, all_ in seconds.items():
+            middle = statistics.median(all_)
+            spread = f"{middle:.1f} ({min(all_):.1f} to {max(all_):.1f})"
+            lines.append(f"| {name} | {WORDS[key]} | {spread} | {middle / own:.2f} |")
+    return lines
+
+
+def machine(torch: str) -> str:
+    """What it was measured on."""
+    words = "import torch; print(torch.__version__)"
+    version = subprocess.run([torch, "-c", words], capture_output=True, text=True, check=True).stdout.strip()
+    packages = ", ".join(f"{name} {metadata.version(name)}" for name in ("jax", "jaxlib", "flax", "optax"))
+    system = f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
+    return f"{system}; Python {platform.python_version()}, {packages}, torch {version}."
+
+
+def main() -> None:
+    """Measures and writes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("works", nargs="*", default=[], metavar="WORK")
+    parser.add_argument("--torch", default=sys.executable)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        names = options.works or list(works.WORKS)
+        found = {name: measure(name, Path(folder), options.torch, options.rounds) for name in names}
+    text = (
+        "# Whole wall times\n\n"
+        "From the start of a process to its end, imports, compilation, evaluation and, for ablate alone, report and "
+        f"figures included; medians of {options.rounds} rounds in turns. The works: `experiments/benchmarks/works.py`. "
+        f"{machine(options.torch)}\n\n"
+    )
+    path = Path("results/benchmarks.md")
+    path.write_text(text + "\n".join(table(found)) + "\n", encoding="utf-8")
+    print(path)
+
+
+if __name__ == "__main__":
+    main()
