@@ -1,7 +1,7 @@
 """Do these tricks help on clean, noisy and few data, in a plain network and in a convolutional one?
 
 The same study under six conditions: digits as they are, with 40 % of the training labels wrong, and with 20 images per
-class, each with an MLP and with a small VGG. Expected time: about 70 s on 2 CPU cores. Expected finding: batch norm
+class, each with an MLP and with a small VGG. Expected time: about 1 minute on 2 CPU cores. Expected finding: batch norm
 helps in most, and hurts the MLP that learns from noisy labels.
 """
 
