@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from ablate.data import DataSet, digits, tfds_dataset
+from ablate.report.wording import plural
 from ablate.train.batches import DataKey, split_of
 
 HERE = Path(__file__).parent
@@ -143,7 +144,7 @@ def main() -> None:
     text = (
         "# Whole wall times\n\n"
         "From the start of a process to its end, imports, compilation, evaluation and, for ablate alone, report and "
-        f"figures included; medians of {options.rounds} rounds in turns. The works: `experiments/benchmarks/works.py`. "
+        f"figures included; medians of {plural(options.rounds, 'round')} in turns. The works: `experiments/benchmarks/works.py`. "
         f"{machine(options.torch)}\n\n"
     )
     path = Path("results/benchmarks.md")
