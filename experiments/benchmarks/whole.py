@@ -144,8 +144,8 @@ def main() -> None:
     text = (
         "# Whole wall times\n\n"
         "From the start of a process to its end, imports, compilation, evaluation and, for ablate alone, report and "
-        f"figures included; medians of {plural(options.rounds, 'round')} in turns. The works: `experiments/benchmarks/works.py`. "
-        f"{machine(options.torch)}\n\n"
+        f"figures included; medians of {plural(options.rounds, 'round')} in turns. The works: "
+        f"`experiments/benchmarks/works.py`. {machine(options.torch)}\n\n"
     )
     path = Path("results/benchmarks.md")
     path.write_text(text + "\n".join(table(found)) + "\n", encoding="utf-8")
