@@ -121,8 +121,9 @@ def steps_worth(
         higher_is_better: direction of the metric.
 
     Returns:
-        Steps, negative for a loss; plus or minus infinity for more than the whole curve made; None without two
-        evaluations.
+        Steps, negative for a loss; plus or minus infinity for more than the whole curve made. None without two
+        evaluations, and where the curve was better than its end by more than half of the gain on the way: it wavers, or
+        falls, and further steps give nothing.
 
     Example:
         >>> steps, curve = np.array([0.0, 100.0, 200.0, 300.0]), np.array([0.1, 0.6, 0.8, 0.9])
@@ -138,9 +139,11 @@ def steps_worth(
         return None if short.size < 2 else 0.0
     short = np.where(np.abs(short) <= rounding_of(curve), 0.0, short)
     reached = np.flatnonzero(short >= 0)
+    last = int(reached[-1]) if reached.size else 0  # never the end itself, which is no worse than the end
+    if (short[last:] + abs(gain)).min() < -abs(gain) / 2:
+        return None
     if not reached.size:
         return sign * float("inf")
-    last = int(reached[-1])  # never the end itself, which is no worse than the end
     share = short[last] / (short[last] - short[last + 1])
     return sign * float(steps[-1] - steps[last] - share * (steps[last + 1] - steps[last]))
 

@@ -123,8 +123,13 @@ def test_a_gain_is_worth_the_last_steps_that_made_as_much(higher):
 
 def test_a_curve_that_turns_is_read_from_its_end():
     assert steps_worth(STEPS, np.array([0.5, 0.9, 0.6, 0.7]), 0.1, higher_is_better=True) == pytest.approx(10.0)
-    # Nothing before was as bad as that but the beginning.
-    assert steps_worth(STEPS, np.array([0.5, 0.9, 0.8, 0.7]), 0.1, higher_is_better=True) == pytest.approx(27.5)
+    # A curve that falls at its end says nothing about further steps; a loss is a curve that falls to rise.
+    assert steps_worth(STEPS, np.array([0.5, 0.9, 0.8, 0.7]), 0.1, higher_is_better=True) is None
+    assert steps_worth(STEPS, np.array([0.5, 0.1, 0.2, 0.3]), 0.2, higher_is_better=False) is None
+    # A waver of less than half of the gain is none.
+    assert steps_worth(STEPS, np.array([0.3, 0.74, 0.65, 0.7]), 0.1, higher_is_better=True) == pytest.approx(
+        23.2, abs=0.1
+    )
 
 
 def test_a_gain_within_rounding_is_worth_nothing():

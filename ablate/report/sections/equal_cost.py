@@ -197,7 +197,8 @@ def explanation(lines: Sequence[AtEqualCost], tables: Tables) -> list[str]:
         f"as in the table of arms, and corrected over the arms of this table.{left} A schedule that ends later has not "
         "yet let the rate fall there, which counts against the arm.",
         "Worth: in so many last steps the baseline itself improved by as much, with the ends of the interval of the "
-        "delta read in the same way. Where training pays less and less, so many further steps would give it less.",
+        "delta read in the same way. Where training pays less and less, so many further steps would give it less; "
+        "where its curve wavered or fell by more than half of that on the way, there is no such number.",
     ]
 
 
