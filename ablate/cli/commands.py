@@ -104,11 +104,11 @@ def _warn_of_another(directory: Path, plan_: Any) -> None:
     before = read_record(directory / "study.json", Study)
     now = {arm.name for arm in plan_.arms}
     if before and not {arm["name"] for arm in before["arms"]} & now - {"baseline"}:
-        print(f"ablate: {directory} held another study; its cells stay, its report is replaced", file=sys.stderr)
+        _say(f"{directory} held another study; its cells stay, its report is replaced")
         return
     if before and before["train"]["steps"] != plan_.spec.train.steps:
         steps = before["train"]["steps"]
-        print(f"ablate: {directory} held this study with {steps} steps; its report is replaced", file=sys.stderr)
+        _say(f"{directory} held this study with {steps} steps; its report is replaced")
 
 
 def plan(options: argparse.Namespace, stop: Stop) -> int:
@@ -229,7 +229,7 @@ def predict(options: argparse.Namespace, stop: Stop) -> int:
     seed = rows.study["seeds"][0] if options.seed is None else options.seed
     columns, changed, index = predicted(rows, options.arm, seed, options.data)
     for words in changed:
-        print(f"ablate: warning: {words}; predictions may differ from its metrics", file=sys.stderr)
+        _say(f"warning: {words}; predictions may differ from its metrics")
     text = as_csv(columns, index)
     if str(options.out) == "-":
         print(text, end="")
@@ -312,12 +312,12 @@ def variance(options: argparse.Namespace, stop: Stop) -> int:
         print(as_json(analyse(rows.study, rows)), end="")
     else:
         say_variance(rows, directory)
-    return int(any(row["status"] not in ("done", "diverged") for row in rows))
+    return int(_some_failed(rows))
 
 
 def _interrupted(error: Interrupted, directory: Path) -> int:
     why = f" ({error})" if str(error) else ""
-    print(f"ablate: interrupted{why}; the same command continues what is in {directory}", file=sys.stderr)
+    _say(f"interrupted{why}; the same command continues what is in {directory}")
     return INTERRUPTED
 
 
@@ -409,7 +409,7 @@ def _alone(spec: Any) -> Any:
 
 def _warn(warnings: Iterable[str]) -> None:
     for warning in warnings:
-        print(f"ablate: warning: {warning}", file=sys.stderr)
+        _say(f"warning: {warning}")
 
 
 def _texts(options: argparse.Namespace) -> dict[str, Any]:
@@ -440,7 +440,7 @@ def _prepare(stop: Stop) -> None:
 
     told = prepare_jax()
     if told:
-        print(f"ablate: {told}", file=sys.stderr)
+        _say(told)
     stop.check()
 
 

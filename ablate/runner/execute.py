@@ -165,12 +165,7 @@ def _describe(plan: Plan, session: Session, before: Study | None, record: Tuning
 def beside(work: Callable[[], T]) -> Iterator[Future[T]]:
     """Does some work in a thread of its own while the block runs; it has ended when the block has."""
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(work)
-        try:
-            yield future
-        except BaseException:
-            future.cancel()
-            raise
+        yield pool.submit(work)
 
 
 def _tune(plan: Plan, session: Session) -> tuple[Plan, TuningRecord]:
