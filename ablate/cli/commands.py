@@ -388,16 +388,16 @@ def _plan_of(spec: Any, options: argparse.Namespace, stop: Stop) -> Any:
 
 def _every_plan(planned: Any) -> tuple[Any, ...]:
     """The plan, or those of all conditions."""
-    from ablate.runner.across import AcrossPlan
-
-    return planned.plans if isinstance(planned, AcrossPlan) else (planned,)
+    return getattr(planned, "plans", (planned,))
 
 
 def _prepared(spec: Any, options: argparse.Namespace) -> Any:
     """The config as the flags change it: that of the first stage with `--until-decided`."""
-    from ablate.runner.stages import staged
+    if not getattr(options, "until_decided", False):
+        return spec
+    from ablate.runner.stages import staged  # it reads reports, whose statistics take a second to import
 
-    return staged(spec, options.max_seeds) if getattr(options, "until_decided", False) else spec
+    return staged(spec, options.max_seeds)
 
 
 def _alone(spec: Any) -> Any:

@@ -10,6 +10,8 @@ from rich.table import Column, Table
 
 from ablate.report.wording import plural
 
+SHOWN = 30  # arms in a terminal, so that a thousand of them are not a thousand lines
+
 
 def console() -> Console:
     """Wide where nobody's window limits it, so that a pipe gets whole names."""
@@ -33,8 +35,8 @@ def say_results(rows: Any, directory: Path) -> None:
 
     tables = tabulate(rows.study, list(rows), looks=rows.looks)
     print(status_line(tables))
-    for answer in answers(tables):
-        print(f"  {answer.arm}: {answer.text}")
+    for line in _first_of([f"{answer.arm}: {answer.text}" for answer in answers(tables)]):
+        print(f"  {line}")
     for line in tuned_lines(rows.study.get("tuning")):
         print(f"  {line}")
     print(reports(directory))
@@ -95,7 +97,7 @@ def print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> N
     for item in content["programs"]:
         counts = [str(n) for n in (len(item["cells"]), item["lanes"], item["waves"])]
         about = duration(cost["programs"][item["id"]])
-        arms = escape("\n".join(item["arms"]))
+        arms = escape("\n".join(_first_of(item["arms"])))
         table.add_row(item["id"], arms, *counts, item["strategy"], f"{item['parameters']:,}", about, end_section=True)
     console().print(table)
     for why in dict.fromkeys(f"{item['strategy']}: {item['why']}" for item in content["programs"]):
@@ -104,6 +106,11 @@ def print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> N
         f"about {duration(cost['seconds'])}, at most {cost['bytes'] / 2**20:.0f} MiB at once: rough, counted from the "
         "operations of one step, within a factor of 3"
     )
+
+
+def _first_of(lines: list[str]) -> list[str]:
+    """The lines; where there are many, the first of them and how many more."""
+    return lines if len(lines) <= SHOWN else [*lines[: SHOWN - 1], f"and {len(lines) - SHOWN + 1} more"]
 
 
 def print_sum(contents: list[dict[str, Any]]) -> None:

@@ -50,6 +50,13 @@ def frontier(points: Sequence[tuple[float, float]], *, higher_is_better: bool) -
     return set(np.flatnonzero(pareto_front(quality, cost, higher_is_better=higher_is_better)).tolist())
 
 
+def front_of(tables: Tables, points: Sequence[tuple[Summary, float, float]]) -> set[str]:
+    """The arms that none beats in both cost and quality, among those that are not shown to be worse."""
+    kept = [point for point in points if point[0].verdict != "worse"]
+    front = frontier([(x, y) for _, x, y in kept], higher_is_better=tables.better > 0)
+    return {kept[k][0].arm for k in front}
+
+
 def quality_range(points: Sequence[tuple[Summary, float, float]], scale: float) -> list[float]:
     """Every mean and every end of an interval, as shown: what the vertical axis has to hold."""
     ends = [scale * end for arm, _, _ in points for end in (arm.low, arm.high) if end is not None]

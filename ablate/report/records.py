@@ -4,7 +4,8 @@ A missing number is None from here on.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ablate.report.wording import Unit, unit_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 UNFINISHED = ("pending", "running")
 FAILURES = ("diverged", "collapsed")  # how a cell can end without having trained
+DRAWN = 40  # arms in a picture: more cannot be told apart
 RANK = {"better": 0, "worse": 1, "equivalent": 2, "inconclusive": 3}
 
 
@@ -173,7 +175,11 @@ class Tables:
 
     def cells_of(self, arm: str) -> tuple[Cell, ...]:
         """The cells of one arm, in the order of the study."""
-        return tuple(cell for cell in self.cells if cell.arm == arm)
+        return self._by_arm.get(arm, ())
+
+    @functools.cached_property
+    def _by_arm(self) -> dict[str, tuple[Cell, ...]]:
+        return by_arm(self.cells)
 
     @property
     def confidence(self) -> str:
@@ -198,6 +204,14 @@ class Tables:
         return any(arm.step_seconds for arm in self.arms)
 
 
+def by_arm(cells: Iterable[Cell]) -> dict[str, tuple[Cell, ...]]:
+    """The cells of every arm that has some, in their order."""
+    found: dict[str, list[Cell]] = {}
+    for cell in cells:
+        found.setdefault(cell.arm, []).append(cell)
+    return {arm: tuple(own) for arm, own in found.items()}
+
+
 def rotates(study: Study) -> bool:
     """Whether every seed draws its own test examples."""
     return bool(study["data"].get("arguments", {}).get("rotate_test"))
@@ -216,6 +230,12 @@ def ranked(tables: Tables) -> list[Summary]:
         return RANK.get(arm.verdict, len(RANK)), -tables.better * delta if delta is not None else 0.0
 
     return sorted(tables.tricks, key=place)
+
+
+def drawn(tables: Tables) -> tuple[Summary, ...]:
+    """The tricks that pictures show, in the order of the study: all, or those that the answers begin with."""
+    shown = {arm.arm for arm in ranked(tables)[:DRAWN]}
+    return tuple(arm for arm in tables.tricks if arm.arm in shown)
 
 
 def on_validation(metric: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ablate.report.factorial import analyse
 from ablate.report.looks import Standing, gone, standing
-from ablate.report.records import FAILURES, UNFINISHED, Cell, Summary, Tables, level_of, rotates
+from ablate.report.records import FAILURES, UNFINISHED, Cell, Summary, Tables, by_arm, level_of, rotates
 from ablate.report.wording import plain, unit_of
 from ablate.results.schema import (
     ArmRecord,
@@ -58,13 +58,14 @@ def tabulate(
     """
     cells = collapsed_marked(study, join_cells(study, rows))
     metric = study["metric"]["name"]
-    values = {arm["name"]: outcomes(cells, arm["name"], metric) for arm in study["arms"]}
+    of_arm = {arm["name"]: () for arm in study["arms"]} | by_arm(cells)
+    values = {name: outcomes(own, metric) for name, own in of_arm.items()}
     decided = standing(study, looks)
     contrasts = contrasts_of(study, values, looks, decided)
     if any(cell.status in UNFINISHED for cell in cells):
         contrasts, decided = {name: untested(contrast) for name, contrast in contrasts.items()}, {}
     arms = tuple(
-        summarise(arm, study, cells, values, contrasts.get(arm["name"]), decided.get(arm["name"]))
+        summarise(arm, study, of_arm, values, contrasts.get(arm["name"]), decided.get(arm["name"]))
         for arm in study["arms"]
     )
     better = 1.0 if study["metric"]["higher_is_better"] else -1.0
@@ -148,9 +149,9 @@ def finite(value: Any) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def outcomes(cells: Iterable[Cell], arm: str, metric: str) -> dict[int, float]:
-    """Seed to metric for the cells of an arm that ended; nan where one failed."""
-    ended = (cell for cell in cells if cell.arm == arm and cell.ended)
+def outcomes(cells: Iterable[Cell], metric: str) -> dict[int, float]:
+    """Seed to metric for the cells of one arm that ended; nan where one failed."""
+    ended = (cell for cell in cells if cell.ended)
     return {cell.seed: math.nan if cell.value(metric) is None else float(cell.value(metric) or 0.0) for cell in ended}
 
 
@@ -191,14 +192,14 @@ def untested(contrast: Contrast) -> Contrast:
 def summarise(
     arm: ArmRecord,
     study: Study,
-    cells: Sequence[Cell],
+    cells: Mapping[str, Sequence[Cell]],
     values: Mapping[str, Mapping[int, float]],
     contrast: Contrast | None,
     decided: Standing | None = None,
 ) -> Summary:
-    """One line of the summary."""
+    """One line of the summary; `cells` and `values` by arm."""
     name = arm["name"]
-    own, baseline = ([cell for cell in cells if cell.arm == owner] for owner in (name, study["baseline"]))
+    own, baseline = cells[name], cells[study["baseline"]]
     finite_values = {seed: value for seed, value in values[name].items() if math.isfinite(value)}
     spread = t_interval(np.array(list(finite_values.values())), 1 - level_of(study)) if finite_values else None
     return Summary(

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from ablate.data import DataSet
 from ablate.report import write_across
-from ablate.report.looks import declared
 from ablate.report.rows import ACROSS, Conditions, Rows
 from ablate.results.files import write_json
 from ablate.results.schema import AcrossRecord, ConditionRecord, read_record
@@ -153,6 +152,8 @@ def _resumed(now: AcrossRecord, before: AcrossRecord | None) -> AcrossRecord:
 
 def _plan_digest(plan: Plan) -> str:
     """What a report of the plan would be about: its cells as they are before tuning, and what decides verdicts."""
+    from ablate.report.looks import declared  # reports need statistics, which take a while to import
+
     return digest([[cell.name for cell in plan.cells], declared(study_json(plan)), plan.spec.plain["tune"]])[:16]
 
 

@@ -7,7 +7,7 @@ A plan is complete when it is made: who needs a piece of it takes the piece.
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -31,6 +31,7 @@ from ablate.train.loop import CellInputs, WaveInputs, evaluated_after
 from ablate.train.strategy import STRATEGIES, Strategy, Wave, choose, waves
 from ablate.tricks.rules import Setting, concerns
 
+SlotNumbers = tuple[Mapping[str, Any], ...]  # of the slots of one axis
 # On CPU, evaluation is up to a third faster where its largest array fits into the cache.
 CACHED_BYTES, LEAST_EVALUATED = 8 * 2**20, 32
 
@@ -137,7 +138,8 @@ class Plan:
         owner = next(item for item in self.programs if cell.arm.name in item.program.arms)
         task = task_of(self.spec, program, owner.dataset)
         lane = program.lanes[0]
-        inputs = {cell.name: cell_inputs(lane, owner.dataset, owner.inputs[cell.name].split)}
+        known = owner.inputs[cell.name]
+        inputs = {cell.name: cell_inputs(lane, known.split, known.hp[DATA.name])}
         return dataclasses.replace(
             owner, program=program, task=task, inputs=inputs, devices=self.devices[:1], waves=(Wave((0,), 1),)
         )
@@ -293,11 +295,22 @@ def task_of(spec: Spec, program: Program, dataset: DataSet) -> Task:
     return spec.task.choice.make(choices_of(program.slots), dataset.info, **spec.task.arguments)
 
 
-def cell_inputs(lane: Lane, dataset: DataSet, split: Split) -> CellInputs:
+def _inputs(program: Program, dataset: DataSet, splits: Callable[..., Split]) -> dict[str, CellInputs]:
+    """What every lane of a program trains with; what follows from its data key is made once."""
+
+    @functools.cache
+    def known(key: DataKey) -> tuple[Split, SlotNumbers]:
+        split = splits(key, dataset)
+        return split, (lane_numbers(dataset, split, key.sampling),)
+
+    return {lane.cell.name: cell_inputs(lane, *known(data_key(lane.cell))) for lane in program.lanes}
+
+
+def cell_inputs(lane: Lane, split: Split, data_numbers: SlotNumbers) -> CellInputs:
     """A cell as the training loop sees it."""
     return CellInputs(
         seed=lane.cell.draw,
-        hp={**lane.hp, DATA.name: (lane_numbers(dataset, split, sampling_of(lane.cell.arm.recipe["data"])),)},
+        hp={**lane.hp, DATA.name: data_numbers},
         init_choices=choices_of({slot.axis: (slot,) for slot in lane.init}),
         init_id=lane.init,
         init_hp=lane.init_hp,
@@ -315,9 +328,7 @@ def _plan_program(plan: Plan, program: Program, splits: Any) -> ProgramPlan | st
     first, devices = program.lanes[0].cell.arm, plan.devices
     dataset, training = plan.datasets[data_id(first.recipe["data"])], training_of(first.recipe["train"])
     try:
-        inputs = {
-            lane.cell.name: cell_inputs(lane, dataset, splits(data_key(lane.cell), dataset)) for lane in program.lanes
-        }
+        inputs = _inputs(program, dataset, splits)
     except DataError as error:
         return str(error)
     smallest = min(len(cell.split.train) for cell in inputs.values())

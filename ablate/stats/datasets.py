@@ -25,9 +25,9 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 
 from ablate.stats.checks import FLOAT32_ROUNDING, finite, has_spread, rounding_of
+from ablate.stats.student import quantile, upper_tail
 from ablate.stats.unpaired import welch
 
 
@@ -212,8 +212,8 @@ def average(parts: Sequence[Difference], sets: int, confidence: float = 0.95) ->
         return Average(mean, None, None, None, None, None)
     df = variance**2 / sum(error**4 / df for error, df in known)
     error = math.sqrt(variance) / sets
-    half = float(stats.t.ppf((1 + confidence) / 2, df)) * error
-    return Average(mean, error, df, mean - half, mean + half, float(2 * stats.t.sf(abs(mean) / error, df)))
+    half = quantile((1 + confidence) / 2, df) * error
+    return Average(mean, error, df, mean - half, mean + half, 2 * upper_tail(abs(mean) / error, df))
 
 
 def _over_seeds(mean: float, values: Float[np.ndarray, "pairs"], rounding: float) -> Difference:

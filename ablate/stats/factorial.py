@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy import stats
 
 from ablate.stats.checks import finite, rounding_of
 from ablate.stats.linear import Term, blocks, columns, contrast, estimable, fit, terms
 from ablate.stats.multiple import holm
 from ablate.stats.paired import PairedT, paired_t
+from ablate.stats.student import quantile, upper_tail
 
 Weights = Float[np.ndarray, "columns"]
 Contrast = tuple[Term, Term, Weights]
@@ -222,8 +222,8 @@ def _pooled(matrix, response) -> Callable[[Weights, int, float], PairedT]:
         if model.df == 0 or model.residual == 0:
             return PairedT(n, estimate, None, None, None, None, None)
         error = float(np.sqrt(model.residual / model.df * (weights @ model.inverse @ weights)))
-        half, t = float(stats.t.ppf((1 + confidence) / 2, model.df)) * error, estimate / error
-        p = float(2 * stats.t.sf(abs(t), model.df))
+        half, t = quantile((1 + confidence) / 2, model.df) * error, estimate / error
+        p = 2 * upper_tail(abs(t), model.df)
         return PairedT(n, estimate, error, estimate - half, estimate + half, t, p)
 
     return test

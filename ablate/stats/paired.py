@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 
 from ablate.stats.checks import finite, has_spread, rounding_of
 from ablate.stats.exact import sign_flip, sign_test, smallest_p, smallest_p_sentence, wilcoxon
+from ablate.stats.student import quantile, upper_tail
 from ablate.stats.unpaired import Welch, welch
 
 __all__ = [
@@ -129,9 +129,9 @@ def paired_t(deltas: Float[np.ndarray, "pairs"], confidence: float = 0.95, round
     if not has_spread(deltas, rounding):
         return PairedT(n, mean, 0.0, None, None, None, sign_flip(deltas, rounding=rounding))
     error = sd / math.sqrt(n)
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * error
+    half = quantile((1 + confidence) / 2, n - 1) * error
     t = mean / error
-    return PairedT(n, mean, sd, mean - half, mean + half, t, float(2 * stats.t.sf(abs(t), n - 1)))
+    return PairedT(n, mean, sd, mean - half, mean + half, t, 2 * upper_tail(abs(t), n - 1))
 
 
 def drop_one(deltas: Float[np.ndarray, "pairs"]) -> tuple[float, float] | None:

@@ -1,9 +1,12 @@
 """What a study could have seen: power of the two-sided one-sample (paired) t test, and its two inverses."""
 
+import functools
 import math
 
 import numpy as np
 from scipy import optimize, stats
+
+from ablate.stats.student import quantile
 
 
 def power_of(effect: float, sd: float, n: int, alpha: float = 0.05) -> float | None:
@@ -62,12 +65,7 @@ def minimum_detectable_effect(
     _check(alpha, power)
     if n < 2 or not sd > 0:
         return None
-    df = df_factor * (n - 1)
-    high = 2.0 + float(stats.t.isf(alpha / 2, df))
-    while _power(high, df, alpha) < power:
-        high *= 2
-    solution = optimize.root_scalar(lambda shift: _power(shift, df, alpha) - power, bracket=(0.0, high), xtol=1e-10)
-    return float(solution.root) * sd / math.sqrt(n)
+    return _shift(df_factor * (n - 1), alpha, power) * sd / math.sqrt(n)
 
 
 def seeds_needed(
@@ -110,9 +108,19 @@ def seeds_needed(
     return high
 
 
+@functools.lru_cache(1024)
+def _shift(df: float, alpha: float, power: float) -> float:
+    """Return the noncentrality that has this power: the same for all arms with as many pairs."""
+    high = 2.0 - quantile(alpha / 2, df)
+    while _power(high, df, alpha) < power:
+        high *= 2
+    solution = optimize.root_scalar(lambda shift: _power(shift, df, alpha) - power, bracket=(0.0, high), xtol=1e-10)
+    return float(solution.root)
+
+
 def _power(shift: float, df: float, alpha: float) -> float:
     """Return the two-sided power at noncentrality `shift`."""
-    bar = stats.t.isf(alpha / 2, df)
+    bar = -quantile(alpha / 2, df)
     # scipy returns nan for tails too small to represent: the wrong tail is then 0.
     wrong = float(np.nan_to_num(stats.nct.cdf(-bar, df, shift)))
     right = float(stats.nct.sf(bar, df, shift))

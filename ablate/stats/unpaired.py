@@ -9,6 +9,7 @@ from scipy import stats
 
 from ablate.stats.checks import FLOAT32_ROUNDING, finite, has_spread, rounding_of
 from ablate.stats.exact import ranks
+from ablate.stats.student import quantile, upper_tail
 
 RELABELLINGS = 20_000
 
@@ -67,8 +68,8 @@ def welch(a: Float[np.ndarray, "runs_a"], b: Float[np.ndarray, "runs_b"], confid
     parts = a.var(ddof=1) / a.size, b.var(ddof=1) / b.size
     error = math.sqrt(sum(parts))
     df = float(sum(parts) ** 2 / (parts[0] ** 2 / (a.size - 1) + parts[1] ** 2 / (b.size - 1)))
-    half, t = float(stats.t.ppf((1 + confidence) / 2, df)) * error, mean / error
-    return Welch(a.size, b.size, mean, error, df, mean - half, mean + half, t, float(2 * stats.t.sf(abs(t), df)))
+    half, t = quantile((1 + confidence) / 2, df) * error, mean / error
+    return Welch(a.size, b.size, mean, error, df, mean - half, mean + half, t, 2 * upper_tail(abs(t), df))
 
 
 def relabel(a: Float[np.ndarray, "runs_a"], b: Float[np.ndarray, "runs_b"], seed: int = 0) -> float | None:

@@ -25,7 +25,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 
 from ablate.stats.checks import POWER, TESTS
 from ablate.stats.evidence import Evidence, Location, as_array, paired_evidence, unpaired_evidence
@@ -34,6 +33,7 @@ from ablate.stats.max_t import max_t
 from ablate.stats.multiple import benjamini_hochberg, holm
 from ablate.stats.paired import paired_t
 from ablate.stats.power import minimum_detectable_effect, power_of, seeds_needed
+from ablate.stats.student import quantile, upper_tail
 
 __all__ = [
     "TESTS",
@@ -366,17 +366,17 @@ def _excess(arm: Rate | None, baseline: Rate | None) -> float:
 
 def _limits(where: Location, level: float) -> tuple[float | None, float | None]:
     """Return the t interval of confidence 1 - level."""
-    if where.low is None or where.mean is None or where.error is None:
+    if where.low is None or where.mean is None or where.error is None or where.df is None:
         return None, None
-    half = float(stats.t.isf(level / 2, where.df)) * where.error
+    half = -quantile(level / 2, where.df) * where.error
     return where.mean - half, where.mean + half
 
 
 def _within(where: Location, level: float) -> float | None:
     """Return the margin at which the larger of two one-sided tests has p = level."""
-    if where.mean is None or not where.error:
+    if where.mean is None or where.df is None or not where.error:
         return None
-    return abs(where.mean) + float(stats.t.isf(level, where.df)) * where.error
+    return abs(where.mean) - quantile(level, where.df) * where.error
 
 
 def _df_factor(where: Location) -> float:
@@ -396,9 +396,9 @@ def _margin_test(evidence: Evidence, margin: float | None) -> float | None:
 
 def _equivalence(mean: float, error: float, df: float | None, floor: float, margin: float) -> float:
     """Return the larger p of the two one-sided tests."""
-    if error == 0:
+    if error == 0 or df is None:
         return floor / 2 if abs(mean) < margin else 1.0
-    return float(stats.t.sf((margin - abs(mean)) / error, df))
+    return upper_tail((margin - abs(mean)) / error, df)
 
 
 def _apart(p: float | None, q: float | None, alpha: float) -> bool:

@@ -27,7 +27,7 @@ class Cell:
     identity: Mapping[str, Any]
     fingerprint: str
 
-    @property
+    @functools.cached_property
     def name(self) -> str:
         """`<slug>-<hash>`: readable first, unique by the hash."""
         return f"{slug(self.arm.name)}-s{self.seed}-{self.fingerprint[:10]}"
@@ -37,9 +37,10 @@ def cells_of(spec: Spec, arms: tuple[Arm, ...], content_of: Callable[[Chosen], s
     """All cells of a study, arm by arm; `content_of` gives the fingerprint of the data that a choice leads to."""
     cells, code_of, content_of_file = [], coder(), functools.cache(_sha256_of)
     for arm in arms:
+        shared = _identity(spec, arm, content_of, code_of, content_of_file)
         for seed in spec.seeds[: spec.fewer.get(arm.name)]:
             draw = _draw(spec, arm, seed)
-            identity = _identity(spec, arm, draw, content_of, code_of, content_of_file)
+            identity = {**shared, "seed": draw if isinstance(draw, int) else draw._asdict()}
             cells.append(Cell(arm, seed, draw, identity, digest(identity)))
     return tuple(cells)
 
@@ -49,21 +50,20 @@ def _draw(spec: Spec, arm: Arm, seed: int) -> int | Seeds:
 
     An arm that varies some of the streams shares none with the arm that varies all, so that they are independent.
     """
+    if spec.paired and not arm.varies:
+        return seed
     own = int(digest([seed, arm.name])[:8], 16)
-    if arm.varies:
-        return varied(arm.varies, seed if arm.varies == Seeds._fields else own)
-    return seed if spec.paired else own
+    return varied(arm.varies, seed if arm.varies == Seeds._fields else own) if arm.varies else own
 
 
 def _identity(
     spec: Spec,
     arm: Arm,
-    draw: int | Seeds,
     content_of: Callable[[Chosen], str],
     code_of: Callable[[Any], str],
     content_of_file: Callable[[str], str],
 ) -> dict[str, Any]:
-    """Everything that a result follows from: choices, content of data and files, seed, and the code that is reached."""
+    """What a result follows from beside its seed: choices, content of data and files, and the code that is reached."""
     recipe = {axis: _with_content(chosen, content_of_file) for axis, chosen in arm.recipe.items()}
     for name in RECORDING:
         recipe["train"].pop(name)
@@ -71,7 +71,6 @@ def _identity(
         "task": spec.task.plain(),
         "recipe": recipe,
         "content": content_of(arm.recipe["data"]),
-        "seed": draw if isinstance(draw, int) else draw._asdict(),
         "code": {
             "train": digest([code_of(path) for path in TRAINING])[:16],
             "task": code_of(spec.task.choice.make),

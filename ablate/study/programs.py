@@ -5,15 +5,17 @@ into it. What does not: numbers, which are inputs; initial values, which are mad
 that can vanish, since a cell without label smoothing runs in a program with label smoothing at smoothing 0.
 
 Grouping is greedy and in the order of the cells, so it is the same on every machine:
-a cell joins the first program with which every axis agrees, or starts a new one.
+an arm joins the first program with which every axis agrees, or starts a new one.
 """
 
 import dataclasses
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ablate.study.cells import Cell, digest, jsonable
 from ablate.study.choices import DATA, RECORDING, SAMPLING_NAMES, TRAIN, Chosen
+from ablate.study.design import Arm
 from ablate.tricks.axis import Axis, Choice
 
 
@@ -63,25 +65,31 @@ class Program:
 def programs_of(cells: tuple[Cell, ...]) -> tuple[Program, ...]:
     """Groups cells into as few programs as agree on everything that shapes the code."""
     groups: list[tuple[dict[str, tuple[Slot, ...]], list[Cell]]] = []
-    for cell in cells:
+    for arm, cells_of_arm in _by_arm(cells):  # an arm's cells differ in their seed alone
         for slots, members in groups:
-            joined = _join(slots, cell)
+            joined = _join(slots, arm)
             if joined is not None:
                 slots.update(joined)
-                members.append(cell)
+                members.extend(cells_of_arm)
                 break
         else:
-            groups.append((_own_slots(cell), [cell]))
+            groups.append((_own_slots(arm), [*cells_of_arm]))
     return tuple(_program(slots, members) for slots, members in groups)
+
+
+def _by_arm(cells: Iterable[Cell]) -> Iterable[tuple[Arm, Iterable[Cell]]]:
+    """Neighbours of one arm together."""
+    return itertools.groupby(cells, key=lambda cell: cell.arm)
 
 
 def _program(slots: Mapping[str, tuple[Slot, ...]], cells: list[Cell]) -> Program:
     described = {axis: [slot.label() for slot in compiled] for axis, compiled in slots.items()}
-    return Program(digest(jsonable(described))[:8], dict(slots), tuple(_lane(slots, cell) for cell in cells))
+    lanes = (lane for arm, cells_of_arm in _by_arm(cells) for lane in _lanes(slots, arm, cells_of_arm))
+    return Program(digest(jsonable(described))[:8], dict(slots), tuple(lanes))
 
 
-def _own_slots(cell: Cell) -> dict[str, tuple[Slot, ...]]:
-    return {axis: _slots(chosen) for axis, chosen in cell.arm.recipe.items() if chosen.table.in_step}
+def _own_slots(arm: Arm) -> dict[str, tuple[Slot, ...]]:
+    return {axis: _slots(chosen) for axis, chosen in arm.recipe.items() if chosen.table.in_step}
 
 
 # What a program never sees: what is written down of it, and what is done to the training examples before it. Of how the
@@ -107,10 +115,10 @@ def _slot(chosen: Chosen) -> Slot:
     return Slot(chosen.axis, chosen.name, static, chosen.choice, chosen.table)
 
 
-def _join(slots: Mapping[str, tuple[Slot, ...]], cell: Cell) -> dict[str, tuple[Slot, ...]] | None:
-    """The slots of a program that serves the cell too, or None if some axis does not agree."""
+def _join(slots: Mapping[str, tuple[Slot, ...]], arm: Arm) -> dict[str, tuple[Slot, ...]] | None:
+    """The slots of a program that serves the arm too, or None if some axis does not agree."""
     joined: dict[str, tuple[Slot, ...]] = {}
-    for name, chosen in cell.arm.recipe.items():
+    for name, chosen in arm.recipe.items():
         if chosen.table.in_step:
             merged = _merge(chosen.table, slots[name], _slots(chosen))
             if merged is None:
@@ -152,18 +160,19 @@ def _traced(axis: Axis, slot: Slot) -> set[str]:
     return {name for name, argument in axis.arguments(slot.choice).items() if argument.traced}
 
 
-def _lane(slots: Mapping[str, tuple[Slot, ...]], cell: Cell) -> Lane:
-    recipe = cell.arm.recipe
+def _lanes(slots: Mapping[str, tuple[Slot, ...]], arm: Arm, cells: Iterable[Cell]) -> Iterable[Lane]:
+    recipe = arm.recipe
     hp = {axis: _numbers_on(own, recipe[axis]) for axis, own in slots.items() if axis not in UNSEEN}
     outside = {axis: _slot(chosen) for axis, chosen in recipe.items() if not chosen.table.in_step}
     init_hp = {axis: _numbers_on((slot,), recipe[axis]) for axis, slot in outside.items()}
-    return Lane(cell, hp, tuple(outside.values()), init_hp)
+    init = tuple(outside.values())
+    return (Lane(cell, hp, init, init_hp) for cell in cells)
 
 
 def _numbers_on(slots: tuple[Slot, ...], chosen: Chosen) -> tuple[dict[str, float], ...]:
-    """The numbers of every slot of an axis for one cell: its own where it chose the slot, else the off values.
+    """The numbers of every slot of an axis for one arm: its own where it chose the slot, else the off values.
 
-    A cell that chose the identity where no slot is the identity keeps its numbers (a learning rate, a warm-up) in
+    An arm that chose the identity where no slot is the identity keeps its numbers (a learning rate, a warm-up) in
     the first slot, which vanishes otherwise.
     """
     own = {_slot(each): each.arguments for each in chosen.chain}
@@ -179,6 +188,6 @@ def _numbers_on(slots: tuple[Slot, ...], chosen: Chosen) -> tuple[dict[str, floa
 
 
 def _defaults(slot: Slot) -> dict[str, Any]:
-    """Numbers of a slot that a cell does not use; where the signature has no default any number will do, at off."""
+    """Numbers of a slot that an arm does not use; where the signature has no default any number will do, at off."""
     arguments = slot.table.arguments(slot.choice)
     return {name: 1.0 if argument.required else argument.default for name, argument in arguments.items()}

@@ -1,21 +1,26 @@
 """Quality against cost per step. Pure."""
 
-from ablate.report.costs import cost_points, frontier, measure_of, quality_range
+from ablate.report.costs import cost_points, front_of, measure_of, quality_range
 from ablate.report.plots.plot import Point, Scatter
 from ablate.report.plots.scales import padded
-from ablate.report.records import Summary, Tables
+from ablate.report.records import Summary, Tables, drawn
 from ablate.report.wording import plain
 
 
 def cost(tables: Tables) -> dict[str, Scatter]:
-    """Every arm whose cost was counted; those that nothing beats in both are bold."""
+    """Every drawn arm whose cost was counted; of those not shown to be worse, what nothing beats in both is bold.
+
+    An arm that is worse is a point without a name: to be cheap is no reason to be pointed out.
+    """
     measure, points = measure_of(tables), cost_points(tables)
     if measure is None or not points:
         return {}
-    front = frontier([(x, y) for _, x, y in points], higher_is_better=tables.better > 0)
+    front = front_of(tables, points)
+    shown = {arm.arm for arm in (tables.baseline, *drawn(tables))} | front
+    points = [point for point in points if point[0].arm in shown]
     words = f"{measure.name}, as a multiple of the baseline's"
     drawing = Scatter(
-        points=tuple(point_of(arm, x, y, i in front, tables) for i, (arm, x, y) in enumerate(points)),
+        points=tuple(point_of(arm, x, y, arm.arm in front, tables) for arm, x, y in points),
         x=padded([x for _, x, _ in points], 0.15, words),
         y=padded(quality_range(points, tables.unit.scale), 0.06, tables.unit.title),
     )
@@ -26,7 +31,7 @@ def point_of(arm: Summary, x: float, y: float, front: bool, tables: Tables) -> P
     """One arm with the interval of its mean, in shown units."""
     unit = tables.unit
     return Point(
-        label=plain(arm.arm),
+        label="" if arm.verdict == "worse" else plain(arm.arm),
         verdict="baseline" if arm.baseline else arm.verdict,
         bold=front,
         x=x,

@@ -9,7 +9,7 @@ import numpy as np
 
 from ablate.report.plots.plot import Lines, Panel, Series
 from ablate.report.plots.scales import Scale, even_scale, level_scale
-from ablate.report.records import Cell, Summary, Tables
+from ablate.report.records import Cell, Summary, Tables, drawn
 from ablate.report.tables import finite
 from ablate.report.wording import Unit, listed, plain
 from ablate.stats.paired import t_interval
@@ -75,8 +75,9 @@ def thinned(steps: Sequence[float], points: int = POINTS) -> list[float]:
 
 
 def bands_of(tables: Tables, curve: str, scale: float = 1.0) -> dict[str, Band]:
-    """The bands of every arm, by arm."""
-    return {arm.arm: band_of(arm.arm, tables.cells_of(arm.arm), curve, scale) for arm in tables.arms}
+    """The bands of the baseline and every arm that is drawn, by arm."""
+    names = (arm.arm for arm in (tables.baseline, *drawn(tables)))
+    return {name: band_of(name, tables.cells_of(name), curve, scale) for name in names}
 
 
 def learning_rates(tables: Tables) -> dict[str, dict[str, Band]]:
@@ -92,9 +93,9 @@ def learning_rates(tables: Tables) -> dict[str, dict[str, Band]]:
 
 
 def recorded_rate(tables: Tables, name: str) -> dict[str, Band]:
-    """A learning rate of every arm that the study recorded it for, by arm; a line without an interval."""
-    bands = {}
-    for arm in tables.study["arms"]:
+    """A learning rate of every drawn arm that the study recorded it for, by arm; a line without an interval."""
+    bands, shown = {}, {arm.arm for arm in (tables.baseline, *drawn(tables))}
+    for arm in (arm for arm in tables.study["arms"] if arm["name"] in shown):
         curve = arm.get("rates", {}).get(name) or {"step": [], "rate": []}
         points = [(step, rate) for step, rate in zip(curve["step"], curve["rate"], strict=True) if rate is not None]
         if points:
@@ -104,9 +105,9 @@ def recorded_rate(tables: Tables, name: str) -> dict[str, Band]:
 
 
 def groups_of(tables: Tables) -> tuple[ArmGroup, ...]:
-    """One group per axis that arms change, at most `PANEL_ARMS` arms in each; only the baseline: one group."""
+    """One group per axis that drawn arms change, at most `PANEL_ARMS` arms in each; only the baseline: one group."""
     groups: dict[str, list[str]] = {}
-    for arm in tables.tricks:
+    for arm in drawn(tables):
         groups.setdefault(axis_title(arm), []).append(arm.arm)
     chunks = [
         ArmGroup(title, tuple(arms[i : i + PANEL_ARMS]))

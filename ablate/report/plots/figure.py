@@ -218,7 +218,8 @@ def draw_scatter(scatter: Scatter) -> Figure:
     places = [(scatter.x.place(point.x), scatter.y.place(point.y)) for point in scatter.points]
     for point, name, spot in zip(scatter.points, names, placed_labels(names, places, LETTER), strict=True):
         draw_point(axis, point)
-        name_point(axis, point, name, spot)
+        if name:
+            name_point(axis, point, name, spot)
     axis.set_xlabel(label(scatter.x.label))
     axis.set_ylabel(label(scatter.y.label))
     return figure

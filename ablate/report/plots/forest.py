@@ -4,7 +4,7 @@ import math
 
 from ablate.report.plots.plot import Estimate, Forest
 from ablate.report.plots.scales import Scale, even_scale
-from ablate.report.records import Summary, Tables, ranked
+from ablate.report.records import DRAWN, Summary, Tables, drawn, ranked
 from ablate.report.wording import DASH, interval, p_clause, plain
 
 FARTHEST = 12  # Times the middle size of all values: what lies beyond is cut, so that the others stay legible.
@@ -12,7 +12,7 @@ FARTHEST = 12  # Times the middle size of all values: what lies beyond is cut, s
 
 def forest(tables: Tables) -> dict[str, Forest]:
     """Every arm's delta with its interval and one dot per seed, the best on top."""
-    rows = tuple(estimate_of(arm, tables) for arm in ranked(tables))
+    rows = tuple(estimate_of(arm, tables) for arm in ranked(tables)[:DRAWN])
     margin = tables.study["metric"]["margin"]
     return (
         {}
@@ -60,10 +60,10 @@ def effect_text(arm: Summary, tables: Tables) -> str:
 
 def delta_scale(tables: Tables) -> Scale:
     """The forest's axis as shown: zero, every estimate, and of the rest what leaves them legible."""
-    unit, contrasts = tables.unit, [arm.contrast for arm in tables.tricks if arm.contrast]
+    unit, contrasts = tables.unit, [arm.contrast for arm in drawn(tables) if arm.contrast]
     means = [contrast.mean for contrast in contrasts if contrast.mean is not None]
     ends = [end for contrast in contrasts for end in (contrast.low, contrast.high) if end is not None]
-    dots = [delta for arm in tables.tricks for delta in arm.deltas.values()]
+    dots = [delta for arm in drawn(tables) for delta in arm.deltas.values()]
     sizes = sorted(abs(x) for x in means + ends + dots)
     most = FARTHEST * sizes[len(sizes) // 2] if sizes and sizes[len(sizes) // 2] else math.inf
     kept = [0.0, *means, *(min(max(x, -most), most) for x in ends + dots)]

@@ -74,7 +74,7 @@ class Forest:
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """A named point with the interval of its height."""
+    """A point with the interval of its height; without a label where it is not named."""
 
     label: str
     verdict: str

@@ -166,7 +166,7 @@ def placed_labels(
     """Where the labels of points stand so that none covers another.
 
     Args:
-        names: the labels.
+        names: the labels; an empty one takes no place.
         points: places from the left and from below, in percent.
         letter: width of a letter in percent of the plot's width.
 
@@ -174,7 +174,9 @@ def placed_labels(
         Per label the end next to its point, its height, and whether it reads to the right from there.
     """
     spans = [label_span(x, len(name), letter) for name, (x, _) in zip(names, points, strict=True)]
-    heights = spread_out([y for _, y in points], spans)
+    shown, heights = [k for k, name in enumerate(names) if name], [y for _, y in points]
+    moved = spread_out([heights[k] for k in shown], [spans[k] for k in shown])
+    heights = [dict(zip(shown, moved, strict=True)).get(k, height) for k, height in enumerate(heights)]
     return [
         (start, height, True) if start > x else (end, height, False)
         for (start, end), height, (x, _) in zip(spans, heights, points, strict=True)

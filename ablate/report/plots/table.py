@@ -12,7 +12,7 @@ from ablate.report.plots.curves import rate_curves, training_curves, validation_
 from ablate.report.plots.forest import forest
 from ablate.report.plots.interactions import interactions
 from ablate.report.plots.plot import Drawing, Plot
-from ablate.report.records import Tables
+from ablate.report.records import DRAWN, Tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,12 +24,14 @@ class Kind:
         describe: gives file name -> drawing; empty where a study has nothing to show.
         caption: what it shows; `{title}` stands for the curve's name.
         folded: whether the page shows it at a click only.
+        of_arms: whether it shows arm by arm, and so the first of many.
     """
 
     section: str
     describe: Callable[[Tables], Mapping[str, Drawing]]
     caption: str
     folded: bool = False
+    of_arms: bool = True
 
 
 PLOTS = (
@@ -43,6 +45,7 @@ PLOTS = (
         interactions,
         "Main effects (diagonal) and interactions: how much more two tricks give together than the sum of each; bold "
         "where the corrected test shows it.",
+        of_arms=False,
     ),
     Kind(
         "curves",
@@ -57,7 +60,12 @@ PLOTS = (
         folded=True,
     ),
     Kind("curves", rate_curves, "{title} over training."),
-    Kind("cost", cost, "Quality against cost; nothing measured is both better and cheaper than the arms in bold."),
+    Kind(
+        "cost",
+        cost,
+        "Quality against cost. Arms shown to be worse than the baseline are not named; of the others, nothing measured "
+        "is both better and cheaper than those in bold.",
+    ),
 )
 
 
@@ -72,4 +80,7 @@ def plots_of(tables: Tables, section: str) -> tuple[Plot, ...]:
 def plot_of(kind: Kind, name: str, drawing: Drawing, tables: Tables) -> Plot:
     """A drawing with its caption; a curve's name, which a task chose, becomes a file name that is safe anywhere."""
     title = tables.unit_of(name).training
-    return Plot(re.sub(r"\W", "_", name), title, kind.caption.replace("{title}", title), drawing, kind.folded)
+    caption = kind.caption.replace("{title}", title)
+    if kind.of_arms and len(tables.tricks) > DRAWN:
+        caption += f" Of {len(tables.tricks)} arms, the {DRAWN} that the answers begin with; all are in the tables."
+    return Plot(re.sub(r"\W", "_", name), title, caption, drawing, kind.folded)
