@@ -20,12 +20,12 @@ def programs_made_once() -> Iterator[None]:
     data, states, checkpoints, rows, reports. A program is known by its id, which tells choices by import path apart
     by their names only, and executables by their width as well, whose shapes they have.
     """
-    executables: dict[tuple[str, int], Lanes] = {}
+    executables: dict[tuple[str, int, int], Lanes] = {}
     operations: dict[str, float] = {}
     count = costs.operations_of
 
     def wave_run(item: ProgramPlan, members: list[Lane], width: int, lanes: Lanes) -> WaveRun:
-        return WaveRun(item, members, width, executables.setdefault((item.program.id, width), lanes))
+        return WaveRun(item, members, width, executables.setdefault((item.program.id, width, lanes.together), lanes))
 
     def operations_of(item: ProgramPlan) -> float:
         if item.program.id not in operations:

@@ -87,6 +87,7 @@ class WaveRecord(TypedDict):
 
     width: Annotated[int, "lanes, padding included"]
     cells: Annotated[list[str], "names of the cells"]
+    together: NotRequired[Annotated[int, "lanes in a row that have one data key; 1 where it is not written"]]
 
 
 class RateRecord(TypedDict):

@@ -201,11 +201,11 @@ def _train_program(item: ProgramPlan, missing: list[Lane], session: Session) -> 
     """All waves of a program; if it raises, its cells are marked and the next program goes on."""
     left = {lane.cell.name: lane for lane in missing}
     try:
-        # Waves of one width share the compiled program.
-        lanes = functools.cache(lambda width: lanes_of(item))
-        for members, width in waves_of(item, missing, session.store.directory):
+        # Waves of one shape share the compiled program.
+        lanes = functools.cache(lambda _width, together: lanes_of(item, together))
+        for members, width, together in waves_of(item, missing, session.store.directory):
             session.stop.check()
-            wave = WaveRun(item, members, width, lanes(width))
+            wave = WaveRun(item, members, width, lanes(width, together))
             for row in wave.rows(session):
                 if left.pop(row["cell"], None) is not None:
                     session.store.write(row)
@@ -225,6 +225,7 @@ def _has_weights(session: Session, cell: str) -> bool:
         return False
 
 
-def lanes_of(item: ProgramPlan) -> Lanes:
-    """The executables of a program; none is compiled yet."""
-    return Lanes(item.task, item.strategy, item.devices, item.dataset.stacked, item.evaluations)
+def lanes_of(item: ProgramPlan, together: int = 1) -> Lanes:
+    """The executables of a program whose lanes share a data key, so many in a row; none is compiled yet."""
+    arrays, shared = item.dataset.stacked, item.in_common if together > 1 else None
+    return Lanes(item.task, item.strategy, item.devices, arrays, item.evaluations, together, shared)

@@ -8,7 +8,7 @@ A plan is complete when it is made: who needs a piece of it takes the piece.
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -26,9 +26,18 @@ from ablate.study.tuning import tuning_arms
 from ablate.tasks.seams import SeamError
 from ablate.tasks.task import ProgramChoices, Task
 from ablate.train.batches import DataKey, split_of
-from ablate.train.lanes import Device, advance_one, convolutions_of, finish_one, largest_of, measure_one, step_arguments
-from ablate.train.loop import CellInputs, WaveInputs, evaluated_after
-from ablate.train.strategy import STRATEGIES, Strategy, Wave, choose, waves
+from ablate.train.lanes import (
+    Device,
+    advance_one,
+    convolutions_of,
+    draws_in,
+    finish_one,
+    largest_of,
+    measure_one,
+    step_arguments,
+)
+from ablate.train.loop import CellInputs, WaveInputs, evaluated_after, in_common
+from ablate.train.strategy import STRATEGIES, Strategy, Wave, choose, waves, waves_by_key
 from ablate.tricks.rules import Setting, concerns
 
 SlotNumbers = tuple[Mapping[str, Any], ...]  # of the slots of one axis
@@ -52,11 +61,24 @@ class ProgramPlan:
     parameters: int
     state_bytes: int
     example_bytes: int  # of the largest array that evaluation makes, per example
+    draws: bool  # whether a step draws random numbers
 
     @property
     def width(self) -> int:
         """Lanes of every wave, padding included."""
         return self.waves[0].width
+
+    @functools.cached_property
+    def in_common(self) -> Any:
+        """Which numbers of its choices all lanes with one data key have in common."""
+        return in_common(self.inputs.values())
+
+    def split(self, lanes: Sequence[Lane]) -> tuple[Wave, ...]:
+        """Some of its lanes as waves; where steps draw, those with one data key stand together."""
+        devices, most = len(self.devices), self.training.lanes
+        if not (self.draws and self.strategy.vmapped):
+            return waves(len(lanes), devices, self.strategy, most)
+        return waves_by_key([data_key(lane.cell) for lane in lanes], devices, self.strategy, most)
 
     @property
     def firsts(self) -> dict[str, Lane]:
@@ -336,18 +358,19 @@ def _plan_program(plan: Plan, program: Program, splits: Any) -> ProgramPlan | st
         return f"train.batch_size: {training.batch_size} is more than the {smallest} training examples"
     try:
         task = task_of(plan.spec, program, dataset)
-        state, convolutions, example = _trace_all(task, program, inputs, training)
+        traced = _trace_all(task, program, inputs, training)
     except _Problem as problem:
         return str(problem)
-    strategy, why = choose(devices[0].platform, convolutions)
+    strategy, why = choose(devices[0].platform, traced.convolutions)
     if plan.asked not in (None, strategy.name):
         strategy, why = STRATEGIES[plan.asked], "asked for"
     if strategy.sharded and training.batch_size % len(devices):
         return f"train.batch_size: {training.batch_size} cannot be split over {len(devices)} devices (strategy data)"
-    spread = waves(len(program.lanes), len(devices), strategy, training.lanes)
-    return ProgramPlan(
-        program, task, training, dataset, inputs, strategy, why, spread, devices, *_sizes(task, state), example
+    sizes = _sizes(task, traced.state)
+    item = ProgramPlan(
+        program, task, training, dataset, inputs, strategy, why, (), devices, *sizes, traced.example_bytes, traced.draws
     )
+    return dataclasses.replace(item, waves=item.split(program.lanes))
 
 
 def parameter_table(item: ProgramPlan) -> str:
@@ -374,12 +397,19 @@ class _Problem(Exception):
     """What model and trick code raised while it was traced, in one line for the person who wrote it."""
 
 
-def _trace_all(
-    task: Task, program: Program, inputs: Mapping[str, CellInputs], training: Training
-) -> tuple[Any, str, int]:
+class _Traced(NamedTuple):
+    """What is known of a program before it is compiled: shapes of the state, and what its step and evaluation do."""
+
+    state: Any
+    convolutions: str
+    example_bytes: int
+    draws: bool
+
+
+def _trace_all(task: Task, program: Program, inputs: Mapping[str, CellInputs], training: Training) -> _Traced:
     """Traces a lane for each way of making initial values, to find problems early; what the last one gave."""
     distinct = {lane.init: lane for lane in reversed(program.lanes)}.values()
-    traced: tuple[Any, str, int] = (None, "none", 0)
+    traced = _Traced(None, "none", 0, draws=False)
     for lane in distinct:
         try:
             traced = _trace(task, inputs[lane.cell.name], training.batch_size)
@@ -389,8 +419,8 @@ def _trace_all(
     return traced
 
 
-def _trace(task: Task, cell: CellInputs, batch_size: int) -> tuple[Any, str, int]:
-    """Shapes of the state, which convolutions the step has, and bytes per evaluated example; compiles nothing."""
+def _trace(task: Task, cell: CellInputs, batch_size: int) -> _Traced:
+    """One lane; compiles nothing."""
     state, arguments = step_arguments(task, cell.init_choices, cell.init_hp, cell.hp, batch_size, 2)
     arrays, seed, hp, total, index, *_ = arguments
     step = jax.make_jaxpr(advance_one(task))(state, *arguments)
@@ -399,7 +429,7 @@ def _trace(task: Task, cell: CellInputs, batch_size: int) -> tuple[Any, str, int
         state.averaged, arrays, seed, hp, index[0], weights
     )
     jax.eval_shape(finish_one(task), state, sums, hp, total, np.int32(0), np.bool_(True))
-    return state, convolutions_of(step), largest_of(measured) // batch_size
+    return _Traced(state, convolutions_of(step), largest_of(measured) // batch_size, draws_in(step))
 
 
 def _first_line(error: BaseException) -> str:

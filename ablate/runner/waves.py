@@ -3,26 +3,34 @@
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ablate.results.files import write_json
 from ablate.results.schema import CostsRecord, RowHead, RowRecord, WaveRecord, read_record
 from ablate.results.weights import weights_path, write_weights
 from ablate.runner.interrupts import Interrupted
-from ablate.runner.plan import ProgramPlan
+from ablate.runner.plan import ProgramPlan, data_key
 from ablate.runner.session import Session
 from ablate.study.cells import Cell, digest
 from ablate.study.programs import Lane
 from ablate.train.checkpoints import Checkpoints, clear
 from ablate.train.lanes import Lanes
 from ablate.train.loop import Loop, LoopState, Result
-from ablate.train.strategy import Wave, waves
+from ablate.train.strategy import Wave, most_per_device, waves
 
 
-def waves_of(item: ProgramPlan, missing: list[Lane], directory: Path) -> list[tuple[list[Lane], int]]:
-    """Members and width of every wave with missing cells.
+class WaveLanes(NamedTuple):
+    """Lanes that advance together: how many with their padding, and how many in a row have one data key."""
 
-    Waves that an earlier session wrote down stay as they were, since another width rounds differently; cells in none
+    members: list[Lane]
+    width: int
+    together: int
+
+
+def waves_of(item: ProgramPlan, missing: list[Lane], directory: Path) -> list[WaveLanes]:
+    """Every wave with missing cells.
+
+    Waves that an earlier session wrote down stay as they were, since another shape rounds differently; cells in none
     of them get new ones. What is written there and is no wave of these cells is left out: it costs their checkpoints.
     """
     path = directory / "checkpoints" / f"{item.program.id}.json"
@@ -34,24 +42,34 @@ def waves_of(item: ProgramPlan, missing: list[Lane], directory: Path) -> list[tu
         if left.intersection(wave["cells"]) and begun.isdisjoint(wave["cells"]) and _is_wave(item, wave):
             records.append(wave)
             begun.update(wave["cells"])
-    rest = [lane.cell.name for lane in missing if lane.cell.name not in begun]
-    new = _split(item, len(rest)) if rest else ()
-    records += [WaveRecord(width=wave.width, cells=[rest[k] for k in wave.members]) for wave in new]
+    rest = [lane for lane in missing if lane.cell.name not in begun]
+    new = item.split(rest) if rest else ()
+    records += [_record([rest[k] for k in wave.members], wave) for wave in new]
     write_json(path, records)
-    return [([by_name[name] for name in wave["cells"]], wave["width"]) for wave in records]
+    return [
+        WaveLanes([by_name[name] for name in wave["cells"]], wave["width"], wave.get("together", 1)) for wave in records
+    ]
 
 
-def _split(item: ProgramPlan, count: int) -> tuple[Wave, ...]:
-    return waves(count, len(item.devices), item.strategy, item.training.lanes)
+def _record(lanes: list[Lane], wave: Wave) -> WaveRecord:
+    return WaveRecord(width=wave.width, cells=[lane.cell.name for lane in lanes], together=wave.together)
 
 
 def _is_wave(item: ProgramPlan, wave: WaveRecord) -> bool:
     """Whether these devices could run such a wave of the program's cells."""
-    known, cells, width = {lane.cell.name for lane in item.program.lanes}, wave["cells"], wave["width"]
-    whole = len(set(cells)) == len(cells) and known.issuperset(cells)
-    # A width beyond all cells and a padding lane per device was never written here, and would not fit into memory.
-    fits = 0 < len(cells) <= width < len(known) + len(item.devices)
-    return whole and fits and _split(item, width)[0].width == width
+    keys = {lane.cell.name: data_key(lane.cell) for lane in item.program.lanes}
+    cells, width, together = wave["cells"], wave["width"], wave.get("together", 1)
+    devices, most = len(item.devices), item.training.lanes
+    if not cells or len(set(cells)) < len(cells) or not keys.keys() >= set(cells):
+        return False
+    if not 0 < together <= most_per_device(item.strategy, most) or len(cells) % together or width % together:
+        return False
+    # A width beyond all cells and a padding block per device was never written here, and would not fit into memory.
+    if not len(cells) <= width < len(keys) + together * devices:
+        return False
+    blocks = (cells[k : k + together] for k in range(0, len(cells), together))
+    alike = all(len({keys[name] for name in block}) == 1 for block in blocks)
+    return alike and waves(width, devices, item.strategy, most, together)[0].width == width
 
 
 class WaveRun:

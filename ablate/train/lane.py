@@ -66,10 +66,16 @@ def begin(task: Task, evaluations: int, seed: Seed, init_hp: Numbers, hp: Number
     )
 
 
-def step(task: Task, lane: LaneState, batch: Batch, seed: Seed, hp: Numbers, total: Float[Array, ""]) -> LaneState:
-    """One update. A lane whose curves or variables become non-finite keeps its last finite state for good."""
-    clock = Clock(lane.step, total, lane.history)
-    state, scalars = task.step(lane.task, batch, keys_at(seed, lane.step), clock, hp)
+def step(
+    task: Task, lane: LaneState, batch: Batch, seed: Seed, hp: Numbers, total: Float[Array, ""], at: Int[Array, ""]
+) -> LaneState:
+    """One update, the `at`-th. A lane whose curves or variables become non-finite keeps its last finite state for good.
+
+    `at` is the lane's own step as long as it runs. It comes from outside, since what lanes draw from it and a shared
+    seed is then one and the same number, which `vmap` need not draw for each of them.
+    """
+    clock = Clock(at, total, lane.history)
+    state, scalars = task.step(lane.task, batch, keys_at(seed, at), clock, hp)
     variables = task.variables(state)
     candidate = lane._replace(
         step=lane.step + 1,

@@ -30,6 +30,9 @@ Device = Any  # jax.Device is a variable, which annotations cannot name
 Tree = Any
 PLAIN = lax.conv_dimension_numbers((1,) * 4, (1,) * 4, ("NHWC", "HWIO", "NHWC"))
 EVERYWHERE, LANES, EXAMPLES = "everywhere", "lanes", "examples"  # where an argument's axes go
+OF_KEY = (2, 5, 6)  # arguments of the step that lanes with one data key have in common: seed, index, planted
+NUMBERS = 3  # the argument of the step of which they have a part in common
+DRAWING = "random_bits"  # the operation by which JAX draws
 
 
 class Executable:
@@ -65,27 +68,31 @@ class Lanes:
         devices: the devices to use.
         arrays: pool and test examples by name, one behind the other; put on every device once.
         evaluations: how often a lane is evaluated.
+        together: how many lanes in a row have one data key.
+        shared: which of their numbers these have in common, as a tree like that of the numbers; for `together` above 1.
     """
 
     def __init__(
         self, task: Task, strategy: Strategy, devices: Sequence[Device], arrays: Mapping[str, np.ndarray],
-        evaluations: int,
+        evaluations: int, together: int = 1, shared: Tree = None,
     ):  # fmt: skip
         self.task = task
         self.strategy = strategy
         self.devices = len(devices)
+        self.together = together
         self._evaluations = evaluations
         self._mesh = Mesh(np.array(devices), (EXAMPLES if strategy.sharded else LANES,))
         self._arrays = self.place(dict(arrays), EVERYWHERE)
         self._inits: dict[Any, Executable] = {}
         self._sums: Tree = None  # their shapes
         self._reported: list[Executable] = []
-        step = (LANES, EVERYWHERE, LANES, LANES, LANES, EXAMPLES, EXAMPLES, EVERYWHERE)
+        step = (LANES, EVERYWHERE, LANES, LANES, EVERYWHERE, EXAMPLES, EXAMPLES, EVERYWHERE, EVERYWHERE)
         # The state is donated: the arrays that were given in are gone, and their memory holds the result.
-        self._advance = Executable(self._spread(advance_one(task), step), donate=(0,))
+        advance = None if together == 1 else _sharing(advance_one(task), _axes(step), together, shared)
+        self._advance = Executable(self._spread(advance_one(task), step, advance), donate=(0,))
         evaluation = (LANES, LANES, EVERYWHERE, LANES, LANES, EXAMPLES, EXAMPLES)
         self._evaluate = Executable(self._spread(evaluate_one(task), evaluation), donate=(0,))
-        finish = (LANES, LANES, LANES, LANES, EVERYWHERE, EVERYWHERE)
+        finish = (LANES, LANES, LANES, EVERYWHERE, EVERYWHERE, EVERYWHERE)
         self._finish = Executable(self._spread(finish_one(task), finish), donate=(0,))
         self._summarise = Executable(self._spread(summarise_one(task), (LANES,)))
 
@@ -120,12 +127,12 @@ class Lanes:
         return jax.device_get(self._inits[key](uint32(seed), init_hp, hp, batch))
 
     def advance(
-        self, state: LaneState, seed: Any, hp: Any, total: Any, index: Any, planted: Any, count: int
+        self, state: LaneState, seed: Any, hp: Any, total: Any, index: Any, planted: Any, begin: int, count: int
     ) -> LaneState:
-        """`count` steps of every lane; index and planted arrays are [lanes, steps, batch, ...]."""
+        """`count` steps of every lane from `begin` on; index and planted arrays are [lanes, steps, batch, ...]."""
         index, planted = self.place(index, EXAMPLES), self.place(planted, EXAMPLES)
-        number = self.place(np.int32(count), EVERYWHERE)
-        return self._advance(state, self._arrays, seed, hp, total, index, planted, number)
+        numbers = (self.place(np.int32(number), EVERYWHERE) for number in (begin, count))
+        return self._advance(state, self._arrays, seed, hp, total, index, planted, *numbers)
 
     def evaluate(self, sums: Tree, averaged: Tree, seed: Any, hp: Any, index: Any, weights: Any) -> tuple[Tree, Any]:
         """Adds one batch [lanes, batch] of examples to the sums of every lane; gives their scores too, if there are."""
@@ -166,14 +173,47 @@ class Lanes:
             lambda leaf: jax.device_put(leaf, NamedSharding(self._mesh, _by_examples(leaf, kind))), tree
         )
 
-    def _spread(self, function: Callable[..., Any], kinds: tuple[str, ...]) -> Callable[..., Any]:
-        axes = tuple(None if kind == EVERYWHERE else 0 for kind in kinds)
-        local = jax.vmap(function, axes) if self.strategy.vmapped else _single(function, axes)
+    def _spread(
+        self, function: Callable[..., Any], kinds: tuple[str, ...], many: Callable[..., Any] | None = None
+    ) -> Callable[..., Any]:
+        """A function of one lane on all lanes; `many` is one of the lanes of a device, where it is not `vmap`'s."""
+        local = many or (jax.vmap(function, _axes(kinds)) if self.strategy.vmapped else _single(function, _axes(kinds)))
         if self.strategy.sharded:
             return local
         specs = tuple(P() if kind == EVERYWHERE else P(LANES) for kind in kinds)
         # Unchecked, or a loop in somebody's task that starts from zeros would have to say that they vary by lane.
         return jax.shard_map(local, mesh=self._mesh, in_specs=specs, out_specs=P(LANES), check_vma=False)
+
+
+def _axes(kinds: tuple[str, ...]) -> tuple[int | None, ...]:
+    return tuple(None if kind == EVERYWHERE else 0 for kind in kinds)
+
+
+def _sharing(
+    function: Callable[..., Any], axes: tuple[int | None, ...], together: int, shared: Tree
+) -> Callable[..., Any]:
+    """The step of lanes of which every few in a row have one data key: mapped over keys, then over their lanes.
+
+    What has no axis of lanes of its own in there is done once per key: the examples are gathered, augmented and
+    masked once, and the first layer is one product over all lanes of the key.
+    """
+    inside = list(axes)
+    for place in OF_KEY:
+        inside[place] = None
+    inside[NUMBERS] = jax.tree.map(lambda common: None if common else 0, shared)
+    mapped = jax.vmap(jax.vmap(function, tuple(inside)), axes)
+    first, apart = (lambda leaf: leaf[::together]), (lambda leaf: leaf.reshape(-1, together, *leaf.shape[1:]))
+
+    def called(*arguments: Any) -> Any:
+        given = list(arguments)
+        for place, axis in enumerate(axes):
+            if place == NUMBERS:
+                given[place] = jax.tree.map(lambda common, x: first(x) if common else apart(x), shared, given[place])
+            elif axis is not None:
+                given[place] = jax.tree.map(first if place in OF_KEY else apart, given[place])
+        return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), mapped(*given))
+
+    return called
 
 
 def uint32(seed: int | Seeds) -> Any:
@@ -220,10 +260,10 @@ def begin_one(task: Task, choices: ProgramChoices, evaluations: int) -> Callable
 def advance_one(task: Task) -> Callable[..., LaneState]:
     """A chunk of steps of one cell; a chunk of one step has no loop around it."""
 
-    def advance(state, arrays, seed, hp, total, index, planted, count):
+    def advance(state, arrays, seed, hp, total, index, planted, begin, count):
         def body(k, state):
             batch = batch_of(arrays, index[k], jax.tree.map(lambda leaf: leaf[k], planted))
-            return one.step(task, state, batch, seed, hp, total)
+            return one.step(task, state, batch, seed, hp, total, begin + k)
 
         return body(0, state) if index.shape[0] == 1 else lax.fori_loop(0, count, body, state)
 
@@ -346,7 +386,7 @@ def convolutions_of(step: Any) -> str:
     Plain ones are as XLA's kernels for CPU take them: images [batch, height, width, channels], without groups, and
     without zeros between their pixels.
     """
-    found = [each.params for each in _equations(step.jaxpr) if each.primitive.name == "conv_general_dilated"]
+    found = [each.params for each in equations(step.jaxpr) if each.primitive.name == "conv_general_dilated"]
     plain = all(
         (parameters["dimension_numbers"], parameters["feature_group_count"], parameters["batch_group_count"])
         == (PLAIN, 1, 1)
@@ -356,18 +396,23 @@ def convolutions_of(step: Any) -> str:
     return "none" if not found else "plain" if plain else "other"
 
 
+def draws_in(step: Any) -> bool:
+    """Whether a traced step draws random numbers."""
+    return any(each.primitive.name == DRAWING for each in equations(step.jaxpr))
+
+
 def largest_of(traced: Any) -> int:
     """Bytes of the largest array that a traced function makes on its way."""
-    made = (v.aval for equation in _equations(traced.jaxpr) for v in equation.outvars)
+    made = (v.aval for equation in equations(traced.jaxpr) for v in equation.outvars)
     return max((int(a.size) * a.dtype.itemsize for a in made if hasattr(a, "size") and hasattr(a, "dtype")), default=0)
 
 
-def _equations(jaxpr: Any) -> Iterator[Any]:
+def equations(jaxpr: Any) -> Iterator[Any]:
     """Every equation, at any depth."""
     for equation in jaxpr.eqns:
         yield equation
         for inner in jaxprs_in_params(equation.params):
-            yield from _equations(inner)
+            yield from equations(inner)
 
 
 def operations(task: Task, choices: ProgramChoices, init_hp: Any, hp: Any, batch_size: int) -> float:
@@ -387,4 +432,4 @@ def step_arguments(
     batch = {**arrays, "index": index[0]}
     state = jax.eval_shape(begin_one(task, choices, evaluations), np.uint32(0), init_hp, hp, batch)
     planted = {name: arrays[name][None] for name in PLANTED if name in arrays}
-    return state, (arrays, np.uint32(0), hp, np.float32(1), index, planted, np.int32(1))
+    return state, (arrays, np.uint32(0), hp, np.float32(1), index, planted, np.int32(0), np.int32(1))

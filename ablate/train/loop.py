@@ -7,7 +7,7 @@ where it likes, and continues later from any of them.
 import base64
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -20,7 +20,7 @@ from ablate.tasks.keys import Seeds
 from ablate.tasks.task import Numbers, ProgramChoices, Task
 from ablate.train.batches import BatchOrder, DataKey
 from ablate.train.lane import LaneState, Members, members_of
-from ablate.train.lanes import LANES, Lanes, lane_of, uint32
+from ablate.train.lanes import EVERYWHERE, LANES, Lanes, lane_of, uint32
 
 EvalBatch = tuple[Int[np.ndarray, "lanes batch"], Float[np.ndarray, "lanes batch"]]  # positions, weights
 Number = float | None  # None where not finite
@@ -83,6 +83,18 @@ class WaveInputs:
         return evaluated_after(self.steps, self.eval_every)
 
 
+def in_common(cells: Iterable[CellInputs]) -> Numbers:
+    """Which numbers all cells with one data key have in common: a tree like theirs, of truths."""
+    firsts: dict[DataKey, Numbers] = {}
+    compared = [
+        jax.tree.map(lambda one, other: one is other or np.array_equal(one, other), first, cell.hp)
+        for cell in cells
+        if (first := firsts.setdefault(cell.data_key, cell.hp)) is not cell.hp
+    ]
+    some = next(iter(firsts.values()))
+    return jax.tree.map(lambda *truths: all(truths), *compared) if compared else jax.tree.map(lambda _: True, some)
+
+
 class LoopState(NamedTuple):
     """The wave between two chunks."""
 
@@ -129,7 +141,7 @@ class Loop:
         }
         self._seed = lanes.place(_stack([uint32(lane.seed) for lane in padded]), LANES)
         self._hp = lanes.place(_stack([_float32(lane.hp) for lane in padded]), LANES)
-        self._total = lanes.place(np.full(len(padded), wave.steps, np.float32), LANES)
+        self._total = lanes.place(np.float32(wave.steps), EVERYWHERE)
         self._validation = _batches([lane.split.validation for lane in padded], wave.eval_batch_size)
         self._test = _batches([lane.split.test for lane in padded], wave.eval_batch_size)
         self.pace = Pace(0.0, 0)
@@ -206,7 +218,7 @@ class Loop:
         length = min(length, self._wave.steps)
         index, planted = self._examples(step, count, length)
         started, known = time.perf_counter(), self._compile_seconds()
-        state = self._lanes.advance(state, self._seed, self._hp, self._total, index, planted, count)
+        state = self._lanes.advance(state, self._seed, self._hp, self._total, index, planted, step, count)
         if self._lanes.strategy.looped or step % SYNCHRONISE_EVERY == 0:
             jax.block_until_ready(state.step)
         spent = time.perf_counter() - started - (self._compile_seconds() - known)

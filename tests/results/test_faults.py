@@ -172,6 +172,9 @@ def test_a_trick_that_leaves_the_process_is_a_problem_of_the_config(command, tmp
         '[{"width": "2", "cells": []}]',
         "HUGE",
         "TWICE",
+        "APART",
+        "RAGGED",
+        "NEGATIVE",
         "STRANGE",
     ],
     ids=lambda content: content[:12],
@@ -183,6 +186,9 @@ def test_waves_that_are_none_cost_nobody_a_result(words, undisturbed, tmp_path, 
         made = {
             "HUGE": [{"width": 10**12, "cells": cells}],
             "TWICE": [{"width": 2, "cells": [cells[0], cells[0]]}],
+            "APART": [{"width": 4, "cells": cells[:4], "together": 4}],
+            "RAGGED": [{"width": 4, "cells": cells[:3], "together": 2}],
+            "NEGATIVE": [{"width": 2, "cells": cells[:2], "together": -1}],
             "STRANGE": [{"width": 2, "cells": [cells[0], "nobody"]}],
         }.get(content)
         path = tmp_path / "run" / "checkpoints" / f"{program['id']}.json"

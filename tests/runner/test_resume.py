@@ -237,14 +237,15 @@ def test_what_is_finished_is_used_again_and_what_is_unreadable_is_set_aside(tmp_
     wanted, before = tables(tmp_path), stamps(tmp_path)
 
     contents = ["", "{", '{"cell": "another"}', "[]"]
-    spoilt = {f"{cell.name}.json": content for cell, content in zip(plan.cells[:4], contents, strict=True)}
+    first = [plan.cells[k] for k in plan.programs[0].waves[0].members]
+    spoilt = {f"{cell.name}.json": content for cell, content in zip(first, contents, strict=True)}
     for name, content in spoilt.items():
         (tmp_path / "cells" / name).write_text(content)
     execute(plan, tmp_path)
     after = stamps(tmp_path)
     assert {name for name in before if before[name] != after[name]} == set(spoilt)
     assert [(tmp_path / "cells" / name).with_suffix(".unreadable").read_text() for name in spoilt] == contents
-    assert tables(tmp_path) == wanted  # the four make a wave of the width they had
+    assert tables(tmp_path) == wanted  # the four make the wave that they were
 
     more, display = small_plan(seeds=4, arms=("smooth_labels",)), Interrupting(calls=0)
     execute(more, tmp_path, display=display)

@@ -33,10 +33,10 @@ def test_the_step_lowers_for_other_platforms(model, vmapped, steps):
     lead = (LANES,) if vmapped else ()
     positions = jax.ShapeDtypeStruct((*lead, steps, BATCH), np.int32)
     state = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((*lead, *leaf.shape), leaf.dtype), state)
-    seed, total = jax.ShapeDtypeStruct(lead, np.uint32), jax.ShapeDtypeStruct(lead, np.float32)
+    seed, total = jax.ShapeDtypeStruct(lead, np.uint32), jax.ShapeDtypeStruct((), np.float32)
     advance = advance_one(task)
     if vmapped:
-        advance = jax.vmap(advance, (0, None, 0, 0, 0, 0, 0, None))
+        advance = jax.vmap(advance, (0, None, 0, 0, None, 0, 0, None, None))
     exported = export.export(jax.jit(advance), platforms=PLATFORMS)(
         state,
         shapes(plan.dataset.pool),
@@ -45,6 +45,7 @@ def test_the_step_lowers_for_other_platforms(model, vmapped, steps):
         total,
         positions,
         {"label": positions},
+        shapes(np.int32(0)),
         shapes(np.int32(1)),
     )
 

@@ -106,9 +106,9 @@ def test_the_same_seed_sees_the_same_batches_in_every_arm(plan, lanes, whole, mo
     seen: list[tuple[np.ndarray, np.ndarray]] = []
     advance = lanes.advance
 
-    def watched(state, seed, hp, total, index, planted, count):
+    def watched(state, seed, hp, total, index, planted, begin, count):
         seen.append((index, planted["label"]))
-        return advance(state, seed, hp, total, index, planted, count)
+        return advance(state, seed, hp, total, index, planted, begin, count)
 
     monkeypatch.setattr(lanes, "advance", watched)
     train(lanes, wave_of(plan, range(6), 6))

@@ -1,0 +1,76 @@
+"""What it brings that lanes of one seed share batches and draws: steps of the same waves with and without, in turns.
+
+    python experiments/benchmarks/sharing.py [--rounds=6] [--steps=60]
+
+The works are the multilayer perceptrons of `works.py`, as they are and with choices that draw. A ratio above 1 says
+that sharing is faster. A plan shares where steps draw, and only there: without draws it costs a few percent on CPU,
+where the products that it joins were as fast apart.
+"""
+
+import argparse
+import dataclasses
+import itertools
+import statistics
+
+from works import get_config
+
+from ablate import choice
+from ablate.runner.backend import prepare_jax
+from ablate.runner.execute import lanes_of
+from ablate.runner.plan import ProgramPlan, make_plan
+from ablate.study.resolving import resolve
+from ablate.train.loop import Loop
+
+DRAWS = {
+    "none": {},
+    "dropout": {"dropout": choice("dropout", rate=0.3)},
+    "random_crop": {"augment": choice("random_crop")},
+    "resized_crop": {"augment": choice("resized_crop")},
+    "dropout, random_crop": {"dropout": choice("dropout", rate=0.3), "augment": choice("random_crop")},
+}
+
+
+def program(work: str, recipe: dict) -> ProgramPlan:
+    """The one program of a work with some of its recipe changed."""
+    cfg = get_config(work)
+    for axis, chosen in recipe.items():
+        cfg.recipe[axis] = chosen
+    return make_plan(resolve(cfg), name=work).programs[0]
+
+
+def first_wave(item: ProgramPlan, *, shares: bool, steps: int) -> tuple[Loop, int]:
+    """The first wave of a program, and how many of its lanes in a row share a key."""
+    item = dataclasses.replace(item, draws=shares)
+    wave = item.split(item.program.lanes)[0]
+    inputs = item.wave([item.program.lanes[k] for k in wave.members], wave.width, steps=steps, eval_every=steps)
+    return Loop(lanes_of(item, wave.together), inputs), wave.together
+
+
+def milliseconds(loop: Loop) -> float:
+    """Of one step of all lanes, over a training from its first values."""
+    before = loop.pace
+    for _ in loop.run(loop.start()):
+        pass
+    seconds, steps = loop.pace.seconds - before.seconds, loop.pace.steps - before.steps
+    return 1000 * seconds / steps
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--steps", type=int, default=60)
+    options = parser.parse_args()
+    prepare_jax()
+    print("| work | draws | lanes that share | ms a step, apart | ms a step, shared | ratio |")
+    print("| :--- | :--- | ---: | ---: | ---: | ---: |")
+    for work, draws in itertools.product(("digits", "fashion"), DRAWS):
+        item = program(work, DRAWS[draws])
+        (apart, _), (shared, together) = (first_wave(item, shares=s, steps=options.steps) for s in (False, True))
+        milliseconds(apart), milliseconds(shared)  # compiles
+        pairs = [(milliseconds(apart), milliseconds(shared)) for _ in range(options.rounds)]
+        medians = " | ".join(f"{statistics.median(times):.2f}" for times in zip(*pairs, strict=True))
+        print(f"| {work} | {draws} | {together} | {medians} | {statistics.median(a / b for a, b in pairs):.2f} |")
+
+
+if __name__ == "__main__":
+    main()
