@@ -8,6 +8,7 @@ import numpy as np
 
 from ablate.runner.costs import operations_of
 from ablate.runner.interrupts import Between, go_on
+from ablate.runner.memory import needed_bytes
 from ablate.runner.plan import Plan, ProgramPlan
 
 # Share of the matrix-product rate that training reaches, by strategy: measured on CPU, where kernel gradients of
@@ -25,7 +26,7 @@ def estimate(plan: Plan, between: Between = go_on) -> dict[str, Any]:
         programs[item.program.id] = _seconds(item, rate)
     return {
         "seconds": round(sum(programs.values()), 1),
-        "bytes": max(_bytes(item) for item in plan.programs),
+        "bytes": max(needed_bytes(item) for item in plan.programs),
         "programs": {name: round(seconds, 1) for name, seconds in programs.items()},
     }
 
@@ -33,12 +34,6 @@ def estimate(plan: Plan, between: Between = go_on) -> dict[str, Any]:
 def _seconds(item: ProgramPlan, rate: float) -> float:
     work = operations_of(item) * item.training.steps * item.width * len(item.waves)
     return COMPILE_SECONDS[item.strategy.name] + work / (rate * EFFICIENCY[item.strategy.name])
-
-
-def _bytes(item: ProgramPlan) -> int:
-    """State twice (before and after a step), data on every device, and activations as large as the state."""
-    arrays = sum(array.nbytes for part in (item.dataset.pool, item.dataset.test) for array in part.values())
-    return 3 * item.state_bytes * item.width + arrays * len(item.devices)
 
 
 def _matrix_rate(size: int = 512, repeats: int = 8) -> float:

@@ -19,6 +19,7 @@ from ablate.runner.across import plan_across, run_across
 from ablate.runner.costs import operations_per_step, uncounted, with_known_costs, with_operations, with_seconds
 from ablate.runner.environment import differences, environment
 from ablate.runner.interrupts import Interrupted, Stop, listening
+from ablate.runner.memory import free_bytes, is_out_of_memory
 from ablate.runner.plan import Plan, ProgramPlan, make_plan, replan
 from ablate.runner.rates import with_rates
 from ablate.runner.reporting import write_reports
@@ -191,30 +192,43 @@ def _train_all(plan: Plan, session: Session) -> None:
         session.stop.check()
         missing = [lane for lane in item.program.lanes if lane.cell.name not in kept]
         if missing:
-            session.display.program(item, len(missing))
             _train_program(item, missing, session)
     if all(row["status"] in FINAL for row in session.store.read(names).values()):
         clear(session.store.directory / "checkpoints")
 
 
 def _train_program(item: ProgramPlan, missing: list[Lane], session: Session) -> None:
-    """All waves of a program; if it raises, its cells are marked and the next program goes on."""
+    """All waves of a program, with fewer lanes at once where they do not fit into memory.
+
+    If it raises, the cells that are left are marked and the next program goes on.
+    """
     left = {lane.cell.name: lane for lane in missing}
-    try:
-        # Waves of one shape share the compiled program.
-        lanes = functools.cache(lambda _width, together: lanes_of(item, together))
-        for members, width, together in waves_of(item, missing, session.store.directory):
-            session.stop.check()
-            wave = WaveRun(item, members, width, lanes(width, together))
-            for row in wave.rows(session):
-                if left.pop(row["cell"], None) is not None:
-                    session.store.write(row)
-            wave.forget(session)
-    except (Interrupted, StorageError):  # a full disk is no fault of the program
-        raise
-    except (Exception, SystemExit) as error:  # a program may fail in any way; the study goes on without it
-        for lane in left.values():
-            session.store.write(failed_row(item, lane.cell, error))
+    while True:
+        session.display.program(item, len(left))
+        try:
+            return _train_waves(item, left, session)
+        except (Interrupted, StorageError):  # a full disk is no fault of the program
+            raise
+        except (Exception, SystemExit) as error:  # a program may fail in any way; the study goes on without it
+            narrower = item.narrower() if is_out_of_memory(error) else None
+            if narrower is None:
+                for lane in left.values():
+                    session.store.write(failed_row(item, lane.cell, error))
+                return None
+        item = narrower
+
+
+def _train_waves(item: ProgramPlan, left: dict[str, Lane], session: Session) -> None:
+    """The waves of the cells that are left; a cell whose row is stored is taken from these."""
+    # Waves of one shape share the compiled program.
+    lanes = functools.cache(lambda _width, together: lanes_of(item, together))
+    for members, width, together in waves_of(item, [*left.values()], session.store.directory):
+        session.stop.check()
+        wave = WaveRun(item, members, width, lanes(width, together))
+        for row in wave.rows(session):
+            if left.pop(row["cell"], None) is not None:
+                session.store.write(row)
+        wave.forget(session)
 
 
 def _has_weights(session: Session, cell: str) -> bool:
@@ -228,4 +242,5 @@ def _has_weights(session: Session, cell: str) -> bool:
 def lanes_of(item: ProgramPlan, together: int = 1) -> Lanes:
     """The executables of a program whose lanes share a data key, so many in a row; none is compiled yet."""
     arrays, shared = item.dataset.stacked, item.in_common if together > 1 else None
-    return Lanes(item.task, item.strategy, item.devices, arrays, item.evaluations, together, shared)
+    room = functools.partial(free_bytes, item.devices)
+    return Lanes(item.task, item.strategy, item.devices, arrays, item.evaluations, together, shared, room)

@@ -80,6 +80,14 @@ class ProgramPlan:
             return waves(len(lanes), devices, self.strategy, most)
         return waves_by_key([data_key(lane.cell) for lane in lanes], devices, self.strategy, most)
 
+    def narrower(self) -> "ProgramPlan | None":
+        """The program with half as many lanes at once; None where each device has but one."""
+        lanes = self.width // len(self.devices)
+        if lanes < 2 or not self.strategy.vmapped:
+            return None
+        item = dataclasses.replace(self, training=dataclasses.replace(self.training, lanes=lanes // 2))
+        return dataclasses.replace(item, waves=item.split(self.program.lanes))
+
     @property
     def firsts(self) -> dict[str, Lane]:
         """The first lane of every arm."""

@@ -9,6 +9,7 @@ from ablate.results.files import write_json
 from ablate.results.schema import CostsRecord, RowHead, RowRecord, WaveRecord, read_record
 from ablate.results.weights import weights_path, write_weights
 from ablate.runner.interrupts import Interrupted
+from ablate.runner.memory import is_out_of_memory
 from ablate.runner.plan import ProgramPlan, data_key
 from ablate.runner.session import Session
 from ablate.study.cells import Cell, digest
@@ -165,7 +166,7 @@ def failed_row(item: ProgramPlan, cell: Cell, error: BaseException) -> RowRecord
     text = "".join(traceback.format_exception(error))
     return {
         **_head(cell),
-        "status": "oom" if "RESOURCE_EXHAUSTED" in text or isinstance(error, MemoryError) else "failed",
+        "status": "oom" if is_out_of_memory(error) else "failed",
         "metrics": {},
         "curves": {},
         "diverged_step": None,

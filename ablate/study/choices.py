@@ -16,6 +16,9 @@ from ablate.study.problems import unknown
 from ablate.tasks import TASKS
 from ablate.tricks.axis import Argument, Axis, Choice, Count, Range, signature_of
 
+MOST_STEPS = 2**31 - 1  # devices count them in 32 bits
+MOST_EVALUATIONS = 100_000  # every one of them is a point of each curve of each row
+
 
 @dataclasses.dataclass(frozen=True)
 class Training:

@@ -11,6 +11,8 @@ from ml_collections import ConfigDict
 from ablate.data import NOISE_KINDS
 from ablate.study.choices import (
     DATA,
+    MOST_EVALUATIONS,
+    MOST_STEPS,
     RECORDING,
     TASK,
     TRAIN,
@@ -303,7 +305,23 @@ def _training(value: Any, key: str, base: Chosen | None, problems: list[str]) ->
         return None
     fixed = [name for name in ("lanes", *RECORDING) if base is not None and name in value]
     problems += [f"{key}.{name}: the same for all arms; set train.{name}" for name in fixed]
-    return check_choice(TRAIN, {"name": "train", **value}, key, problems, base)
+    chosen = check_choice(TRAIN, {"name": "train", **value}, key, problems, base)
+    if chosen is not None:
+        problems += _too_long(training_of(chosen), key)
+    return chosen
+
+
+def _too_long(training: Training, key: str) -> Iterator[str]:
+    """What no device can count or no row can hold."""
+    steps, every = training.steps, training.eval_every
+    evaluations = -(-steps // every)
+    if steps > MOST_STEPS:
+        yield f"{key}.steps: {steps:,} are more than devices count, {MOST_STEPS:,}"
+    elif evaluations > MOST_EVALUATIONS:
+        yield (
+            f"{key}.eval_every: an evaluation every {every:,} of {steps:,} steps makes {evaluations:,} of them; "
+            f"at most {MOST_EVALUATIONS:,}"
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -35,14 +35,31 @@ NUMBERS = 3  # the argument of the step of which they have a part in common
 DRAWING = "random_bits"  # the operation by which JAX draws
 
 
-class Executable:
-    """A function that is compiled at its first call and never again."""
+class TooLarge(MemoryError):
+    """A compiled program needs more memory than there is; it was not run."""
 
-    def __init__(self, function: Callable[..., Any], donate: tuple[int, ...] = (), *, once: bool = False):
+
+def no_limit() -> int | None:
+    """Nobody says how many bytes are left on a device."""
+    return None
+
+
+class Executable:
+    """A function that is compiled at its first call and never again; `room` says how many bytes are left then."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        donate: tuple[int, ...] = (),
+        *,
+        once: bool = False,
+        room: Callable[[], int | None] = no_limit,
+    ):
         self._jitted = jax.jit(function, donate_argnums=donate)
         # Code that runs once is not worth optimising: the initial values of a ResNet compile in 1 s instead of 8.
         self._options: Any = {"xla_backend_optimization_level": 1} if once else None
         self._compiled: Any = None
+        self._room = room
         self.seconds = 0.0
 
     def __call__(self, *arguments: Any) -> Any:
@@ -50,7 +67,17 @@ class Executable:
             started = time.perf_counter()
             self._compiled = self._jitted.lower(*arguments).compile(self._options)
             self.seconds = time.perf_counter() - started
+            self._check_room()
         return self._compiled(*arguments)
+
+    def _check_room(self) -> None:
+        known, room = self._compiled.memory_analysis(), self._room()
+        if known is None or room is None:
+            return
+        # Results that take the place of arguments need no memory of their own.
+        needed = int(known.temp_size_in_bytes + max(0, known.output_size_in_bytes - known.alias_size_in_bytes))
+        if needed > room:
+            raise TooLarge(f"the program needs {needed:,} bytes on a device beside its data, and {room:,} are free")
 
     @property
     def bytes(self) -> int | None:
@@ -70,11 +97,14 @@ class Lanes:
         evaluations: how often a lane is evaluated.
         together: how many lanes in a row have one data key.
         shared: which of their numbers these have in common, as a tree like that of the numbers; for `together` above 1.
+        room: how many bytes are left on each device.
+
+    A training step or an evaluation that needs more than `room` raises `TooLarge` when it is compiled.
     """
 
     def __init__(
         self, task: Task, strategy: Strategy, devices: Sequence[Device], arrays: Mapping[str, np.ndarray],
-        evaluations: int, together: int = 1, shared: Tree = None,
+        evaluations: int, together: int = 1, shared: Tree = None, room: Callable[[], int | None] = no_limit,
     ):  # fmt: skip
         self.task = task
         self.strategy = strategy
@@ -89,9 +119,9 @@ class Lanes:
         step = (LANES, EVERYWHERE, LANES, LANES, EVERYWHERE, EXAMPLES, EXAMPLES, EVERYWHERE, EVERYWHERE)
         # The state is donated: the arrays that were given in are gone, and their memory holds the result.
         advance = None if together == 1 else _sharing(advance_one(task), _axes(step), together, shared)
-        self._advance = Executable(self._spread(advance_one(task), step, advance), donate=(0,))
+        self._advance = Executable(self._spread(advance_one(task), step, advance), donate=(0,), room=room)
         evaluation = (LANES, LANES, EVERYWHERE, LANES, LANES, EXAMPLES, EXAMPLES)
-        self._evaluate = Executable(self._spread(evaluate_one(task), evaluation), donate=(0,))
+        self._evaluate = Executable(self._spread(evaluate_one(task), evaluation), donate=(0,), room=room)
         finish = (LANES, LANES, LANES, EVERYWHERE, EVERYWHERE, EVERYWHERE)
         self._finish = Executable(self._spread(finish_one(task), finish), donate=(0,))
         self._summarise = Executable(self._spread(summarise_one(task), (LANES,)))

@@ -25,6 +25,7 @@ from ablate.train.lanes import EVERYWHERE, LANES, Lanes, lane_of, uint32
 EvalBatch = tuple[Int[np.ndarray, "lanes batch"], Float[np.ndarray, "lanes batch"]]  # positions, weights
 Number = float | None  # None where not finite
 Curves = dict[str, Float[np.ndarray, "evaluations lanes"]]  # by name; nan where not yet, and from a divergence on
+MOST_AT_ONCE = 512  # steps of a chunk: a signal is answered between two, and their batches are in memory
 SYNCHRONISE_EVERY = 8  # dispatched steps: often enough to answer Ctrl-C, rarely enough to cost nothing
 
 
@@ -169,7 +170,7 @@ class Loop:
                 if not np.asarray(state.running).any():
                     step, evaluated = self._wave.steps, len(due)
             else:
-                count = due[evaluated] - step if self._lanes.strategy.looped else 1
+                count = min(due[evaluated] - step, self._longest)
                 state = self._chunk(state, step, count)
                 step += count
             yield LoopState(step, evaluated, state, curves)
@@ -214,9 +215,7 @@ class Loop:
         return {**batch, **{name: array[rows] for name, array in lane.split.planted.items()}, "index": index}
 
     def _chunk(self, state: LaneState, step: int, count: int) -> LaneState:
-        length = self._wave.eval_every if self._lanes.strategy.looped else 1
-        length = min(length, self._wave.steps)
-        index, planted = self._examples(step, count, length)
+        index, planted = self._examples(step, count, self._longest)
         started, known = time.perf_counter(), self._compile_seconds()
         state = self._lanes.advance(state, self._seed, self._hp, self._total, index, planted, step, count)
         if self._lanes.strategy.looped or step % SYNCHRONISE_EVERY == 0:
@@ -224,6 +223,12 @@ class Loop:
         spent = time.perf_counter() - started - (self._compile_seconds() - known)
         self.pace = Pace(self.pace.seconds + spent, self.pace.steps + count)
         return state
+
+    @property
+    def _longest(self) -> int:
+        """Steps of the longest chunk, which all others are filled up to."""
+        wave = self._wave
+        return min(wave.eval_every, wave.steps, MOST_AT_ONCE) if self._lanes.strategy.looped else 1
 
     def _compile_seconds(self) -> float:
         return sum(executable.seconds for executable in self._lanes.executables)

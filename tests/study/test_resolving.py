@@ -291,3 +291,23 @@ def test_the_plain_config_is_kept_as_written():
     assert spec.plain["vary"]["norm"] == ("layer",)
     assert list(spec.plain["arms"]) == ["b", "a"]
     assert spec.plain["train"]["steps"] == 500
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"steps": 2**40}, "train.steps: 1,099,511,627,776 are more than devices count, 2,147,483,647"),
+        (
+            {"steps": 2**30, "eval_every": 1},
+            "train.eval_every: an evaluation every 1 of 1,073,741,824 steps makes 1,073,741,824 of them; "
+            "at most 100,000",
+        ),
+    ],
+)
+def test_trainings_that_no_device_can_count_or_no_row_can_hold_are_refused(changes, line):
+    cfg = base_config()
+    cfg.vary.norm = ("batch",)
+    cfg.train.update(changes)
+    with pytest.raises(ConfigError) as error:
+        resolve(cfg)
+    assert line in error.value.problems

@@ -9,6 +9,7 @@ import pytest
 from ablate import choice
 from ablate.runner.execute import execute
 from ablate.runner.plan import Plan
+from ablate.train import loop as loop_module
 from ablate.train.lanes import Lanes
 from tests.train.small import (
     Trained,
@@ -180,3 +181,16 @@ def test_a_second_wave_compiles_nothing_and_compiling_anew_changes_nothing(plan,
     assert lanes.take_compile_seconds() == []
     assert lanes.step_compiles == 1
     assert list(first.results) == list(whole.results)
+
+
+def test_long_stretches_between_evaluations_are_run_in_chunks_and_give_the_same_bits(monkeypatch):
+    cfg = small_config(steps=25, eval_every=25)
+    plan = planned(cfg)
+    whole = train(lanes_of(plan), wave_of(plan, range(4), 4))
+    monkeypatch.setattr(loop_module, "MOST_AT_ONCE", 10)
+    lanes = lanes_of(plan)
+    parts = train(lanes, wave_of(plan, range(4), 4))
+    assert [state.step for state in whole.states] == [0, 25, 25]
+    assert [state.step for state in parts.states] == [0, 10, 20, 25, 25]
+    assert lanes.step_compiles == 1
+    assert all(identical(whole.state(lane), parts.state(lane)) for lane in range(4))
