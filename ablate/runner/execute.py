@@ -31,6 +31,7 @@ from ablate.study.resolving import resolve
 from ablate.study.tuning import choose_arms, tuning_arms, tuning_spec
 from ablate.train.checkpoints import clear
 from ablate.train.lanes import Lanes
+from ablate.train.loop import prepare
 
 T = TypeVar("T")
 
@@ -188,25 +189,51 @@ def _train_all(plan: Plan, session: Session) -> None:
     if plan.spec.train.keep_weights:  # rows of an earlier run may have none
         kept = {name for name in kept if rows[name]["status"] not in FINAL or _has_weights(session, name)}
     session.display.begin(plan, len(kept))
-    for item in plan.programs:
+    missing = [(item, [lane for lane in item.program.lanes if lane.cell.name not in kept]) for item in plan.programs]
+    todo = [Todo(item, lanes) for item, lanes in missing if lanes]
+    for current, upcoming in zip(todo, [*todo[1:], None], strict=True):
         session.stop.check()
-        missing = [lane for lane in item.program.lanes if lane.cell.name not in kept]
-        if missing:
-            _train_program(item, missing, session)
+        # While a program trains, the next one is compiled.
+        with beside(functools.partial(_prepare, upcoming, session)):
+            _train_program(current, session)
     if all(row["status"] in FINAL for row in session.store.read(names).values()):
         clear(session.store.directory / "checkpoints")
 
 
-def _train_program(item: ProgramPlan, missing: list[Lane], session: Session) -> None:
+class Todo:
+    """A program with cells to train, and its executables: one for every shape of a wave."""
+
+    def __init__(self, item: ProgramPlan, missing: list[Lane]):
+        self.item, self.missing = item, missing
+        self._made: dict[tuple[int, int], Lanes] = {}
+
+    def lanes(self, width: int, together: int) -> Lanes:
+        """The executables for waves of a shape, which share them."""
+        shape = width, together
+        return self._made.get(shape) or self._made.setdefault(shape, lanes_of(self.item, together))
+
+
+def _prepare(upcoming: Todo | None, session: Session) -> None:
+    """Compiles the first wave of the next program; what goes wrong, training it will meet and tell."""
+    if upcoming is None:
+        return
+    with contextlib.suppress(Exception, SystemExit):
+        first = waves_of(upcoming.item, upcoming.missing, session.store.directory, write=False)[0]
+        wave = upcoming.item.wave(first.members, first.width)
+        prepare(upcoming.lanes(first.width, first.together), wave, session.stop.check)
+
+
+def _train_program(todo: Todo, session: Session) -> None:
     """All waves of a program, with fewer lanes at once where they do not fit into memory.
 
     If it raises, the cells that are left are marked and the next program goes on.
     """
-    left = {lane.cell.name: lane for lane in missing}
+    left = {lane.cell.name: lane for lane in todo.missing}
     while True:
+        item = todo.item
         session.display.program(item, len(left))
         try:
-            return _train_waves(item, left, session)
+            return _train_waves(todo, left, session)
         except (Interrupted, StorageError):  # a full disk is no fault of the program
             raise
         except (Exception, SystemExit) as error:  # a program may fail in any way; the study goes on without it
@@ -215,16 +242,14 @@ def _train_program(item: ProgramPlan, missing: list[Lane], session: Session) -> 
                 for lane in left.values():
                     session.store.write(failed_row(item, lane.cell, error))
                 return None
-        item = narrower
+        todo = Todo(narrower, todo.missing)
 
 
-def _train_waves(item: ProgramPlan, left: dict[str, Lane], session: Session) -> None:
+def _train_waves(todo: Todo, left: dict[str, Lane], session: Session) -> None:
     """The waves of the cells that are left; a cell whose row is stored is taken from these."""
-    # Waves of one shape share the compiled program.
-    lanes = functools.cache(lambda _width, together: lanes_of(item, together))
-    for members, width, together in waves_of(item, [*left.values()], session.store.directory):
+    for members, width, together in waves_of(todo.item, [*left.values()], session.store.directory):
         session.stop.check()
-        wave = WaveRun(item, members, width, lanes(width, together))
+        wave = WaveRun(todo.item, members, width, todo.lanes(width, together))
         for row in wave.rows(session):
             if left.pop(row["cell"], None) is not None:
                 session.store.write(row)

@@ -28,8 +28,8 @@ class WaveLanes(NamedTuple):
     together: int
 
 
-def waves_of(item: ProgramPlan, missing: list[Lane], directory: Path) -> list[WaveLanes]:
-    """Every wave with missing cells.
+def waves_of(item: ProgramPlan, missing: list[Lane], directory: Path, *, write: bool = True) -> list[WaveLanes]:
+    """Every wave with missing cells; they are written down unless somebody only wants to know.
 
     Waves that an earlier session wrote down stay as they were, since another shape rounds differently; cells in none
     of them get new ones. What is written there and is no wave of these cells is left out: it costs their checkpoints.
@@ -46,7 +46,8 @@ def waves_of(item: ProgramPlan, missing: list[Lane], directory: Path) -> list[Wa
     rest = [lane for lane in missing if lane.cell.name not in begun]
     new = item.split(rest) if rest else ()
     records += [_record([rest[k] for k in wave.members], wave) for wave in new]
-    write_json(path, records)
+    if write:
+        write_json(path, records)
     return [
         WaveLanes([by_name[name] for name in wave["cells"]], wave["width"], wave.get("together", 1)) for wave in records
     ]

@@ -5,6 +5,8 @@ compiled ahead of time, once: it cannot recompile behind our back, so the number
 """
 
 import dataclasses
+import functools
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -30,6 +32,10 @@ Device = Any  # jax.Device is a variable, which annotations cannot name
 Tree = Any
 PLAIN = lax.conv_dimension_numbers((1,) * 4, (1,) * 4, ("NHWC", "HWIO", "NHWC"))
 EVERYWHERE, LANES, EXAMPLES = "everywhere", "lanes", "examples"  # where an argument's axes go
+# The arguments of what is compiled: of a chunk of steps, of a batch of an evaluation, and of its end.
+STEP = (LANES, EVERYWHERE, LANES, LANES, EVERYWHERE, EXAMPLES, EXAMPLES, EVERYWHERE, EVERYWHERE)
+EVALUATION = (LANES, LANES, EVERYWHERE, LANES, LANES, EXAMPLES, EXAMPLES)
+FINISH = (LANES, LANES, LANES, EVERYWHERE, EVERYWHERE, EVERYWHERE)
 OF_KEY = (2, 5, 6)  # arguments of the step that lanes with one data key have in common: seed, index, planted
 NUMBERS = 3  # the argument of the step of which they have a part in common
 DRAWING = "random_bits"  # the operation by which JAX draws
@@ -45,7 +51,10 @@ def no_limit() -> int | None:
 
 
 class Executable:
-    """A function that is compiled at its first call and never again; `room` says how many bytes are left then."""
+    """A function that is compiled once, at its first call or before it; `room` says how many bytes are left then.
+
+    `seconds` is what compiling took, `waited` how much of a call's time went by before it could run.
+    """
 
     def __init__(
         self,
@@ -60,15 +69,26 @@ class Executable:
         self._options: Any = {"xla_backend_optimization_level": 1} if once else None
         self._compiled: Any = None
         self._room = room
-        self.seconds = 0.0
+        self._lock = threading.Lock()  # who calls while another thread compiles waits for it
+        self._called = False
+        self.seconds = self.waited = 0.0
 
     def __call__(self, *arguments: Any) -> Any:
-        if self._compiled is None:
+        if not self._called:
             started = time.perf_counter()
-            self._compiled = self._jitted.lower(*arguments).compile(self._options)
-            self.seconds = time.perf_counter() - started
+            self.prepare(*arguments)
+            self.waited = time.perf_counter() - started
             self._check_room()
+            self._called = True
         return self._compiled(*arguments)
+
+    def prepare(self, *arguments: Any) -> None:
+        """Compiles it for such arguments, or for shapes with their places, and runs nothing."""
+        with self._lock:
+            if self._compiled is None:
+                started = time.perf_counter()
+                self._compiled = self._jitted.lower(*arguments).compile(self._options)
+                self.seconds = time.perf_counter() - started
 
     def _check_room(self) -> None:
         known, room = self._compiled.memory_analysis(), self._room()
@@ -112,19 +132,21 @@ class Lanes:
         self.together = together
         self._evaluations = evaluations
         self._mesh = Mesh(np.array(devices), (EXAMPLES if strategy.sharded else LANES,))
-        self._arrays = self.place(dict(arrays), EVERYWHERE)
+        self._host = dict(arrays)
         self._inits: dict[Any, Executable] = {}
         self._sums: Tree = None  # their shapes
         self._reported: list[Executable] = []
-        step = (LANES, EVERYWHERE, LANES, LANES, EVERYWHERE, EXAMPLES, EXAMPLES, EVERYWHERE, EVERYWHERE)
         # The state is donated: the arrays that were given in are gone, and their memory holds the result.
-        advance = None if together == 1 else _sharing(advance_one(task), _axes(step), together, shared)
-        self._advance = Executable(self._spread(advance_one(task), step, advance), donate=(0,), room=room)
-        evaluation = (LANES, LANES, EVERYWHERE, LANES, LANES, EXAMPLES, EXAMPLES)
-        self._evaluate = Executable(self._spread(evaluate_one(task), evaluation), donate=(0,), room=room)
-        finish = (LANES, LANES, LANES, EVERYWHERE, EVERYWHERE, EVERYWHERE)
-        self._finish = Executable(self._spread(finish_one(task), finish), donate=(0,))
+        advance = None if together == 1 else _sharing(advance_one(task), _axes(STEP), together, shared)
+        self._advance = Executable(self._spread(advance_one(task), STEP, advance), donate=(0,), room=room)
+        self._evaluate = Executable(self._spread(evaluate_one(task), EVALUATION), donate=(0,), room=room)
+        self._finish = Executable(self._spread(finish_one(task), FINISH), donate=(0,))
         self._summarise = Executable(self._spread(summarise_one(task), (LANES,)))
+
+    @functools.cached_property
+    def _arrays(self) -> Tree:
+        """The data, on the devices from the first use on."""
+        return self.place(self._host, EVERYWHERE)
 
     @property
     def executables(self) -> list[Executable]:
@@ -142,6 +164,11 @@ class Lanes:
         """What the training step holds beside the data: the state of its lanes and all that lies between."""
         return self._advance.bytes
 
+    @property
+    def waited(self) -> float:
+        """Seconds that calls have waited for executables to be compiled."""
+        return sum(executable.waited for executable in self.executables)
+
     def take_compile_seconds(self) -> list[float]:
         """Seconds of each compile since the last call."""
         new = [executable for executable in self.executables if executable not in self._reported]
@@ -152,9 +179,37 @@ class Lanes:
         self, key: Any, choices: ProgramChoices, seed: int | Seeds, init_hp: Numbers, hp: Numbers, batch: Any
     ) -> LaneState:
         """The initial state of one cell, on the host; `key` tells ways of making initial values apart."""
-        if key not in self._inits:
-            self._inits[key] = Executable(begin_one(self.task, choices, self._evaluations), once=True)
-        return jax.device_get(self._inits[key](uint32(seed), init_hp, hp, batch))
+        return jax.device_get(self._init_of(key, choices)(uint32(seed), init_hp, hp, batch))
+
+    def prepare_init(self, key: Any, choices: ProgramChoices, *arguments: Any) -> LaneState:
+        """Compiles what `init` runs, and gives the shapes of the state."""
+        self._init_of(key, choices).prepare(*arguments)
+        return jax.eval_shape(begin_one(self.task, choices, self._evaluations), *arguments)
+
+    def prepare(self, state: Any, seed: Any, hp: Any, index: Any, planted: Any, evaluated: Any, weights: Any) -> None:
+        """Compiles everything behind the initial values, from shapes [lanes, ...] alone: nothing is placed or run."""
+        flag, number, total = (jax.ShapeDtypeStruct((), kind) for kind in (np.bool_, np.int32, np.float32))
+        arrays = jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), self._host)
+        sums = by_lane(self._shapes_of_sums(state, hp, evaluated.shape[1]), state.step.shape[0])
+        self._evaluate.prepare(*self._placed(EVALUATION, sums, state.averaged, arrays, seed, hp, evaluated, weights))
+        self._finish.prepare(*self._placed(FINISH, state, sums, hp, total, number, flag))
+        self._advance.prepare(*self._placed(STEP, state, arrays, seed, hp, total, index, planted, number, number))
+        self._summarise.prepare(*self._placed((LANES,), sums))
+
+    def _placed(self, kinds: tuple[str, ...], *shapes: Any) -> list[Any]:
+        """Shapes with the places that `place` would give to arrays of them."""
+
+        def with_place(shape: Any, kind: str) -> jax.ShapeDtypeStruct:
+            return jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=self._sharding(shape, kind))
+
+        return [
+            jax.tree.map(functools.partial(with_place, kind=kind), tree)
+            for tree, kind in zip(shapes, kinds, strict=True)
+        ]
+
+    def _init_of(self, key: Any, choices: ProgramChoices) -> Executable:
+        made = Executable(begin_one(self.task, choices, self._evaluations), once=True)
+        return self._inits.setdefault(key, made)
 
     def advance(
         self, state: LaneState, seed: Any, hp: Any, total: Any, index: Any, planted: Any, begin: int, count: int
@@ -171,13 +226,17 @@ class Lanes:
 
     def no_sums(self, state: LaneState, hp: Any, batch: int) -> Tree:
         """Sums of no example yet."""
+        lanes, shapes = state.step.shape[0], self._shapes_of_sums(state, hp, batch)
+        return self.place(jax.tree.map(lambda leaf: np.zeros((lanes, *leaf.shape), leaf.dtype), shapes), LANES)
+
+    def _shapes_of_sums(self, state: Any, hp: Any, batch: int) -> Tree:
+        """Of one lane."""
         if self._sums is None:
             lane, numbers = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), (state, hp))
             index, weights = np.zeros(batch, np.int32), np.ones(batch, np.float32)
-            arguments = lane.averaged, self._arrays, np.uint32(0), numbers, index, weights
+            arguments = lane.averaged, self._host, np.uint32(0), numbers, index, weights
             self._sums = jax.eval_shape(measure_one(self.task), *arguments)
-        lanes = state.step.shape[0]
-        return self.place(jax.tree.map(lambda leaf: np.zeros((lanes, *leaf.shape), leaf.dtype), self._sums), LANES)
+        return self._sums
 
     def curves(self, hp: Numbers) -> list[str]:
         """Names of the curves of a lane with such numbers, in the order of the report."""
@@ -198,10 +257,13 @@ class Lanes:
     def place(self, tree: Any, kind: str) -> Any:
         """Host arrays on the devices: the same everywhere, split by lanes, or split by lanes or examples."""
         if not self.strategy.sharded:
-            return jax.device_put(tree, NamedSharding(self._mesh, P() if kind == EVERYWHERE else P(LANES)))
-        return jax.tree.map(
-            lambda leaf: jax.device_put(leaf, NamedSharding(self._mesh, _by_examples(leaf, kind))), tree
-        )
+            return jax.device_put(tree, self._sharding(None, kind))
+        return jax.tree.map(lambda leaf: jax.device_put(leaf, self._sharding(leaf, kind)), tree)
+
+    def _sharding(self, leaf: Any, kind: str) -> NamedSharding:
+        if self.strategy.sharded:
+            return NamedSharding(self._mesh, _by_examples(leaf, kind))
+        return NamedSharding(self._mesh, P() if kind == EVERYWHERE else P(LANES))
 
     def _spread(
         self, function: Callable[..., Any], kinds: tuple[str, ...], many: Callable[..., Any] | None = None
@@ -249,6 +311,11 @@ def _sharing(
 def uint32(seed: int | Seeds) -> Any:
     """A seed, or a seed for every purpose, as programs take it."""
     return jax.tree.map(np.uint32, seed)
+
+
+def by_lane(tree: Tree, lanes: int) -> Tree:
+    """Shapes of one lane as those of several."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((lanes, *leaf.shape), leaf.dtype), tree)
 
 
 def lane_of(tree: Tree, k: int) -> Tree:

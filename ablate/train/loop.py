@@ -20,7 +20,7 @@ from ablate.tasks.keys import Seeds
 from ablate.tasks.task import Numbers, ProgramChoices, Task
 from ablate.train.batches import BatchOrder, DataKey
 from ablate.train.lane import LaneState, Members, members_of
-from ablate.train.lanes import EVERYWHERE, LANES, Lanes, lane_of, uint32
+from ablate.train.lanes import EVERYWHERE, LANES, Lanes, by_lane, lane_of, uint32
 
 EvalBatch = tuple[Int[np.ndarray, "lanes batch"], Float[np.ndarray, "lanes batch"]]  # positions, weights
 Number = float | None  # None where not finite
@@ -143,6 +143,7 @@ class Loop:
         self._seed = lanes.place(_stack([uint32(lane.seed) for lane in padded]), LANES)
         self._hp = lanes.place(_stack([_float32(lane.hp) for lane in padded]), LANES)
         self._total = lanes.place(np.float32(wave.steps), EVERYWHERE)
+        self._longest = longest_chunk(lanes, wave)
         self._validation = _batches([lane.split.validation for lane in padded], wave.eval_batch_size)
         self._test = _batches([lane.split.test for lane in padded], wave.eval_batch_size)
         self.pace = Pace(0.0, 0)
@@ -216,22 +217,13 @@ class Loop:
 
     def _chunk(self, state: LaneState, step: int, count: int) -> LaneState:
         index, planted = self._examples(step, count, self._longest)
-        started, known = time.perf_counter(), self._compile_seconds()
+        started, known = time.perf_counter(), self._lanes.waited
         state = self._lanes.advance(state, self._seed, self._hp, self._total, index, planted, step, count)
         if self._lanes.strategy.looped or step % SYNCHRONISE_EVERY == 0:
             jax.block_until_ready(state.step)
-        spent = time.perf_counter() - started - (self._compile_seconds() - known)
+        spent = time.perf_counter() - started - (self._lanes.waited - known)
         self.pace = Pace(self.pace.seconds + spent, self.pace.steps + count)
         return state
-
-    @property
-    def _longest(self) -> int:
-        """Steps of the longest chunk, which all others are filled up to."""
-        wave = self._wave
-        return min(wave.eval_every, wave.steps, MOST_AT_ONCE) if self._lanes.strategy.looped else 1
-
-    def _compile_seconds(self) -> float:
-        return sum(executable.seconds for executable in self._lanes.executables)
 
     def _examples(
         self, step: int, count: int, length: int
@@ -265,6 +257,39 @@ class Loop:
             sums, own = self._lanes.evaluate(sums, averaged, self._seed, self._hp, index, weights)
             scores += [] if own is None else [own]
         return sums, scores
+
+
+def longest_chunk(lanes: Lanes, wave: WaveInputs) -> int:
+    """Steps of the longest chunk, which all others are filled up to."""
+    return min(wave.eval_every, wave.steps, MOST_AT_ONCE) if lanes.strategy.looped else 1
+
+
+def prepare(lanes: Lanes, wave: WaveInputs, between: Callable[[], None] = lambda: None) -> None:
+    """Compiles all that a wave will call, from shapes alone, so that another thread can do it while others train.
+
+    Args:
+        lanes: the executables.
+        wave: whose shapes they get.
+        between: called behind each way of making initial values; what it raises ends it there.
+    """
+    arrays, planted = wave.dataset.stacked, wave.inputs[0].split.planted
+    first = {name: _shape_of(array, wave.batch_size) for name, array in {**arrays, **planted}.items()}
+    first["index"] = index = _shape_of(wave.inputs[0].split.train, wave.batch_size)
+    state: Any = None
+    for lane in {lane.init_id: lane for lane in wave.inputs}.values():
+        numbers = uint32(lane.seed), _float32(lane.init_hp), _float32(lane.hp)
+        state = lanes.prepare_init(lane.init_id, lane.init_choices, *numbers, first)
+        between()
+    seed, hp = jax.tree.map(np.asarray, (uint32(wave.inputs[0].seed), _float32(wave.inputs[0].hp)))
+    chunk = {name: _shape_of(array, wave.batch_size) for name, array in planted.items()}
+    index, chunk = by_lane((index, chunk), longest_chunk(lanes, wave))
+    evaluated = (jax.ShapeDtypeStruct((wave.eval_batch_size,), kind) for kind in (np.int32, np.float32))
+    lanes.prepare(*by_lane((state, seed, hp, index, chunk, *evaluated), wave.width))
+
+
+def _shape_of(array: np.ndarray, batch: int) -> jax.ShapeDtypeStruct:
+    """Of a batch of an array's examples."""
+    return jax.ShapeDtypeStruct((batch, *array.shape[1:]), array.dtype)
 
 
 def _tested(state: LaneState) -> Any:
