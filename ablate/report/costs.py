@@ -30,7 +30,12 @@ def measure_of(tables: Tables) -> Measure | None:
 
 
 def multiple(arm: Summary, tables: Tables, measure: Measure) -> float | None:
-    """An arm's cost as a multiple of the baseline's; None where either is not known."""
+    """An arm's cost as a multiple of the baseline's; None where either is not known.
+
+    Of times, the ratio within rounds: the machine may have been busier in one round than in the next.
+    """
+    if measure is STEP_TIME and arm.step_ratio:
+        return arm.step_ratio["ratio"]
     own, reference = measure.of(arm), measure.of(tables.baseline)
     return own / reference if own and reference else None
 

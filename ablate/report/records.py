@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ablate.report.wording import Unit, unit_of
-from ablate.results.schema import Environment, LookRecord, Number, Progress, Study
+from ablate.results.schema import Environment, LookRecord, Number, Progress, StepRatio, Study
 from ablate.stats.examples import TwoErrors
 from ablate.stats.spending import level_at
 from ablate.stats.verdict import Contrast
@@ -92,6 +92,7 @@ class Summary:
     flops: float | None
     train_seconds: float | None
     step_seconds: float | None
+    step_ratio: StepRatio | None
 
     @property
     def verdict(self) -> str:

@@ -227,6 +227,7 @@ def summarise(
         identical=bool(contrast) and study["paired"] and changed_nothing(own, baseline),
         flops=finite(arm.get("flops")),
         step_seconds=finite(arm.get("step_seconds")),
+        step_ratio=arm.get("step_ratio"),
         **costs_of(own),
     )
 

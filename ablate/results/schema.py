@@ -97,6 +97,14 @@ class RateRecord(TypedDict):
     rate: Annotated[list[Number], "the rate at each of them"]
 
 
+class StepRatio(TypedDict):
+    """Time of a training step over the baseline's, in rounds in which all arms took turns."""
+
+    ratio: Annotated[float, "the median of the rounds"]
+    low: Annotated[float, "the least of them"]
+    high: Annotated[float, "the most; from least to most is an interval of at least 96 % for the median"]
+
+
 class ArmRecord(TypedDict):
     """An arm of a study."""
 
@@ -105,6 +113,7 @@ class ArmRecord(TypedDict):
     recipe: Annotated[dict[str, Given], "axis to choice, all of them, with tuned numbers"]
     flops: NotRequired[Annotated[Number, "operations of one training step of one cell in a program of its own"]]
     step_seconds: NotRequired[Annotated[Number, "time of such a step; null without `--measure`"]]
+    step_ratio: NotRequired[Annotated[StepRatio | None, "over the baseline's; null without `--measure`"]]
     rates: NotRequired[Annotated[dict[str, RateRecord], "by name of the rate; one that follows validation is left out"]]
 
 

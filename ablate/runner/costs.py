@@ -5,17 +5,18 @@ gets a program without the other arms' choices, with a single lane on a single d
 """
 
 import statistics
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ablate.results.schema import ArmRecord, Study
+from ablate.results.schema import ArmRecord, StepRatio, Study
 from ablate.runner.interrupts import Between, Interrupted, go_on
 from ablate.runner.plan import Plan, ProgramPlan
 from ablate.train.lanes import Lanes, operations
 from ablate.train.loop import Loop
 
-ROUNDS, STEPS = 5, 40
-COSTS = ("flops", "step_seconds")
+# The median of a continuous quantity lies between the least and the most of six with probability 1 - 2 / 2^6 = 96.9 %.
+ROUNDS, STEPS = 6, 40
+COUNTED, MEASURED = ("flops", "step_seconds"), ("step_ratio",)
 
 
 def operations_per_step(
@@ -45,16 +46,25 @@ def operations_of(item: ProgramPlan) -> float:
     return operations(item.task, cell.init_choices, cell.init_hp, cell.hp, item.training.batch_size)
 
 
-def seconds_per_step(plan: Plan, between: Between = go_on) -> dict[str, float | None]:
-    """Median seconds of one training step of every arm, measured in rounds that take the arms in turn."""
+def seconds_per_step(plan: Plan, between: Between = go_on) -> dict[str, list[float]]:
+    """Seconds of one training step of every arm in each of some rounds; none of an arm whose code raises.
+
+    The arms take turns, every second round backwards, so that neither a machine that grows busier nor the place in a
+    round is charged to an arm.
+    """
     runs = {name: Timed(alone, STEPS) for name, alone in _alone(plan).items()}
     seconds: dict[str, list[float | None]] = {name: [] for name in runs}
-    for _ in range(ROUNDS + 1):
-        for name, run in runs.items():
+    for k in range(ROUNDS + 1):  # the first one compiles
+        for name in [*runs][:: -1 if k % 2 else 1]:
             between()
-            seconds[name].append(_or_none(run.seconds, between))
-    known = {name: [time for time in times if time is not None] for name, times in seconds.items()}
-    return {name: statistics.median(times[1:]) if len(times) > ROUNDS else None for name, times in known.items()}
+            seconds[name].append(_or_none(runs[name].seconds, between))
+    return {name: [] if None in times else [time for time in times[1:] if time] for name, times in seconds.items()}
+
+
+def ratio_of(own: Sequence[float], baseline: Sequence[float]) -> StepRatio | None:
+    """What a step takes over the baseline's, round by round; None where either was not measured."""
+    ratios = [a / b for a, b in zip(own, baseline, strict=False)]
+    return StepRatio(ratio=statistics.median(ratios), low=min(ratios), high=max(ratios)) if ratios else None
 
 
 def _or_none(function: Callable[..., float], *arguments: Any) -> float | None:
@@ -95,8 +105,10 @@ class Timed:
 def with_known_costs(study: Study, before: Study | None) -> Study:
     """Notes in every arm of study.json what an earlier one knows of its costs; null where it does not."""
     known = _known(study, before)
+    same = known.get(study["baseline"], {}).get("step_ratio") is not None  # it is what ratios are over
+    keys = (*COUNTED, *MEASURED) if same else COUNTED
     arms: list[ArmRecord] = [
-        {**arm, **{key: known.get(arm["name"], {}).get(key) for key in COSTS}}  # type: ignore[typeddict-item]
+        {**arm, **{key: known.get(arm["name"], {}).get(key) for key in keys}}  # type: ignore[typeddict-item]
         for arm in study["arms"]
     ]
     return {**study, "arms": arms}
@@ -109,10 +121,15 @@ def with_operations(study: Study, counts: Mapping[str, float | None]) -> Study:
 
 
 def with_seconds(study: Study, plan: Plan, between: Between = go_on) -> Study:
-    """Times every arm, and notes its `step_seconds`."""
+    """Times every arm, and notes its `step_seconds` and `step_ratio`."""
     seconds = seconds_per_step(plan, between)
-    arms: list[ArmRecord] = [{**arm, "step_seconds": seconds[arm["name"]]} for arm in study["arms"]]
-    return {**study, "arms": arms}
+
+    def timed(arm: ArmRecord) -> ArmRecord:
+        own = seconds[arm["name"]]
+        ratio = ratio_of(own, seconds[study["baseline"]])
+        return {**arm, "step_seconds": statistics.median(own) if own else None, "step_ratio": ratio}
+
+    return {**study, "arms": [timed(arm) for arm in study["arms"]]}
 
 
 def uncounted(study: Study) -> list[str]:
@@ -124,7 +141,7 @@ def _known(study: Study, before: Study | None) -> dict[str, ArmRecord]:
     """Arms whose costs were counted before, for the same recipe on the same data and batch size."""
     if before is None or (before["data"], before["train"]) != (study["data"], study["train"]):
         return {}
-    earlier = {arm["name"]: arm for arm in before["arms"] if all(key in arm for key in COSTS)}
+    earlier = {arm["name"]: arm for arm in before["arms"] if all(key in arm for key in COUNTED)}
     return {
         arm["name"]: earlier[arm["name"]]
         for arm in study["arms"]

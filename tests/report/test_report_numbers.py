@@ -78,7 +78,7 @@ def test_columns_are_the_contract(made):
     assert [name for name in SUMMARY_COLUMNS if name in wanted.split()] == wanted.split()
     extra = "p_tost mde rho pairing_gain drop_one_low drop_one_high p_wilcoxon parameters program lanes"
     assert set(extra.split()) <= set(SUMMARY_COLUMNS)
-    assert SUMMARY_COLUMNS[-2:] == ("flops", "step_seconds")
+    assert SUMMARY_COLUMNS[-5:] == ("flops", "step_seconds", "step_ratio", "step_ratio_low", "step_ratio_high")
 
 
 def test_cells_stand_in_the_order_of_the_study(made):

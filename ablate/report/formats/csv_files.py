@@ -13,7 +13,8 @@ from typing import Any
 
 from ablate.report.records import Cell, Summary, Tables
 
-TIMING = ("steps_per_second", "train_seconds", "compile_seconds", "step_seconds")
+RATIO = {"step_ratio": "ratio", "step_ratio_low": "low", "step_ratio_high": "high"}  # column to key of the record
+TIMING = ("steps_per_second", "train_seconds", "compile_seconds", "step_seconds", *RATIO)
 CELL_START = ("cell", "arm", "seed", "status")
 STEPS = ("diverged_step", "stopped_step")
 CELL_END = (
@@ -50,6 +51,7 @@ SUMMARY_COLUMNS = (
     "lanes",
     "flops",
     "step_seconds",
+    *RATIO,
 )
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -92,6 +94,7 @@ def summary_record(arm: Summary) -> dict[str, Any]:
     """Column to value of one arm."""
     same = ("arm", *COUNTS, "mean", "sd", "parameters", "program", "lanes", "flops", "step_seconds")
     record = {name: getattr(arm, name) for name in same}
+    record |= {column: (arm.step_ratio or {}).get(key) for column, key in RATIO.items()}
     return record | {"ci_low": arm.low, "ci_high": arm.high} | contrast_record(arm)
 
 

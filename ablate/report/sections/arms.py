@@ -62,8 +62,15 @@ def arm_columns(tables: Tables) -> tuple[Column[Summary], ...]:
         ),
         Column("failed", failed, paper="failed"),
         *(() if tables.elsewhere else (parameters, cost("arithmetic (×)", ARITHMETIC))),
-        *((cost("step time (×)", STEP_TIME),) if tables.timed else ()),
+        *((cost("step time (×)", STEP_TIME), Column("least to most", spread_of)) if tables.timed else ()),
     )
+
+
+def spread_of(arm: Summary) -> str:
+    """How the ratio of step times differed between rounds; a dash for the baseline, and where it was not measured."""
+    if arm.baseline or not arm.step_ratio:
+        return DASH
+    return interval(number(arm.step_ratio["low"]), number(arm.step_ratio["high"]))
 
 
 def compared(text: Callable[[Contrast], str]) -> Callable[[Summary], str]:
