@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -191,7 +192,7 @@ def _train_all(plan: Plan, session: Session) -> None:
     session.display.begin(plan, len(kept))
     missing = [(item, [lane for lane in item.program.lanes if lane.cell.name not in kept]) for item in plan.programs]
     todo = [Todo(item, lanes) for item, lanes in missing if lanes]
-    for current, upcoming in zip(todo, [*todo[1:], None], strict=True):
+    for current, upcoming in itertools.zip_longest(todo, todo[1:]):
         session.stop.check()
         # While a program trains, the next one is compiled.
         with beside(functools.partial(_prepare, upcoming, session)):

@@ -1,8 +1,9 @@
-"""The works as a careful JAX user writes them: a loop over cells that share one compiled step, a step a call.
+"""The works as JAX users write them: a loop over cells, a step a call. Flax, optax and JAX alone.
 
-    python experiments/benchmarks/jax_loop.py WORK DATA.npz
+    python experiments/benchmarks/jax_loop.py WORK DATA.npz [--each]
 
-The learning rate is an argument, so that nothing compiles again from cell to cell. Flax, optax and JAX alone.
+A careful one makes the learning rate an argument, so that nothing compiles again from cell to cell. With `--each` it is
+a constant of the step, which every cell compiles for itself, and nothing is kept between runs.
 """
 
 import itertools
@@ -58,9 +59,10 @@ def main() -> None:
     data = {
         name: array.transpose(0, 2, 3, 1) if array.ndim == 4 else array for name, array in np.load(sys.argv[2]).items()
     }
-    data = jax.device_put(data)
-    jax.config.update("jax_compilation_cache_dir", work["cache"])
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
+    data, each = jax.device_put(data), sys.argv[3:] == ["--each"]
+    if not each:
+        jax.config.update("jax_compilation_cache_dir", work["cache"])
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
     model = (Mlp if work["model"] == "mlp" else ResNet)(tuple(work["widths"]))
 
     def optimizer(rate):
@@ -68,8 +70,7 @@ def main() -> None:
         parts = (optax.clip_by_global_norm(work["clip"]), optax.add_decayed_weights(work["decay"]))
         return optax.chain(*parts, optax.sgd(schedule, momentum=work["momentum"]))
 
-    @partial(jax.jit, donate_argnums=(0,))
-    def step(state, rate, images, labels, index):
+    def step_of(state, images, labels, index, rate):
         params, stats, moments = state
 
         def loss_of(params):
@@ -96,17 +97,18 @@ def main() -> None:
         variables = model.init(jax.random.key(seed), data["train_x"][:1], True)
         return variables["params"], variables["batch_stats"], optimizer(rate).init(variables["params"])
 
-    found = []
+    found, step = [], jax.jit(step_of, donate_argnums=(0,))
     for rate, seed in itertools.product(work["rates"], range(work["seeds"])):
         state = begin(seed, rate)
+        if each:
+            step = jax.jit(partial(step_of, rate=rate), donate_argnums=(0,))
         order = np.random.default_rng(seed).permutation(len(data["train_x"]))
         for k in range(work["steps"]):
             if k % work["every"] == 0:
                 accuracy(state, data["val_x"], data["val_y"])
             first = k * work["batch"] % (len(order) - work["batch"])
-            state = step(
-                state, rate, data["train_x"], data["train_y"], jnp.asarray(order[first : first + work["batch"]])
-            )
+            index = jnp.asarray(order[first : first + work["batch"]])
+            state = step(state, data["train_x"], data["train_y"], index, *(() if each else (rate,)))
         accuracy(state, data["val_x"], data["val_y"])
         found.append(accuracy(state, data["test_x"], data["test_y"]))
     print(f"{np.mean(found):.4f}")

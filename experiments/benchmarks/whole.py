@@ -3,7 +3,7 @@
     python experiments/benchmarks/whole.py --torch=PYTHON [--rounds=3] [WORK ...]
 
 PYTHON is an interpreter with PyTorch. Writes results/benchmarks.md: medians with least and most, ratios of medians, and
-the machine. Expected time: half an hour on 2 CPU cores.
+the machine. Expected time: an hour on 2 CPU cores for three rounds; `--without b` leaves out what takes longest.
 """
 
 import argparse
@@ -19,10 +19,14 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from ablate.data import DataSet, digits, tfds_dataset
 from ablate.report.wording import plural
+from ablate.runner.costs import operations_of
+from ablate.runner.plan import make_plan
+from ablate.study.resolving import resolve
 from ablate.train.batches import DataKey, split_of
 
 HERE = Path(__file__).parent
@@ -35,7 +39,10 @@ WORDS = {
     "ablate cold": "ablate run, empty compilation cache",
     "a": "PyTorch eager, all cores",
     "a2": "PyTorch eager, one process per core",
+    "b": "JAX loop, a step compiled per cell",
     "b2": "JAX loop, one compiled step for all cells, warm compilation cache",
+    "c": "torch.func, all cells stacked, without running statistics",
+    "limit": "the limit: operations of training at the rate of a matrix product here",
 }
 
 
@@ -71,8 +78,23 @@ def commands(name: str, work: works.Work, folder: Path, torch: str) -> dict[str,
         "ablate cold": [own],
         "a": [[*eager, *given]],
         "a2": [[*eager, *given, *share] for share in shares],
+        "b": [[*loop, *given, "--each"]],
         "b2": [[*loop, *given]],
+        **({"c": [[torch, str(HERE / "torch_ensemble.py"), *given]]} if work.model == "mlp" else {}),
     }
+
+
+def limit(work: str, size: int = 2048, turns: int = 5) -> float:
+    """Seconds that the operations of all training steps take at the best rate of a matrix product on all cores."""
+    item = make_plan(resolve(works.get_config(work)), name=work).programs[0]
+    square = jax.device_put(np.ones((size, size), np.float32))
+    product, seconds = jax.jit(lambda a: a @ a), []
+    for _ in range(turns + 1):
+        started = time.perf_counter()
+        product(square).block_until_ready()
+        seconds.append(time.perf_counter() - started)
+    operations = operations_of(item) * item.training.steps * len(item.program.lanes)
+    return operations * min(seconds[1:]) / (2 * size**3)
 
 
 def timed(processes: Sequence[Sequence[str]], environment: Mapping[str, str], folder: Path) -> float:
@@ -91,11 +113,11 @@ def timed(processes: Sequence[Sequence[str]], environment: Mapping[str, str], fo
     return seconds
 
 
-def measure(name: str, folder: Path, torch: str, rounds: int) -> dict[str, list[float]]:
+def measure(name: str, folder: Path, torch: str, rounds: int, without: Sequence[str]) -> dict[str, list[float]]:
     """Seconds of every alternative in every round; a first round fills the caches and is left out."""
     work = works.WORKS[name]
     np.savez(folder / f"{name}.npz", **arrays_of(work))
-    every = commands(name, work, folder, torch)
+    every = {key: words for key, words in commands(name, work, folder, torch).items() if key not in without}
     seconds: dict[str, list[float]] = {key: [] for key in every}
     for turn in range(rounds + 1):
         for key, processes in every.items():
@@ -107,7 +129,7 @@ def measure(name: str, folder: Path, torch: str, rounds: int) -> dict[str, list[
             spent = timed(processes, {**os.environ, "XDG_CACHE_HOME": str(cache)}, folder)
             print(f"{name} {key}: {spent:.1f} s", file=sys.stderr, flush=True)
             seconds[key] += [spent] if turn else []
-    return seconds
+    return {**seconds, "limit": [limit(name)]}
 
 
 def table(found: Mapping[str, Mapping[str, Sequence[float]]]) -> list[str]:
@@ -137,10 +159,11 @@ def main() -> None:
     parser.add_argument("works", nargs="*", default=[], metavar="WORK")
     parser.add_argument("--torch", default=sys.executable)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--without", action="append", default=[], choices=[*WORDS])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         names = options.works or list(works.WORKS)
-        found = {name: measure(name, Path(folder), options.torch, options.rounds) for name in names}
+        found = {name: measure(name, Path(folder), options.torch, options.rounds, options.without) for name in names}
     text = (
         "# Whole wall times\n\n"
         "From the start of a process to its end, imports, compilation, evaluation and, for ablate alone, report and "
