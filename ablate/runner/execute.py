@@ -1,8 +1,8 @@
 """The story on one page: plan, skip what is done, train the rest program by program, store every cell, report."""
 
+import collections
 import contextlib
 import functools
-import itertools
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -191,10 +191,10 @@ def _train_all(plan: Plan, session: Session) -> None:
         kept = {name for name in kept if rows[name]["status"] not in FINAL or _has_weights(session, name)}
     session.display.begin(plan, len(kept))
     missing = [(item, [lane for lane in item.program.lanes if lane.cell.name not in kept]) for item in plan.programs]
-    todo = [Todo(item, lanes) for item, lanes in missing if lanes]
-    for current, upcoming in itertools.zip_longest(todo, todo[1:]):
+    todo = collections.deque(Todo(item, lanes) for item, lanes in missing if lanes)
+    while todo:  # what has been trained is let go, with its data on the devices
         session.stop.check()
-        # While a program trains, the next one is compiled.
+        current, upcoming = todo.popleft(), todo[0] if todo else None
         with beside(functools.partial(_prepare, upcoming, session)):
             _train_program(current, session)
     if all(row["status"] in FINAL for row in session.store.read(names).values()):
@@ -215,7 +215,7 @@ class Todo:
 
 
 def _prepare(upcoming: Todo | None, session: Session) -> None:
-    """Compiles the first wave of the next program; what goes wrong, training it will meet and tell."""
+    """Compiles the first wave of the next program while one trains; what goes wrong, its own turn tells."""
     if upcoming is None:
         return
     with contextlib.suppress(Exception, SystemExit):

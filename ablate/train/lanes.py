@@ -6,7 +6,6 @@ compiled ahead of time, once: it cannot recompile behind our back, so the number
 
 import dataclasses
 import functools
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -53,7 +52,7 @@ def no_limit() -> int | None:
 class Executable:
     """A function that is compiled once, at its first call or before it; `room` says how many bytes are left then.
 
-    `seconds` is what compiling took, `waited` how much of a call's time went by before it could run.
+    `seconds` is what compiling took, `waited` how much of that a call had to wait for.
     """
 
     def __init__(
@@ -69,7 +68,6 @@ class Executable:
         self._options: Any = {"xla_backend_optimization_level": 1} if once else None
         self._compiled: Any = None
         self._room = room
-        self._lock = threading.Lock()  # who calls while another thread compiles waits for it
         self._called = False
         self.seconds = self.waited = 0.0
 
@@ -84,11 +82,10 @@ class Executable:
 
     def prepare(self, *arguments: Any) -> None:
         """Compiles it for such arguments, or for shapes with their places, and runs nothing."""
-        with self._lock:
-            if self._compiled is None:
-                started = time.perf_counter()
-                self._compiled = self._jitted.lower(*arguments).compile(self._options)
-                self.seconds = time.perf_counter() - started
+        if self._compiled is None:
+            started = time.perf_counter()
+            self._compiled = self._jitted.lower(*arguments).compile(self._options)
+            self.seconds = time.perf_counter() - started
 
     def _check_room(self) -> None:
         known, room = self._compiled.memory_analysis(), self._room()

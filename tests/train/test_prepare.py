@@ -1,6 +1,8 @@
 """Executables that are compiled before their turn: from shapes alone, to the same bits, nothing left to compile."""
 
+import gc
 import threading
+import weakref
 
 import pytest
 
@@ -60,7 +62,7 @@ def two_programs(**changes):
     cfg = package.base_config()
     cfg.model = choice("mlp", widths=(8,))
     cfg.vary.activation = ("tanh",)
-    cfg.vary.norm = ("batch",)
+    cfg.vary.norm = ("batch", "layer")
     cfg.train.update(steps=6, eval_every=3, batch_size=32, **changes)
     cfg.seeds = 2
     return make_plan(resolve(cfg), name="small")
@@ -111,3 +113,24 @@ def test_a_program_that_raises_while_it_is_compiled_fails_once_and_the_others_tr
     execute(plan, tmp_path)
     statuses = sorted(row["status"] for row in rows_of(tmp_path).values())
     assert statuses.count("failed") == len(plan.programs[-1].program.lanes)
+
+
+def test_a_program_that_has_trained_is_let_go(tmp_path, monkeypatch):
+    """Host and devices do not fill up over a long grid: at most the program that trains and the next one are there."""
+    plan, alive, made = two_programs(), [], []
+    real = execute_module.lanes_of
+
+    def noted(item, together=1):
+        gc.collect()
+        alive.append(sum(each() is not None for each in made))
+        lanes = real(item, together)
+        made.append(weakref.ref(lanes))
+        return lanes
+
+    monkeypatch.setattr(execute_module, "lanes_of", noted)
+    execute(plan, tmp_path)
+    assert len(plan.programs) > 2
+    assert len(alive) == len(plan.programs)
+    assert max(alive) == 1
+    gc.collect()
+    assert sum(each() is not None for each in made) <= 1  # a frame of the test's own may hold the last one
