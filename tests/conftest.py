@@ -23,8 +23,6 @@ import pytest  # noqa: E402
 from jaxtyping import install_import_hook  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 2)
-# The command line's own, so that a test in this process and one that starts a process find each other's programs.
-jax.config.update("jax_compilation_cache_dir", os.path.join(CACHE, "ablate", "xla"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -34,6 +32,11 @@ install_import_hook(
     ["ablate.tricks", "ablate.models", "ablate.data", "ablate.stats", "ablate.train", "ablate.tasks"],
     "beartype.beartype",
 )
+
+from ablate.runner.backend import compiled_programs  # noqa: E402  # behind the hook
+
+# The command line's own, so that a test in this process and one that starts a process find each other's programs.
+jax.config.update("jax_compilation_cache_dir", str(compiled_programs()))
 
 
 def pytest_configure(config):

@@ -274,6 +274,7 @@ class Progress(TypedDict):
     state: NotRequired[Annotated[str, "`running`, `finished` or `interrupted`"]]
     sessions: NotRequired[Annotated[int, "calls so far"]]
     compiles: NotRequired[Annotated[int, "of all sessions"]]
+    cached: NotRequired[Annotated[int, "of these, read from the cache of compiled programs"]]
     compile_seconds: NotRequired[Annotated[float, "of all sessions"]]
     train_seconds: NotRequired[Annotated[float, "of all sessions"]]
     program: NotRequired[Annotated[str | None, "that runs"]]

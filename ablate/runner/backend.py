@@ -5,8 +5,13 @@ sizes (https://github.com/jax-ml/jax/issues/39103), and a reduction of seven axe
 (https://github.com/jax-ml/jax/issues/40412). Both come from one kind of fusion, which a flag turns off.
 """
 
+import contextlib
+import hashlib
 import os
+import platform
+import warnings
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 
@@ -27,14 +32,34 @@ def prepare_jax() -> str | None:
         told = f"jaxlib {_jaxlib()} computes wrong numbers on CPU; XLA_FLAGS={RIGHT_FLAG} is set"
     import jax
 
-    from ablate.data import cache_root
-
     if "host_platform_device_count" not in os.environ.get("XLA_FLAGS", "") and "JAX_NUM_CPU_DEVICES" not in os.environ:
         jax.config.update("jax_num_cpu_devices", cores())
-    jax.config.update("jax_compilation_cache_dir", str(cache_root() / "xla"))
+    jax.config.update("jax_compilation_cache_dir", str(compiled_programs()))
+    # A damaged entry costs a compile, and so does a cache that cannot be written; neither is news.
+    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache entry")
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     return told
+
+
+def compiled_programs() -> Path:
+    """Where compiled programs are kept between runs.
+
+    A folder for each jaxlib and kind of processor: a home may be shared by machines of several kinds, and code for one
+    may not run on another.
+    """
+    from ablate.data import cache_root
+
+    return cache_root() / "xla" / f"jaxlib-{_jaxlib()}-{_processor()}"
+
+
+def _processor() -> str:
+    """Tells apart processors that have other instructions."""
+    told = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        told += next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return f"{platform.machine()}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
 def cores() -> int:

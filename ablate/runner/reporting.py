@@ -13,7 +13,7 @@ from ablate.results.schema import ReportedRecord, read_record
 from ablate.runner.interrupts import Between, go_on
 
 MARK = ".reported"  # says what the reports of a directory were made of
-OF_PROGRESS = ("compiles", "compile_seconds", "train_seconds")  # what a report shows of it
+OF_PROGRESS = ("compiles", "cached", "compile_seconds", "train_seconds")  # what a report shows of it
 
 
 def write_reports(directory: Path, between: Between = go_on, *, anew: bool = True) -> Rows:

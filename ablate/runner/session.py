@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from ablate.results.schema import Progress, read_record
 from ablate.results.store import Store
 from ablate.runner.interrupts import Stop
 from ablate.runner.plan import Plan, ProgramPlan
+from ablate.train.lanes import Compiled
 
 HEARTBEAT_SECONDS = 2.0
 
@@ -54,7 +55,7 @@ class Log:
         self._path = directory / "progress.json"
         before = read_record(self._path, Progress) or {}
         self._content = {
-            "compiles": 0, "compile_seconds": 0.0, "train_seconds": 0.0, "started": _now(), **before,
+            "compiles": 0, "cached": 0, "compile_seconds": 0.0, "train_seconds": 0.0, "started": _now(), **before,
             "pid": os.getpid(), "state": "running", "sessions": before.get("sessions", 0) + 1,
         }  # fmt: skip
         self._last = 0.0
@@ -66,10 +67,12 @@ class Log:
             write_json(self._path, self._content)
         self._last = time.monotonic()
 
-    def beat(self, progress: Mapping[str, Any], compiles: list[float], seconds: float) -> None:
-        """Counts new compiles by their seconds and time spent training; writes if the last time is a while ago."""
+    def beat(self, progress: Mapping[str, Any], compiles: Sequence[Compiled], seconds: float) -> None:
+        """Counts new compiles and time spent training; writes if the last time is a while ago."""
+        spent = sum(compiled.seconds for compiled in compiles)
         self._content["compiles"] += len(compiles)
-        self._content["compile_seconds"] = round(self._content["compile_seconds"] + sum(compiles), 3)
+        self._content["cached"] += sum(compiled.cached for compiled in compiles)
+        self._content["compile_seconds"] = round(self._content["compile_seconds"] + spent, 3)
         self._content["train_seconds"] = round(self._content["train_seconds"] + seconds, 6)
         if time.monotonic() - self._last > HEARTBEAT_SECONDS:
             self.write(**progress)

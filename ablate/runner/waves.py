@@ -98,7 +98,7 @@ class WaveRun:
         before, spent, saved = state.step, 0.0, time.monotonic()
         for state in loop.run(state):  # noqa: B020  # each follows from the one before
             session.display.steps((state.step - before) * len(self._members))
-            session.log.beat(self._progress(state), self._lanes.take_compile_seconds(), loop.pace.seconds - spent)
+            session.log.beat(self._progress(state), self._lanes.take_compiles(), loop.pace.seconds - spent)
             before, spent = state.step, loop.pace.seconds
             asked = session.stop.asked  # once: a signal may come between two looks
             if asked or time.monotonic() - saved > self._item.training.checkpoint_seconds:
@@ -107,7 +107,7 @@ class WaveRun:
             if asked:
                 raise Interrupted
         results = loop.results(state)
-        session.log.beat(self._progress(state), self._lanes.take_compile_seconds(), 0.0)
+        session.log.beat(self._progress(state), self._lanes.take_compiles(), 0.0)
         if self._item.training.keep_weights:
             for lane, members in zip(self._members, loop.members(state), strict=True):
                 write_weights(weights_path(session.store.directory, lane.cell.name), *members)

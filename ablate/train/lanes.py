@@ -6,9 +6,10 @@ compiled ahead of time, once: it cannot recompile behind our back, so the number
 
 import dataclasses
 import functools
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -38,6 +39,28 @@ FINISH = (LANES, LANES, LANES, EVERYWHERE, EVERYWHERE, EVERYWHERE)
 OF_KEY = (2, 5, 6)  # arguments of the step that lanes with one data key have in common: seed, index, planted
 NUMBERS = 3  # the argument of the step of which they have a part in common
 DRAWING = "random_bits"  # the operation by which JAX draws
+
+
+_hits = threading.local()  # programs read from the cache by each thread; JAX tells of one in the thread that asked
+
+
+def _note_hit(event: str, **_: Any) -> None:
+    if event == "/jax/compilation_cache/cache_hits":
+        _hits.count = _hits_so_far() + 1
+
+
+def _hits_so_far() -> int:
+    return getattr(_hits, "count", 0)
+
+
+jax.monitoring.register_event_listener(_note_hit)
+
+
+class Compiled(NamedTuple):
+    """What it took to compile an executable, and whether it was read from what earlier runs had compiled."""
+
+    seconds: float
+    cached: bool
 
 
 class TooLarge(MemoryError):
@@ -70,6 +93,7 @@ class Executable:
         self._room = room
         self._called = False
         self.seconds = self.waited = 0.0
+        self.cached = False
 
     def __call__(self, *arguments: Any) -> Any:
         if not self._called:
@@ -83,9 +107,9 @@ class Executable:
     def prepare(self, *arguments: Any) -> None:
         """Compiles it for such arguments, or for shapes with their places, and runs nothing."""
         if self._compiled is None:
-            started = time.perf_counter()
+            started, hits = time.perf_counter(), _hits_so_far()
             self._compiled = self._jitted.lower(*arguments).compile(self._options)
-            self.seconds = time.perf_counter() - started
+            self.seconds, self.cached = time.perf_counter() - started, _hits_so_far() > hits
 
     def _check_room(self) -> None:
         known, room = self._compiled.memory_analysis(), self._room()
@@ -166,11 +190,11 @@ class Lanes:
         """Seconds that calls have waited for executables to be compiled."""
         return sum(executable.waited for executable in self.executables)
 
-    def take_compile_seconds(self) -> list[float]:
-        """Seconds of each compile since the last call."""
+    def take_compiles(self) -> list[Compiled]:
+        """What was compiled since the last call."""
         new = [executable for executable in self.executables if executable not in self._reported]
         self._reported += new
-        return [executable.seconds for executable in new]
+        return [Compiled(executable.seconds, executable.cached) for executable in new]
 
     def init(
         self, key: Any, choices: ProgramChoices, seed: int | Seeds, init_hp: Numbers, hp: Numbers, batch: Any

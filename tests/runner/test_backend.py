@@ -1,6 +1,7 @@
 """The installed JAX computes right numbers, and releases that do not are made right or refused."""
 
 import importlib.metadata
+import json
 import os
 import subprocess
 import sys
@@ -76,3 +77,62 @@ def test_the_noise_of_cache_entries_is_silenced_unless_somebody_asks_for_it(aske
     environment = own if asked is None else own | {"TF_CPP_MIN_LOG_LEVEL": asked}
     found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert found.stdout.splitlines()[-1] == f"{level} True"
+
+
+def test_compiled_programs_are_kept_apart_by_release_and_processor(monkeypatch):
+    here = backend.compiled_programs()
+    assert here.parent.name == "xla"
+    assert f"jaxlib-{importlib.metadata.version('jaxlib')}-" in here.name
+    monkeypatch.setattr(backend.platform, "processor", lambda: "another")
+    assert backend.compiled_programs() != here
+    monkeypatch.undo()
+    monkeypatch.setattr(backend.metadata, "version", lambda name: "9.9.9")
+    assert backend.compiled_programs().name.startswith("jaxlib-9.9.9-")
+
+
+RUN = """
+import sys
+from ablate.cli.main import main
+sys.exit(main(["run", "--config=small.py", "--workdir=" + sys.argv[1]]))
+"""
+SMALL = """
+from ablate import base_config, choice
+
+
+def get_config():
+    cfg = base_config()
+    cfg.model = choice("mlp", widths=(5,))
+    cfg.vary.norm = ("batch",)
+    cfg.train.update(steps=4, batch_size=32, eval_every=2)
+    cfg.seeds = 2
+    return cfg
+"""
+
+
+def test_torn_entries_of_the_cache_cost_a_compile_and_no_word(tmp_path):
+    (tmp_path / "small.py").write_text(SMALL)
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    def run(name):
+        words = [sys.executable, "-c", RUN, name]
+        ended = subprocess.run(
+            words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert ended.returncode == 0, ended.stderr
+        progress = json.loads((tmp_path / name / "progress.json").read_text())
+        rows = {path.name: json.loads(path.read_text())["metrics"] for path in (tmp_path / name / "cells").iterdir()}
+        return progress, rows, ended.stderr + (tmp_path / name / "report.md").read_text()
+
+    first, rows, _ = run("first")
+    assert (first["cached"], first["compiles"]) == (1, 10)  # both programs sum up alike
+    second, again, told = run("second")
+    assert second["cached"] == second["compiles"] == 10
+    assert "10 of them read from the cache of compiled programs" in told
+    for k, path in enumerate(sorted((tmp_path / "cache").rglob("*-cache"))):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 255
+        path.write_bytes((b"", bytes(content), bytes(content[: len(content) // 2]))[k % 3])
+    third, torn, told = run("third")
+    assert third["cached"] <= 1
+    assert again == torn == rows
+    assert "persistent" not in told

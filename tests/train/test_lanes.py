@@ -170,15 +170,15 @@ def test_a_study_of_numbers_compiles_its_step_once(tmp_path):
 
 def test_a_second_wave_compiles_nothing_and_compiling_anew_changes_nothing(plan, whole):
     lanes = lanes_of(plan)
-    assert lanes.take_compile_seconds() == []
+    assert lanes.take_compiles() == []
     first = train(lanes, wave_of(plan, range(6), 6))
     assert len(lanes.executables) == 5
-    assert sorted(lanes.take_compile_seconds()) == sorted(executable.seconds for executable in lanes.executables)
+    assert sorted(each.seconds for each in lanes.take_compiles()) == sorted(e.seconds for e in lanes.executables)
     with compiled_functions() as names:
         for cells in ([2, 3], [4, 5], [1]):
             train(lanes, wave_of(plan, cells, 6))
     assert names == []
-    assert lanes.take_compile_seconds() == []
+    assert lanes.take_compiles() == []
     assert lanes.step_compiles == 1
     assert list(first.results) == list(whole.results)
 

@@ -32,6 +32,8 @@ def programs_note(study: Study, progress: Progress | None) -> str:
         return f"{shared}. {why}"
     seconds = progress.get("compile_seconds")
     took = f" in {short(seconds)} s" if seconds else ""
+    if progress.get("cached"):
+        took += f", {progress.get('cached')} of them read from the cache of compiled programs"
     return f"{shared}; {plural(progress.get('compiles', 0), 'compile')}{took}. {why}"
 
 
