@@ -3,12 +3,15 @@
 import csv
 import io
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from ablate.report.costs import cost_points, front_of
 from ablate.report.document import compose
 from ablate.report.formats.csv_files import summary_csv
 from ablate.report.formats.html import html
+from ablate.report.plots import figure
 from ablate.report.plots.cost import cost
 from ablate.report.plots.forest import forest
 from ablate.report.records import DRAWN, by_arm, drawn, ranked
@@ -72,3 +75,20 @@ def test_what_is_worse_is_neither_named_nor_in_front_however_cheap():
     assert [point.title.split(":")[0] for point in points] == ["baseline", "cheap", "dear"]
     assert "cheap" not in front_of(tables, cost_points(tables))
     assert not points[1].bold
+
+
+@pytest.mark.parametrize("letters", [12, 40, 90])
+def test_nothing_is_cut_off_at_the_edges_of_a_picture(letters):
+    """Long names and long numbers fit beside the axes at the resolution of the file."""
+    named = {("optimizer=momentum(learning_rate=0.06)" * 3)[:letters] + str(k): ({}, 0.001 * k) for k in range(30)}
+    made = synthetic.make(arms={"baseline": ({}, 0.0)} | named, seeds=4)
+    for row in made.rows[::5]:
+        row["status"] = "diverged"
+        row["metrics"] = dict.fromkeys(row["metrics"])
+    tables = tables_of(made)
+    for section in compose(tables).sections:
+        for plot in section.plots:
+            content = dict(figure.figure_files(plot))[f"figures/{plot.name}.png"]
+            pixels = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
+            edges = (pixels[:, :3], pixels[:, -3:], pixels[:3], pixels[-3:])
+            assert all(edge.min() > 200 for edge in edges), plot.name

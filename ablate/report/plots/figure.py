@@ -43,6 +43,7 @@ from ablate.report.wording import DASH
 # What keeps date and version out of a file.
 FORMATS: dict[str, dict[str, None]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 LETTER = 1.15  # Width of a letter among labelled points, in percent of the plot's.
+TITLE = {1: 60, 2: 34, 3: 28, 4: 19}  # columns -> letters that fit above a panel
 EFFECTS = "PuOr"  # Orange for negative, purple for positive: distinct for the colour-blind and in grey by number.
 
 
@@ -74,7 +75,7 @@ def draw_lines(lines: Lines) -> Figure:
     for axis, panel in zip(axes, lines.panels, strict=False):
         set_scale(axis, axis.xaxis, lines.x)
         set_scale(axis, axis.yaxis, lines.y)
-        draw_panel(axis, panel)
+        draw_panel(axis, panel, TITLE[columns_of(len(lines.panels))])
         add_key(axis, panel, below=single)
     hide_unused(axes, len(lines.panels))
     # A key below the only panel stands under its axis's name; panels of a grid share one name.
@@ -91,9 +92,14 @@ def single_panel(panel: Panel) -> tuple[Figure, list[Axes]]:
     return figure, [figure.subplots()]
 
 
+def columns_of(panels: int) -> int:
+    """How many panels stand side by side."""
+    return 1 if panels == 1 else 2 if panels in (2, 4) else 3 if panels <= 12 else 4
+
+
 def grid_of(panels: int) -> tuple[Figure, list[Axes]]:
     """A figure with a number of panels that share their axes."""
-    columns = 1 if panels == 1 else 2 if panels in (2, 4) else 3 if panels <= 12 else 4
+    columns = columns_of(panels)
     rows = math.ceil(panels / columns)
     width = {1: 4.2, 2: 5.6}.get(columns, 7.2)
     figure = new_figure(width, 0.55 + (2.6 if panels == 1 else 1.75) * rows)
@@ -132,9 +138,9 @@ def squeeze(place: np.ndarray) -> np.ndarray:
     return PERFECT - np.exp(-np.asarray(place))
 
 
-def draw_panel(axis: Axes, panel: Panel) -> None:
-    """A few curves with their bands."""
-    axis.set_title(label(panel.title, 34))
+def draw_panel(axis: Axes, panel: Panel, letters: int) -> None:
+    """A few curves with their bands, under a title of at most so many letters."""
+    axis.set_title(label(panel.title, letters))
     for series in panel.series:
         draw_series(axis, series)
     if not panel.series:

@@ -46,7 +46,7 @@ STYLE = {
     "lines.solid_capstyle": "round",
     "svg.hashsalt": "ablate",
     "svg.fonttype": "path",
-    "figure.dpi": 100,
+    "figure.dpi": 200,  # that of the file: letters are not twice as wide at twice the resolution, and a layout must fit
     "savefig.dpi": 200,
 }
 
