@@ -161,18 +161,24 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--without", action="append", default=[], choices=[*WORDS])
     options = parser.parse_args()
+    found: dict[str, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        names = options.works or list(works.WORKS)
-        found = {name: measure(name, Path(folder), options.torch, options.rounds, options.without) for name in names}
+        for name in options.works or list(works.WORKS):
+            found[name] = measure(name, Path(folder), options.torch, options.rounds, options.without)
+            print(write(found, options.torch, options.rounds))
+
+
+def write(found: Mapping[str, Mapping[str, Sequence[float]]], torch: str, rounds: int) -> Path:
+    """The table of the works so far."""
     text = (
         "# Whole wall times\n\n"
         "From the start of a process to its end, imports, compilation, evaluation and, for ablate alone, report and "
-        f"figures included; medians of {plural(options.rounds, 'round')} in turns. The works: "
-        f"`experiments/benchmarks/works.py`. {machine(options.torch)}\n\n"
+        f"figures included; medians of {plural(rounds, 'round')} in turns. The works: "
+        f"`experiments/benchmarks/works.py`. {machine(torch)}\n\n"
     )
     path = Path("results/benchmarks.md")
     path.write_text(text + "\n".join(table(found)) + "\n", encoding="utf-8")
-    print(path)
+    return path
 
 
 if __name__ == "__main__":
