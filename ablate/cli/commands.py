@@ -390,7 +390,9 @@ def _plan_of(spec: Any, options: argparse.Namespace, stop: Stop) -> Any:
 
 def _every_plan(planned: Any) -> tuple[Any, ...]:
     """The plan, or those of all conditions."""
-    return getattr(planned, "plans", (planned,))
+    from ablate.runner.across import AcrossPlan
+
+    return planned.plans if isinstance(planned, AcrossPlan) else (planned,)
 
 
 def _prepared(spec: Any, options: argparse.Namespace) -> Any:

@@ -40,7 +40,6 @@ OF_KEY = (2, 5, 6)  # arguments of the step that lanes with one data key have in
 NUMBERS = 3  # the argument of the step of which they have a part in common
 DRAWING = "random_bits"  # the operation by which JAX draws
 
-
 _hits = threading.local()  # programs read from the cache by each thread; JAX tells of one in the thread that asked
 
 
@@ -210,7 +209,7 @@ class Lanes:
     def prepare(self, state: Any, seed: Any, hp: Any, index: Any, planted: Any, evaluated: Any, weights: Any) -> None:
         """Compiles everything behind the initial values, from shapes [lanes, ...] alone: nothing is placed or run."""
         flag, number, total = (jax.ShapeDtypeStruct((), kind) for kind in (np.bool_, np.int32, np.float32))
-        arrays = jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), self._host)
+        arrays = self._host
         sums = by_lane(self._shapes_of_sums(state, hp, evaluated.shape[1]), state.step.shape[0])
         self._evaluate.prepare(*self._placed(EVALUATION, sums, state.averaged, arrays, seed, hp, evaluated, weights))
         self._finish.prepare(*self._placed(FINISH, state, sums, hp, total, number, flag))
@@ -229,8 +228,9 @@ class Lanes:
         ]
 
     def _init_of(self, key: Any, choices: ProgramChoices) -> Executable:
-        made = Executable(begin_one(self.task, choices, self._evaluations), once=True)
-        return self._inits.setdefault(key, made)
+        if key not in self._inits:
+            self._inits[key] = Executable(begin_one(self.task, choices, self._evaluations), once=True)
+        return self._inits[key]
 
     def advance(
         self, state: LaneState, seed: Any, hp: Any, total: Any, index: Any, planted: Any, begin: int, count: int

@@ -175,8 +175,8 @@ def placed_labels(
     """
     spans = [label_span(x, len(name), letter) for name, (x, _) in zip(names, points, strict=True)]
     shown, heights = [k for k, name in enumerate(names) if name], [y for _, y in points]
-    moved = spread_out([heights[k] for k in shown], [spans[k] for k in shown])
-    heights = [dict(zip(shown, moved, strict=True)).get(k, height) for k, height in enumerate(heights)]
+    for k, height in zip(shown, spread_out([heights[k] for k in shown], [spans[k] for k in shown]), strict=True):
+        heights[k] = height
     return [
         (start, height, True) if start > x else (end, height, False)
         for (start, end), height, (x, _) in zip(spans, heights, points, strict=True)
