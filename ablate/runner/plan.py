@@ -34,10 +34,11 @@ from ablate.train.lanes import (
     finish_one,
     largest_of,
     measure_one,
+    operations_in,
     step_arguments,
 )
 from ablate.train.loop import CellInputs, WaveInputs, evaluated_after, in_common
-from ablate.train.strategy import STRATEGIES, Strategy, Wave, choose, waves, waves_by_key
+from ablate.train.strategy import STRATEGIES, Strategy, Wave, choose, most_per_device, waves, waves_by_key
 from ablate.tricks.rules import Setting, concerns
 
 SlotNumbers = tuple[Mapping[str, Any], ...]  # of the slots of one axis
@@ -62,6 +63,12 @@ class ProgramPlan:
     state_bytes: int
     example_bytes: int  # of the largest array that evaluation makes, per example
     draws: bool  # whether a step draws random numbers
+    operations: int  # of the products and convolutions in a step of one lane
+
+    @property
+    def most_lanes(self) -> int:
+        """Lanes that a device takes at once, at most."""
+        return most_per_device(self.strategy, self.operations * self.training.steps, self.training.lanes)
 
     @property
     def width(self) -> int:
@@ -75,7 +82,7 @@ class ProgramPlan:
 
     def split(self, lanes: Sequence[Lane]) -> tuple[Wave, ...]:
         """Some of its lanes as waves; where steps draw, those with one data key stand together."""
-        devices, most = len(self.devices), self.training.lanes
+        devices, most = len(self.devices), self.most_lanes
         if not (self.draws and self.strategy.vmapped):
             return waves(len(lanes), devices, self.strategy, most)
         return waves_by_key([data_key(lane.cell) for lane in lanes], devices, self.strategy, most)
@@ -83,7 +90,7 @@ class ProgramPlan:
     def narrower(self) -> "ProgramPlan | None":
         """The program with half as many lanes at once; None where each device has but one."""
         lanes = self.width // len(self.devices)
-        if lanes < 2 or not self.strategy.vmapped:
+        if lanes < 2 or not self.strategy.several:
             return None
         item = dataclasses.replace(self, training=dataclasses.replace(self.training, lanes=lanes // 2))
         return dataclasses.replace(item, waves=item.split(self.program.lanes))
@@ -114,7 +121,14 @@ class ProgramPlan:
         train = self.training
         inputs = tuple(self.inputs[lane.cell.name] for lane in lanes)
         wave = WaveInputs(
-            inputs, width, self.dataset, train.steps, train.batch_size, train.eval_every, self.eval_batch_size
+            inputs,
+            width,
+            self.dataset,
+            train.steps,
+            train.batch_size,
+            train.eval_every,
+            self.eval_batch_size,
+            self.operations,
         )
         return dataclasses.replace(wave, **changes)
 
@@ -369,15 +383,13 @@ def _plan_program(plan: Plan, program: Program, splits: Any) -> ProgramPlan | st
         traced = _trace_all(task, program, inputs, training)
     except _Problem as problem:
         return str(problem)
-    strategy, why = choose(devices[0].platform, traced.convolutions)
+    strategy, why = choose(devices[0].platform, traced.convolutions, traced.operations, draws=traced.draws)
     if plan.asked not in (None, strategy.name):
         strategy, why = STRATEGIES[plan.asked], "asked for"
     if strategy.sharded and training.batch_size % len(devices):
         return f"train.batch_size: {training.batch_size} cannot be split over {len(devices)} devices (strategy data)"
     sizes = _sizes(task, traced.state)
-    item = ProgramPlan(
-        program, task, training, dataset, inputs, strategy, why, (), devices, *sizes, traced.example_bytes, traced.draws
-    )
+    item = ProgramPlan(program, task, training, dataset, inputs, strategy, why, (), devices, *sizes, *traced[2:])
     return dataclasses.replace(item, waves=item.split(program.lanes))
 
 
@@ -412,12 +424,13 @@ class _Traced(NamedTuple):
     convolutions: str
     example_bytes: int
     draws: bool
+    operations: int
 
 
 def _trace_all(task: Task, program: Program, inputs: Mapping[str, CellInputs], training: Training) -> _Traced:
     """Traces a lane for each way of making initial values, to find problems early; what the last one gave."""
     distinct = {lane.init: lane for lane in reversed(program.lanes)}.values()
-    traced = _Traced(None, "none", 0, draws=False)
+    traced = _Traced(None, "none", 0, draws=False, operations=0)
     for lane in distinct:
         try:
             traced = _trace(task, inputs[lane.cell.name], training.batch_size)
@@ -437,7 +450,8 @@ def _trace(task: Task, cell: CellInputs, batch_size: int) -> _Traced:
         state.averaged, arrays, seed, hp, index[0], weights
     )
     jax.eval_shape(finish_one(task), state, sums, hp, total, np.int32(0), np.bool_(True))
-    return _Traced(state, convolutions_of(step), largest_of(measured) // batch_size, draws_in(step))
+    largest = largest_of(measured) // batch_size
+    return _Traced(state, convolutions_of(step), largest, draws_in(step), operations_in(step.jaxpr))
 
 
 def _first_line(error: BaseException) -> str:

@@ -17,7 +17,7 @@ from ablate.study.programs import Lane
 from ablate.train.checkpoints import Checkpoints, clear
 from ablate.train.lanes import Lanes
 from ablate.train.loop import Loop, LoopState, Result
-from ablate.train.strategy import Wave, most_per_device, waves
+from ablate.train.strategy import Wave, waves
 
 
 class WaveLanes(NamedTuple):
@@ -61,10 +61,10 @@ def _is_wave(item: ProgramPlan, wave: WaveRecord) -> bool:
     """Whether these devices could run such a wave of the program's cells."""
     keys = {lane.cell.name: data_key(lane.cell) for lane in item.program.lanes}
     cells, width, together = wave["cells"], wave["width"], wave.get("together", 1)
-    devices, most = len(item.devices), item.training.lanes
+    devices, most = len(item.devices), item.most_lanes
     if not cells or len(set(cells)) < len(cells) or not keys.keys() >= set(cells):
         return False
-    if not 0 < together <= most_per_device(item.strategy, most) or len(cells) % together or width % together:
+    if not 0 < together <= most or len(cells) % together or width % together:
         return False
     # A width beyond all cells and a padding block per device was never written here, and would not fit into memory.
     if not len(cells) <= width < len(keys) + together * devices:

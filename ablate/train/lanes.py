@@ -6,6 +6,7 @@ compiled ahead of time, once: it cannot recompile behind our back, so the number
 
 import dataclasses
 import functools
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -157,8 +158,9 @@ class Lanes:
         self._sums: Tree = None  # their shapes
         self._reported: list[Executable] = []
         # The state is donated: the arrays that were given in are gone, and their memory holds the result.
-        advance = None if together == 1 else _sharing(advance_one(task), _axes(STEP), together, shared)
-        self._advance = Executable(self._spread(advance_one(task), STEP, advance), donate=(0,), room=room)
+        step = advance_one(task, in_turn=not strategy.vmapped)
+        advance = None if together == 1 else _sharing(step, _axes(STEP), together, shared)
+        self._advance = Executable(self._spread(step, STEP, advance), donate=(0,), room=room)
         self._evaluate = Executable(self._spread(evaluate_one(task), EVALUATION), donate=(0,), room=room)
         self._finish = Executable(self._spread(finish_one(task), FINISH), donate=(0,))
         self._summarise = Executable(self._spread(summarise_one(task), (LANES,)))
@@ -290,7 +292,8 @@ class Lanes:
         self, function: Callable[..., Any], kinds: tuple[str, ...], many: Callable[..., Any] | None = None
     ) -> Callable[..., Any]:
         """A function of one lane on all lanes; `many` is one of the lanes of a device, where it is not `vmap`'s."""
-        local = many or (jax.vmap(function, _axes(kinds)) if self.strategy.vmapped else _single(function, _axes(kinds)))
+        each = jax.vmap if self.strategy.vmapped else _in_turn
+        local = many or each(function, _axes(kinds))
         if self.strategy.sharded:
             return local
         specs = tuple(P() if kind == EVERYWHERE else P(LANES) for kind in kinds)
@@ -344,15 +347,20 @@ def lane_of(tree: Tree, k: int) -> Tree:
     return jax.tree.map(lambda leaf: np.asarray(leaf)[k], tree)
 
 
-def _single(function: Callable[..., Any], axes: tuple[int | None, ...]) -> Callable[..., Any]:
-    """One lane without `vmap`, which would turn its convolutions into grouped ones."""
+def _in_turn(function: Callable[..., Any], axes: tuple[int | None, ...]) -> Callable[..., Any]:
+    """Lanes one after another: what one of them works on stays in the cache, and convolutions remain as they are."""
 
     def called(*arguments: Any) -> Any:
-        own = [
-            argument if axis is None else jax.tree.map(lambda leaf: leaf[0], argument)
-            for argument, axis in zip(arguments, axes, strict=True)
-        ]
-        return jax.tree.map(lambda leaf: leaf[None], function(*own))
+        common = [argument for argument, axis in zip(arguments, axes, strict=True) if axis is None]
+        mapped = [argument for argument, axis in zip(arguments, axes, strict=True) if axis is not None]
+
+        def of_lane(lane: list[Any]) -> Any:
+            everywhere, own = iter(common), iter(lane)
+            return function(*(next(everywhere if axis is None else own) for axis in axes))
+
+        if jax.tree.leaves(mapped)[0].shape[0] > 1:
+            return lax.map(of_lane, mapped)
+        return jax.tree.map(lambda leaf: leaf[None], of_lane(jax.tree.map(lambda leaf: leaf[0], mapped)))
 
     return called
 
@@ -375,15 +383,23 @@ def begin_one(task: Task, choices: ProgramChoices, evaluations: int) -> Callable
     return lambda seed, init_hp, hp, batch: one.begin(whole, evaluations, seed, init_hp, hp, batch)
 
 
-def advance_one(task: Task) -> Callable[..., LaneState]:
-    """A chunk of steps of one cell; a chunk of one step has no loop around it."""
+def advance_one(task: Task, *, in_turn: bool = False) -> Callable[..., LaneState]:
+    """A chunk of steps of one cell; a chunk of one step has no loop around it.
+
+    Where lanes take turns, one that has stopped or diverged takes none: its steps would change nothing.
+    """
 
     def advance(state, arrays, seed, hp, total, index, planted, begin, count):
         def body(k, state):
             batch = batch_of(arrays, index[k], jax.tree.map(lambda leaf: leaf[k], planted))
             return one.step(task, state, batch, seed, hp, total, begin + k)
 
-        return body(0, state) if index.shape[0] == 1 else lax.fori_loop(0, count, body, state)
+        if index.shape[0] == 1:
+            return body(0, state)
+        if not in_turn:
+            return lax.fori_loop(0, count, body, state)
+        begun = jnp.int32(0), state
+        return lax.while_loop(lambda at: (at[0] < count) & at[1].running, lambda at: (at[0] + 1, body(*at)), begun)[1]
 
     return advance
 
@@ -517,6 +533,29 @@ def convolutions_of(step: Any) -> str:
 def draws_in(step: Any) -> bool:
     """Whether a traced step draws random numbers."""
     return any(each.primitive.name == DRAWING for each in equations(step.jaxpr))
+
+
+def operations_in(jaxpr: Any) -> int:
+    """Floating-point operations of the matrix products and convolutions of a traced function, loops by their length.
+
+    A loop whose length is not known counts once.
+    """
+    total = 0
+    for equation in jaxpr.eqns:
+        inner = sum(operations_in(each) for each in jaxprs_in_params(equation.params))
+        total += inner * equation.params.get("length", 1) if equation.primitive.name == "scan" else inner
+        if equation.primitive.name in ("dot_general", "conv_general_dilated"):
+            total += 2 * equation.outvars[0].aval.size * _terms(equation)
+    return total
+
+
+def _terms(equation: Any) -> int:
+    """Products that each number of the result is a sum of."""
+    left, right = (v.aval.shape for v in equation.invars[:2])
+    if equation.primitive.name == "dot_general":
+        (contracted, _), _ = equation.params["dimension_numbers"]
+        return math.prod(left[axis] for axis in contracted)
+    return math.prod(right) // right[equation.params["dimension_numbers"].rhs_spec[0]]
 
 
 def largest_of(traced: Any) -> int:

@@ -25,7 +25,9 @@ from ablate.train.lanes import EVERYWHERE, LANES, Lanes, by_lane, lane_of, uint3
 EvalBatch = tuple[Int[np.ndarray, "lanes batch"], Float[np.ndarray, "lanes batch"]]  # positions, weights
 Number = float | None  # None where not finite
 Curves = dict[str, Float[np.ndarray, "evaluations lanes"]]  # by name; nan where not yet, and from a divergence on
-MOST_AT_ONCE = 512  # steps of a chunk: a signal is answered between two, and their batches are in memory
+# Steps of a chunk, between two of which signals are answered and whose batches are in memory; and operations of the
+# products that a device has in it, which take about a second on CPU.
+MOST_AT_ONCE, MOST_OPERATIONS = 512, 10**11
 SYNCHRONISE_EVERY = 8  # dispatched steps: often enough to answer Ctrl-C, rarely enough to cost nothing
 
 
@@ -63,7 +65,10 @@ class CellInputs:
 
 @dataclasses.dataclass(frozen=True)
 class WaveInputs:
-    """A wave of cells: `width` lanes, the last of them copies where the wave is not full."""
+    """A wave of cells: `width` lanes, the last of them copies where the wave is not full.
+
+    `operations` are those of the products in a step of one lane; 0 where nobody counted.
+    """
 
     inputs: tuple[CellInputs, ...]
     width: int
@@ -72,6 +77,7 @@ class WaveInputs:
     batch_size: int
     eval_every: int
     eval_batch_size: int
+    operations: int = 0
 
     @property
     def padded(self) -> list[CellInputs]:
@@ -261,7 +267,10 @@ class Loop:
 
 def longest_chunk(lanes: Lanes, wave: WaveInputs) -> int:
     """Steps of the longest chunk, which all others are filled up to."""
-    return min(wave.eval_every, wave.steps, MOST_AT_ONCE) if lanes.strategy.looped else 1
+    if not lanes.strategy.looped:
+        return 1
+    operations = wave.operations * (wave.width // lanes.devices)  # of a step, on each device
+    return max(1, min(wave.eval_every, wave.steps, MOST_AT_ONCE, MOST_OPERATIONS // max(1, operations)))
 
 
 def prepare(lanes: Lanes, wave: WaveInputs, between: Callable[[], None] = lambda: None) -> None:

@@ -1,4 +1,4 @@
-"""Which way a program runs on the devices at hand: a choice by platform and by whether it has convolutions."""
+"""Which way a program runs on the devices at hand: a choice by platform, convolutions and the size of a step."""
 
 import dataclasses
 import math
@@ -12,7 +12,7 @@ class Strategy:
 
     Args:
         name: what `--strategy` calls it.
-        vmapped: several lanes per device advance in one operation.
+        vmapped: several lanes per device advance in one operation; otherwise they take turns.
         looped: many steps run inside XLA; otherwise every step is dispatched.
         sharded: one cell's batch is spread over the devices, instead of cells over devices.
     """
@@ -21,6 +21,11 @@ class Strategy:
     vmapped: bool
     looped: bool
     sharded: bool
+
+    @property
+    def several(self) -> bool:
+        """Whether a device takes several lanes at once."""
+        return self.vmapped or self.looped
 
 
 STRATEGIES = {
@@ -33,9 +38,14 @@ STRATEGIES = {
 
 MORE_LANES = 1.1  # filling up, for the sake of sharing
 MOST_LANES = 64  # per device; throughput on CPU gains little beyond, and a wave is what a crash can lose
+# Operations of products in a lane's step on CPU (measured: results/lanes.md). Below, calling an operation costs more
+# than what it does, and one call for all lanes is faster; above, what vmapped lanes work on leaves the cache.
+WORTH_A_TURN = 4_000_000
+WORTH_DRAWING = 4  # times as much, where steps draw: lanes of one seed share what is drawn, which turns do not
+LEAST_OF_A_WAVE = 10**12  # operations per device: about ten seconds, beside which the start of a wave is nothing
 
 
-def choose(platform: str, convolutions: str) -> tuple[Strategy, str]:
+def choose(platform: str, convolutions: str, operations: int, *, draws: bool) -> tuple[Strategy, str]:
     """The strategy for a program and the reason, for the plan and the report.
 
     On CPU, XLA is fast at convolutions inside loops only where they are in the form that its kernels take, and `vmap`
@@ -44,17 +54,42 @@ def choose(platform: str, convolutions: str) -> tuple[Strategy, str]:
     Args:
         platform: of the devices.
         convolutions: of the step, as `convolutions_of` calls them.
+        operations: of its products, as `operations_in` counts them.
+        draws: whether it draws random numbers.
 
-    >>> [choose("cpu", kind)[0].name for kind in ("none", "plain", "other")], choose("gpu", "plain")[0].name
-    (['scan', 'loop', 'solo'], 'scan')
+    >>> [choose("cpu", kind, 10**6, draws=False)[0].name for kind in ("none", "plain", "other")]
+    ['scan', 'loop', 'solo']
+    >>> [choose(platform, "none", 10**8, draws=True)[0].name for platform in ("cpu", "gpu")]
+    ['loop', 'scan']
     """
-    if convolutions == "none":
-        return STRATEGIES["scan"], "only matrix products, which vmap and loops suit"
     if platform != "cpu":
         return STRATEGIES["scan"], f"{platform} runs many lanes at once"
+    if convolutions == "other":
+        return STRATEGIES["solo"], "some of these convolutions are slow inside XLA loops on CPU, and all under vmap"
     if convolutions == "plain":
         return STRATEGIES["loop"], "convolutions on CPU suit loops as these are written, but not vmap"
-    return STRATEGIES["solo"], "some of these convolutions are slow inside XLA loops on CPU, and all under vmap"
+    if operations >= WORTH_A_TURN * (WORTH_DRAWING if draws else 1):
+        return STRATEGIES["loop"], "matrix products of this size are faster one lane after another on CPU"
+    return STRATEGIES["scan"], "small matrix products, which are faster for many lanes at once"
+
+
+def most_per_device(strategy: Strategy, operations: int, asked: int = 0) -> int:
+    """Lanes per device of a wave: as many as there may be, or where they take turns, enough for it to last a while.
+
+    Rows are stored at the end of a wave, so long trainings that gain nothing by company end one by one.
+
+    Args:
+        strategy: of the program.
+        operations: of the products in a lane's whole training.
+        asked: how many somebody wants; 0 for as many as are worth it.
+
+    >>> [most_per_device(STRATEGIES["loop"], operations) for operations in (10**9, 10**11, 10**13)]
+    [64, 10, 1]
+    """
+    if not strategy.several:
+        return 1
+    worth = MOST_LANES if strategy.vmapped else LEAST_OF_A_WAVE // max(1, operations)
+    return asked or max(1, min(MOST_LANES, worth))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,14 +104,14 @@ class Wave:
     together: int = 1
 
 
-def waves(count: int, devices: int, strategy: Strategy, most_lanes: int = 0, together: int = 1) -> tuple[Wave, ...]:
+def waves(count: int, devices: int, strategy: Strategy, most: int, together: int = 1) -> tuple[Wave, ...]:
     """Splits the cells 0..count-1 of a program into waves of equal width.
 
     Args:
         count: of the cells.
         devices: that there are.
         strategy: of the program.
-        most_lanes: per device; 0 for as many as are worth it.
+        most: lanes per device.
         together: lanes in a row that no wave and no device takes apart; `count` is a multiple of it.
 
     >>> [(len(w.members), w.width) for w in waves(100, 2, STRATEGIES["scan"], 32)]
@@ -85,19 +120,14 @@ def waves(count: int, devices: int, strategy: Strategy, most_lanes: int = 0, tog
     [(40, 40), (40, 40), (20, 40)]
     """
     across = 1 if strategy.sharded else devices
-    blocks, most = count // together, most_per_device(strategy, most_lanes) // together * across
-    number = math.ceil(blocks / most)
+    blocks = count // together
+    number = math.ceil(blocks / (most // together * across))
     width = math.ceil(math.ceil(blocks / number) / across) * across * together
     starts = range(0, count, width)
     return tuple(Wave(tuple(range(start, min(start + width, count))), width, together) for start in starts)
 
 
-def most_per_device(strategy: Strategy, most_lanes: int = 0) -> int:
-    """How many lanes a device takes at once."""
-    return 1 if not strategy.vmapped else (most_lanes or MOST_LANES)
-
-
-def waves_by_key(keys: Sequence[Hashable], devices: int, strategy: Strategy, most_lanes: int = 0) -> tuple[Wave, ...]:
+def waves_by_key(keys: Sequence[Hashable], devices: int, strategy: Strategy, most: int) -> tuple[Wave, ...]:
     """Waves in which as many neighbours as possible share a data key, for steps that draw.
 
     What follows from the data key alone, examples, augmentation and masks of dropout, is then made once for all of
@@ -107,15 +137,15 @@ def waves_by_key(keys: Sequence[Hashable], devices: int, strategy: Strategy, mos
         keys: the data key of every cell.
         devices: that there are.
         strategy: of the program.
-        most_lanes: as in `waves`.
+        most: as in `waves`.
 
-    >>> [(w.members, w.together) for w in waves_by_key("abcabc", 1, STRATEGIES["scan"], 4)]
-    [((0, 3, 1, 4), 2), ((2, 5), 2)]
+    >>> [(w.members, w.together) for w in waves_by_key("abab", 1, STRATEGIES["scan"], 4)]
+    [((0, 2, 1, 3), 2)]
     """
-    plain, counts = waves(len(keys), devices, strategy, most_lanes), Counter(keys)
-    common, most = math.gcd(*counts.values()), most_per_device(strategy, most_lanes)
+    plain, counts = waves(len(keys), devices, strategy, most), Counter(keys)
+    common = math.gcd(*counts.values())
     sizes = [size for size in range(common, 1, -1) if common % size == 0 and size <= most]
-    candidates = [waves(len(keys), devices, strategy, most_lanes, size) for size in sizes]
+    candidates = [waves(len(keys), devices, strategy, most, size) for size in sizes]
     best = min(candidates, key=_lanes, default=plain)
     if best is plain or _lanes(best) > MORE_LANES * _lanes(plain):
         return plain

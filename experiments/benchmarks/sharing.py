@@ -4,7 +4,7 @@
 
 The works are the multilayer perceptrons of `works.py`, as they are and with choices that draw. A ratio above 1 says
 that sharing is faster. A plan shares where steps draw, and only there: without draws it costs a few percent on CPU,
-where the products that it joins were as fast apart.
+where the products that it joins were as fast apart. The last column has lanes that take turns and share nothing.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from ablate.runner.execute import lanes_of
 from ablate.runner.plan import ProgramPlan, make_plan
 from ablate.study.resolving import resolve
 from ablate.train.loop import Loop
+from ablate.train.strategy import MOST_LANES, STRATEGIES
 
 DRAWS = {
     "none": {},
@@ -38,9 +39,10 @@ def program(work: str, recipe: dict) -> ProgramPlan:
     return make_plan(resolve(cfg), name=work).programs[0]
 
 
-def first_wave(item: ProgramPlan, *, shares: bool, steps: int) -> tuple[Loop, int]:
+def first_wave(item: ProgramPlan, strategy: str, *, shares: bool, steps: int) -> tuple[Loop, int]:
     """The first wave of a program, and how many of its lanes in a row share a key."""
-    item = dataclasses.replace(item, draws=shares)
+    training = dataclasses.replace(item.training, lanes=MOST_LANES)
+    item = dataclasses.replace(item, draws=shares, strategy=STRATEGIES[strategy], training=training)
     wave = item.split(item.program.lanes)[0]
     inputs = item.wave([item.program.lanes[k] for k in wave.members], wave.width, steps=steps, eval_every=steps)
     return Loop(lanes_of(item, wave.together), inputs), wave.together
@@ -61,15 +63,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60)
     options = parser.parse_args()
     prepare_jax()
-    print("| work | draws | lanes that share | ms a step, apart | ms a step, shared | ratio |")
-    print("| :--- | :--- | ---: | ---: | ---: | ---: |")
+    print("| work | draws | lanes that share | ms a step, apart | ms a step, shared | ratio | ms a step, in turn |")
+    print("| :--- | :--- | ---: | ---: | ---: | ---: | ---: |")
     for work, draws in itertools.product(("digits", "fashion"), DRAWS):
         item = program(work, DRAWS[draws])
-        (apart, _), (shared, together) = (first_wave(item, shares=s, steps=options.steps) for s in (False, True))
-        milliseconds(apart), milliseconds(shared)  # compiles
-        pairs = [(milliseconds(apart), milliseconds(shared)) for _ in range(options.rounds)]
-        medians = " | ".join(f"{statistics.median(times):.2f}" for times in zip(*pairs, strict=True))
-        print(f"| {work} | {draws} | {together} | {medians} | {statistics.median(a / b for a, b in pairs):.2f} |")
+        apart, _ = first_wave(item, "scan", shares=False, steps=options.steps)
+        shared, together = first_wave(item, "scan", shares=True, steps=options.steps)
+        in_turn, _ = first_wave(item, "loop", shares=False, steps=options.steps)
+        loops = (apart, shared, in_turn)
+        [milliseconds(loop) for loop in loops]  # compiles
+        times = [[milliseconds(loop) for loop in loops] for _ in range(options.rounds)]
+        ratio = statistics.median(row[0] / row[1] for row in times)
+        one, two, three = (f"{statistics.median(column):.2f}" for column in zip(*times, strict=True))
+        print(f"| {work} | {draws} | {together} | {one} | {two} | {ratio:.2f} | {three} |", flush=True)
 
 
 if __name__ == "__main__":

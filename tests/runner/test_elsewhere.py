@@ -1,6 +1,5 @@
 """Runs of a table judged: numbers against scipy and `compare`, reports that claim nothing they cannot know, files."""
 
-import doctest
 import json
 import math
 import re
@@ -18,7 +17,6 @@ from ablate.report.tables import tabulate
 from ablate.results.files import write_json
 from ablate.results.schema import study_problem
 from ablate.results.store import InUseError, locked
-from ablate.runner import elsewhere
 from ablate.runner.execute import report
 from ablate.stats.verdict import compare
 from ablate.study.problems import ConfigError
@@ -62,10 +60,6 @@ def text_of(verdicts):
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def test_doctests():
-    assert not doctest.testmod(elsewhere).failed
 
 
 def test_paired_numbers_are_those_of_scipy():

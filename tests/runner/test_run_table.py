@@ -1,6 +1,5 @@
 """Tables of runs: every way to write one down reads alike, and every problem of one is said at once."""
 
-import doctest
 import math
 from pathlib import Path
 
@@ -43,10 +42,6 @@ def file(text, name="runs.csv", encoding="utf-8"):
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-def test_doctests():
-    assert not doctest.testmod(run_table).failed
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])

@@ -10,7 +10,7 @@ import pytest
 from ablate import choice
 from ablate.train.lanes import Lanes, advance_one, draws_in, equations, step_arguments
 from ablate.train.loop import in_common
-from ablate.train.strategy import MORE_LANES, STRATEGIES, most_per_device, waves, waves_by_key
+from ablate.train.strategy import MORE_LANES, STRATEGIES, waves, waves_by_key
 
 from .small import planned, small_config, train
 
@@ -115,7 +115,7 @@ def test_blocks_are_whole_and_waves_full(devices, most):
         (shape,) = {(wave.width, wave.together) for wave in spread}
         width, together = shape
         assert width % (devices * together) == 0
-        assert width // devices <= most_per_device(SCAN, most)
+        assert width // devices <= most
         for wave in spread:
             padded = [keys[k] for k in wave.members] + [keys[wave.members[-1]]] * (width - len(wave.members))
             blocks = [padded[k : k + together] for k in range(0, width, together)]
@@ -125,6 +125,6 @@ def test_blocks_are_whole_and_waves_full(devices, most):
 
 
 def test_keys_of_different_sizes_share_what_divides_them_all():
-    assert {wave.together for wave in waves_by_key("aaaabb", 1, SCAN)} == {2}
-    assert {wave.together for wave in waves_by_key("aaabb", 1, SCAN)} == {1}
-    assert {wave.together for wave in waves_by_key("abcdef", 1, SCAN)} == {1}
+    assert {wave.together for wave in waves_by_key("aaaabb", 1, SCAN, 64)} == {2}
+    assert {wave.together for wave in waves_by_key("aaabb", 1, SCAN, 64)} == {1}
+    assert {wave.together for wave in waves_by_key("abcdef", 1, SCAN, 64)} == {1}
