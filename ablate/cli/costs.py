@@ -22,7 +22,7 @@ def line(place: Place, ratio: Ratio) -> str:
     """A choice for the terminal.
 
     >>> line(("loss", "focal"), Ratio(1.034, 1.0, 1.07, 1.5))
-    'loss.focal                           1.03    1.00 to 1.07     1.50'
+    'loss.focal                            1.03    1.00 to 1.07     1.50'
     >>> line(("norm", "group"), Ratio(None, why="8 channels"))
     'norm.group                        8 channels'
     """
