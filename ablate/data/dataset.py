@@ -8,6 +8,7 @@ by example, for whoever wants it: a teacher's logits, a group, a weight.
 import dataclasses
 import functools
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from jaxtyping import Float32
 
 Arrays = Mapping[str, np.ndarray]
 INPUTS = ("image", "vector")
+EXAMPLES_AT_ONCE = 256
 
 
 class DataError(ValueError):
@@ -213,12 +215,17 @@ def _stats(array: np.ndarray) -> Stats:
     if array.dtype != np.uint8:
         flat = array.reshape(-1, array.shape[-1]).astype(np.float64)
         return Stats(flat.mean(0).astype(np.float32), flat.std(0).astype(np.float32))
-    # From counts of the 256 pixel values: exact, and without a copy of the images as floats.
-    values = np.arange(256) / 255
-    counts = [np.bincount(array[..., c].ravel(), minlength=256) for c in range(array.shape[-1])]
-    means = [float(count @ values / count.sum()) for count in counts]
-    sds = [float((count @ (values - mean) ** 2 / count.sum()) ** 0.5) for count, mean in zip(counts, means)]
+    means, sds = zip(*map(_of_bytes, np.moveaxis(array, -1, 0)), strict=True)
     return Stats(np.array(means, np.float32), np.array(sds, np.float32))
+
+
+def _of_bytes(pixels: np.ndarray) -> tuple[float, float]:
+    """Mean and sd of bytes as numbers from 0 to 1, by sums of whole numbers, which are exact."""
+    n, total, squares = pixels.size, 0, 0
+    for start in range(0, len(pixels), EXAMPLES_AT_ONCE):  # no copy of all of them as larger numbers
+        part = pixels[start : start + EXAMPLES_AT_ONCE].astype(np.float64).ravel()
+        total, squares = total + int(part.sum()), squares + int(part @ part)
+    return total / (255 * n), math.sqrt(n * squares - total**2) / (255 * n)
 
 
 def _problems(part: str, arrays: Arrays, classes: int) -> Iterator[str]:

@@ -9,7 +9,8 @@ kernel's gradient is 15 to 60 times slower. Written out, they are in that form f
 
 With strides, dL/dw is a product of matrices for every weight of the window, and the pixels of dL/dx that the same
 weights meet are a convolution of their own: no zero is ever multiplied. Gradients of these are those of JAX, so that
-second derivatives exist.
+second derivatives exist. Images of one channel are weighed pixel by pixel: there is nothing to sum over but the
+window, and a kernel for matrix products is six to eight times slower.
 """
 
 import functools
@@ -22,6 +23,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 PLAIN = ("NHWC", "HWIO", "NHWC")
+MOST_TERMS = 25  # of a sum over a window that is written out
 Images = Float[Array, "batch height width channels"]
 Maps = Float[Array, "batch rows columns features"]
 Kernel = Float[Array, "window_rows window_columns channels features"]
@@ -91,7 +93,25 @@ def convolve(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) ->
         >>> convolve(jnp.ones((1, 3, 3, 1)), jnp.ones((2, 2, 1, 1)), (1, 1), ((0, 0), (0, 0)))[0, :, :, 0].tolist()
         [[4.0, 4.0], [4.0, 4.0]]
     """
+    if x.shape[3] == 1 and kernel.shape[0] * kernel.shape[1] <= MOST_TERMS and x.dtype == jnp.float32:
+        return _of_one_channel(x, kernel, strides, pads)
     return lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=PLAIN)
+
+
+def _of_one_channel(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) -> Maps:
+    """For every weight of the window the pixels that it sees, weighed, and their sum."""
+    padded = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+    seen = [
+        padded[:, i : size_i : strides[0], j : size_j : strides[1]] * kernel[i : i + 1, j : j + 1]
+        for i, size_i in _windows(padded.shape[1], kernel.shape[0])
+        for j, size_j in _windows(padded.shape[2], kernel.shape[1])
+    ]
+    return functools.reduce(jnp.add, seen)
+
+
+def _windows(size: int, window: int) -> list[tuple[int, int]]:
+    """Where the pixels begin and end that each weight of a window sees along one side of an image."""
+    return [(at, size - window + at + 1) for at in range(window)]
 
 
 def _forward(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) -> tuple[Maps, tuple[Images, Kernel]]:

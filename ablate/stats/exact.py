@@ -1,8 +1,8 @@
 """Exact tests for paired seeds: no normality assumed, and a floor of 2/2^n under every p-value."""
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 from ablate.stats.checks import FLOAT32_ROUNDING, finite, rounding_of
 
@@ -146,7 +146,7 @@ def sign_test(deltas: Float[np.ndarray, "pairs"]) -> float:
     plus, minus = int((deltas > 0).sum()), int((deltas < 0).sum())
     if plus + minus == 0:
         return 1.0
-    return float(stats.binomtest(plus, plus + minus).pvalue)
+    return float(scipy.stats.binomtest(plus, plus + minus).pvalue)
 
 
 def wilcoxon(deltas: Float[np.ndarray, "pairs"], rounding: float | Float[np.ndarray, "pairs"] = 0.0) -> float | None:
@@ -181,7 +181,7 @@ def wilcoxon(deltas: Float[np.ndarray, "pairs"], rounding: float | Float[np.ndar
     signed = np.sign(deltas[other]) * ranks(np.abs(deltas[other]), near[other])
     if signed.size <= EXACT_UP_TO:
         return sign_flip(signed)
-    return float(np.asarray(stats.wilcoxon(signed))[1])
+    return float(np.asarray(scipy.stats.wilcoxon(signed))[1])
 
 
 def ranks(values: Float[np.ndarray, "values"], rounding: Float[np.ndarray, "values"]) -> Float[np.ndarray, "values"]:
@@ -203,5 +203,5 @@ def ranks(values: Float[np.ndarray, "values"], rounding: Float[np.ndarray, "valu
     with np.errstate(invalid="ignore"):  # inf - inf is nan, which is not larger than anything
         apart = np.diff(ascending) > np.maximum(near[1:], near[:-1])
     ranked = np.empty(values.size)
-    ranked[order] = stats.rankdata(np.concatenate([[0], np.cumsum(apart)]))
+    ranked[order] = scipy.stats.rankdata(np.concatenate([[0], np.cumsum(apart)]))
     return ranked

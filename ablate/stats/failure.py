@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 from ablate.stats.checks import SPREADS, STANDARD_ERRORS
 from ablate.stats.exact import sign_flip
@@ -51,8 +51,8 @@ def rate(hits: int, repeats: int, confidence: float = 0.95) -> Rate:
         Biometrika 1934, https://doi.org/10.1093/biomet/26.4.404
     """
     tail = (1 - confidence) / 2
-    low = float(stats.beta.ppf(tail, hits, repeats - hits + 1)) if hits else 0.0
-    high = float(stats.beta.ppf(1 - tail, hits + 1, repeats - hits)) if hits < repeats else 1.0
+    low = float(scipy.stats.beta.ppf(tail, hits, repeats - hits + 1)) if hits else 0.0
+    high = float(scipy.stats.beta.ppf(1 - tail, hits + 1, repeats - hits)) if hits < repeats else 1.0
     return Rate(hits, repeats, hits / repeats, low, high)
 
 
@@ -83,7 +83,7 @@ def compare_failures(failed: int, runs: int, failed_baseline: int, runs_baseline
     if not runs or not runs_baseline or not failed + failed_baseline:
         return None
     table = [[failed, failed_baseline], [runs - failed, runs_baseline - failed_baseline]]
-    return min(1.0, float(stats.boschloo_exact(table).pvalue))
+    return min(1.0, float(scipy.stats.boschloo_exact(table).pvalue))
 
 
 def compare_failures_by_seed(differences: Float[np.ndarray, "seeds"]) -> float | None:
@@ -134,7 +134,7 @@ def compare_failures_in_strata(strata: Sequence[tuple[int, int, int, int]]) -> t
     chances = np.ones(1)
     for failed, runs, failed_baseline, runs_baseline in strata:
         lost = failed + failed_baseline
-        chances = np.convolve(chances, stats.hypergeom.pmf(np.arange(lost + 1), runs + runs_baseline, lost, runs))
+        chances = np.convolve(chances, scipy.stats.hypergeom.pmf(np.arange(lost + 1), runs + runs_baseline, lost, runs))
     seen, total = sum(stratum[0] for stratum in strata), chances.size - 1
     if not total:
         return None, 1.0

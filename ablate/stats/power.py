@@ -4,7 +4,7 @@ import functools
 import math
 
 import numpy as np
-from scipy import optimize, stats
+import scipy
 
 from ablate.stats.student import quantile
 
@@ -114,7 +114,9 @@ def _shift(df: float, alpha: float, power: float) -> float:
     high = 2.0 - quantile(alpha / 2, df)
     while _power(high, df, alpha) < power:
         high *= 2
-    solution = optimize.root_scalar(lambda shift: _power(shift, df, alpha) - power, bracket=(0.0, high), xtol=1e-10)
+    solution = scipy.optimize.root_scalar(
+        lambda shift: _power(shift, df, alpha) - power, bracket=(0.0, high), xtol=1e-10
+    )
     return float(solution.root)
 
 
@@ -122,8 +124,8 @@ def _power(shift: float, df: float, alpha: float) -> float:
     """Return the two-sided power at noncentrality `shift`."""
     bar = -quantile(alpha / 2, df)
     # scipy returns nan for tails too small to represent: the wrong tail is then 0.
-    wrong = float(np.nan_to_num(stats.nct.cdf(-bar, df, shift)))
-    right = float(stats.nct.sf(bar, df, shift))
+    wrong = float(np.nan_to_num(scipy.stats.nct.cdf(-bar, df, shift)))
+    right = float(scipy.stats.nct.sf(bar, df, shift))
     # The right tail underflows only where bar is far above shift or far below it.
     if math.isnan(right):
         right = float(shift > bar)

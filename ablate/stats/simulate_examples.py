@@ -1,8 +1,8 @@
 """What the two standard errors cover: new test examples of the same kind, and data drawn anew from one pool."""
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float
-from scipy import stats
 
 from ablate.stats.examples import TwoErrors, resampled_errors, two_errors
 from ablate.stats.failure import Rate, rate
@@ -87,7 +87,7 @@ def simulate_resampled_errors(
 def _holds(errors: TwoErrors | None, n: int, truth: float) -> Bool[np.ndarray, "2"]:
     """Say which of the two 95 % intervals hold the truth."""
     assert errors is not None
-    half = float(stats.t.isf(0.025, n - 1)) * np.array([errors.of_seeds, errors.of_both])
+    half = float(scipy.stats.t.isf(0.025, n - 1)) * np.array([errors.of_seeds, errors.of_both])
     return np.abs(errors.mean - truth) <= half
 
 

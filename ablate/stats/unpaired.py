@@ -4,8 +4,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 from ablate.stats.checks import FLOAT32_ROUNDING, finite, has_spread, rounding_of
 from ablate.stats.exact import ranks
@@ -140,7 +140,7 @@ def _permutation(a: np.ndarray, b: np.ndarray, seed: int) -> float | None:
         return (np.abs(x.mean(axis) - y.mean(axis)) >= least).astype(float)
 
     rng = np.random.default_rng(seed)
-    test = stats.permutation_test(
+    test = scipy.stats.permutation_test(
         (a, b), as_large, vectorized=True, n_resamples=RELABELLINGS, alternative="greater", rng=rng
     )
     return float(test.pvalue)
