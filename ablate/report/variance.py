@@ -14,9 +14,6 @@ import numpy as np
 
 from ablate.report.formats.json_record import clean
 from ablate.report.formats.markdown import escape, section_parts
-from ablate.report.plots.figure import FORMATS, render
-from ablate.report.plots.style import style
-from ablate.report.plots.variance import Bar, draw_bars
 from ablate.report.records import UNFINISHED, Cell, rotates
 from ablate.report.section import Column, Grid, Section, grid
 from ablate.report.tables import ERRORS, collapsed_marked, join_cells
@@ -144,12 +141,20 @@ def contents(study: Study, rows: Iterable[RowRecord]) -> Iterator[tuple[str, str
     yield "variance.csv", as_csv(variance)
     yield "variance.json", as_json(variance)
     yield "variance.md", as_markdown(variance)
+    yield from _figures(variance)
+
+
+def _figures(variance: Variance) -> list[tuple[str, bytes]]:
+    from ablate.report.plots.figure import FORMATS, render  # loading what draws takes half a second
+    from ablate.report.plots.style import style
+    from ablate.report.plots.variance import Bar, draw_bars
+
     bars = [Bar(plain(each.source), *each.share) for each in variance.single if each.share]
-    if bars:
-        with style():  # what is random in an SVG is salted there
-            figure = draw_bars(bars, f"share of the variance of {variance.unit.metric} (%)")
-            files = [(f"figures/variance.{kind}", render(figure, kind)) for kind in FORMATS]
-        yield from files
+    if not bars:
+        return []
+    with style():  # what is random in an SVG is salted there
+        figure = draw_bars(bars, f"share of the variance of {variance.unit.metric} (%)")
+        return [(f"figures/variance.{kind}", render(figure, kind)) for kind in FORMATS]
 
 
 def as_json(variance: Variance) -> str:

@@ -27,12 +27,12 @@ def write_reports(directory: Path, between: Between = go_on, *, anew: bool = Tru
     Raises:
         StorageError: a file could not be written.
     """
-    from ablate.report import write_report, write_variance
-    from ablate.report.variance import DESIGN
-
     rows = Rows.load(directory)
     if not anew and _is_written(rows):
         return rows
+    from ablate.report import write_report, write_variance  # they draw, and loading what draws takes half a second
+    from ablate.report.variance import DESIGN
+
     if rows.study["design"] == DESIGN:
         written = write_variance(directory, rows.study, list(rows), between)
     else:
