@@ -12,7 +12,8 @@ if CACHE is None:
     CACHE = os.environ["ABLATE_TESTS"] = tempfile.mkdtemp(prefix="ablate-tests-")
     atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
 os.environ["XDG_CACHE_HOME"] = CACHE
-os.environ["TFDS_DATA_DIR"] = os.path.join(CACHE, "tensorflow_datasets")
+# Data sets that tests write are theirs alone: workers remove and make them again under one name.
+os.environ["TFDS_DATA_DIR"] = os.path.join(CACHE, f"tensorflow_datasets-{os.environ.get('PYTEST_XDIST_WORKER', '')}")
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # as `ablate` sets it; JAX sets 1, which the processes of tests would inherit
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # or `ablate` asks for one per core, and JAX has started already
 

@@ -17,7 +17,8 @@ LAYERS = {
     "tricks": {"jax", "flax", "optax", "numpy", "jaxtyping"},
     "models": {"jax", "flax", "jaxtyping", "ablate.tricks"},
     "data": {
-        "tensorflow_datasets", "array_record", "numpy", "sklearn", "PIL", "jaxtyping", "absl", "ablate.tricks.axis",
+        "tensorflow_datasets", "array_record", "grain", "numpy", "sklearn", "PIL", "jaxtyping", "absl",
+        "ablate.tricks.axis",
     },
     "results": {"numpy"},
     "stats": {"numpy", "scipy", "jaxtyping"},
@@ -50,6 +51,7 @@ ONLY = {
     "sklearn": {"data"},
     "PIL": {"data"},
     "array_record": {"data"},
+    "grain": {"data/stream.py"},
     "flax": {"tricks", "models", "tasks"},
     "optax": {"tricks", "tasks"},
     "orbax": {"train"},
@@ -186,7 +188,10 @@ def test_no_error_is_caught_without_a_kind():
     assert bare == []
 
 
-HEAVY = ["matplotlib", "sklearn", "tensorflow", "tensorflow_datasets", "orbax", "ml_collections", "clu", "scipy.stats"]
+HEAVY = [
+    "matplotlib", "sklearn", "tensorflow", "tensorflow_datasets", "grain", "orbax", "ml_collections", "clu",
+    "scipy.stats",
+]  # fmt: skip
 LIGHT = ["jax", "numpy", "rich"]  # flax itself imports rich
 
 

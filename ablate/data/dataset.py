@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int
 
 Arrays = Mapping[str, np.ndarray]
 INPUTS = ("image", "vector")
@@ -143,7 +143,30 @@ class DataSet:
     @functools.cached_property
     def stacked(self) -> dict[str, np.ndarray]:
         """Pool and test examples, one behind the other: position `k` of the test split is pool size + k."""
-        return {name: np.concatenate([array, self.test[name]]) for name, array in self.pool.items()}
+        return {name: self.whole(name) for name in self.pool}
+
+    def whole(self, name: str) -> np.ndarray:
+        """An array of all examples, as in `stacked`."""
+        return np.concatenate([self.pool[name], self.test[name]])
+
+    def rows(self, positions: Int[np.ndarray, " examples"]) -> dict[str, np.ndarray]:
+        """The examples at positions of `stacked`, without the others being put one behind the other."""
+        tested = np.flatnonzero(positions >= self.sizes[0])
+        behind, found = positions[tested] - self.sizes[0], {}
+        for name, array in self.pool.items():
+            found[name] = np.asarray(array[np.where(positions < self.sizes[0], positions, 0)])
+            found[name][tested] = self.test[name][behind]
+        return found
+
+    @property
+    def example_bytes(self) -> int:
+        """Bytes of one example."""
+        return sum(array.dtype.itemsize * math.prod(array.shape[1:]) for array in self.pool.values())
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all examples."""
+        return self.example_bytes * sum(self.sizes)
 
     @functools.cached_property
     def info(self) -> DataInfo:
@@ -213,17 +236,24 @@ def _converted(array: Any) -> np.ndarray:
 
 def _stats(array: np.ndarray) -> Stats:
     if array.dtype != np.uint8:
-        flat = array.reshape(-1, array.shape[-1]).astype(np.float64)
-        return Stats(flat.mean(0).astype(np.float32), flat.std(0).astype(np.float32))
+        axes, n = tuple(range(array.ndim - 1)), math.prod(array.shape[:-1])
+        mean = np.sum([part.sum(axes, np.float64) for part in _parts(array)], 0) / n
+        squares = np.sum([np.square(part - mean).sum(axes) for part in _parts(array)], 0)
+        return Stats(mean.astype(np.float32), np.sqrt(squares / n).astype(np.float32))
     means, sds = zip(*map(_of_bytes, np.moveaxis(array, -1, 0)), strict=True)
     return Stats(np.array(means, np.float32), np.array(sds, np.float32))
+
+
+def _parts(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Some examples after the other: an array may lie in a file and be larger than memory."""
+    return (array[start : start + EXAMPLES_AT_ONCE] for start in range(0, len(array), EXAMPLES_AT_ONCE))
 
 
 def _of_bytes(pixels: np.ndarray) -> tuple[float, float]:
     """Mean and sd of bytes as numbers from 0 to 1, by sums of whole numbers, which are exact."""
     n, total, squares = pixels.size, 0, 0
-    for start in range(0, len(pixels), EXAMPLES_AT_ONCE):  # no copy of all of them as larger numbers
-        part = pixels[start : start + EXAMPLES_AT_ONCE].astype(np.float64).ravel()
+    for part in _parts(pixels):  # no copy of all of them as larger numbers
+        part = part.astype(np.float64).ravel()
         total, squares = total + int(part.sum()), squares + int(part @ part)
     return total / (255 * n), math.sqrt(n * squares - total**2) / (255 * n)
 
@@ -236,7 +266,7 @@ def _problems(part: str, arrays: Arrays, classes: int) -> Iterator[str]:
     for name, array in arrays.items():
         if array.dtype not in (np.uint8, np.float32, np.int32):
             yield f"{part}{name} must be bytes, integers or floats, got {array.dtype}"
-        elif array.dtype == np.float32 and not np.isfinite(array).all():
+        elif array.dtype == np.float32 and not all(np.isfinite(part).all() for part in _parts(array)):
             yield f"{part}{name} has numbers that are not finite; leave those examples out or fill them in"
     for name, check in CHECKS.items():
         if name in arrays:

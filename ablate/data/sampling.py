@@ -89,9 +89,11 @@ class Split(NamedTuple):
     planted: Mapping[str, np.ndarray]
 
 
-def examples_of(dataset: DataSet, sampling: Sampling) -> Mapping[str, np.ndarray]:
-    """What a seed splits: the pool, and where the test examples are drawn anew, those behind it too."""
-    return dataset.stacked if sampling.rotate_test else dataset.pool
+def examples_of(dataset: DataSet, sampling: Sampling, name: str) -> np.ndarray | None:
+    """An array of what a seed splits: the pool, and where the test examples are drawn anew, those behind it too."""
+    if name not in dataset.pool:
+        return None
+    return dataset.whole(name) if sampling.rotate_test else dataset.pool[name]
 
 
 def split(dataset: DataSet, sampling: Sampling, draws: Draws) -> Split:
@@ -111,8 +113,8 @@ def split(dataset: DataSet, sampling: Sampling, draws: Draws) -> Split:
     Raises:
         DataError: classes are to be thinned or filled up, and there is no `label`.
     """
-    arrays, (pool, tested) = examples_of(dataset, sampling), dataset.sizes
-    labels, targets = arrays.get("label"), arrays.get("target")
+    labels, targets = (examples_of(dataset, sampling, name) for name in PLANTED)
+    pool, tested = dataset.sizes
     order, test = draws.order, pool + np.arange(tested, dtype=np.int32)
     if sampling.rotate_test:
         held = stratified(order, labels, tested)

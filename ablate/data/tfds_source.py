@@ -4,7 +4,9 @@ Preparing a set needs TensorFlow (`pip install 'ablate[tfds]'`); reading a prepa
 some thousand images per second, so the decoded arrays are kept in the user's cache and mapped into memory.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -110,43 +112,56 @@ def _arrays(builder: Any, split: str, cache: Path, size: int) -> tuple[np.ndarra
             f"data: {builder.name!r} has no split {split!r}; it has {known}; set data.split, data.test_split"
         )
     count = builder.info.splits[split].num_examples
-    images, labels = _cached(cache, split, count)
-    if images is None or labels is None:
-        images, labels = _decode(builder, split, size)
-        _keep(cache, split, images, labels)
-    return images, labels
+    with contextlib.suppress(OSError):
+        return _cached(cache, split, count)
+    with contextlib.suppress(OSError):  # a cache that cannot be written only costs time, and memory
+        _fill(cache, split, count, _decoded(builder, split, size))
+        return _cached(cache, split, count)
+    images, labels = zip(*_decoded(builder, split, size), strict=True)
+    return np.stack(images), np.array(labels, np.int32)
 
 
-def _cached(cache: Path, split: str, count: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _cached(cache: Path, split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """What was decoded before; OSError where it is not there or not whole."""
     try:
         images = np.load(cache / f"{split}-images.npy", mmap_mode="r")
         labels = np.load(cache / f"{split}-labels.npy")
-    except (OSError, ValueError, EOFError):
-        return None, None
-    return (images, labels) if len(images) == len(labels) == count else (None, None)
+    except (ValueError, EOFError) as error:
+        raise OSError(f"{cache}: {split} is damaged") from error
+    if not len(images) == len(labels) == count:
+        raise OSError(f"{cache}: {split} has {len(images)} images and {len(labels)} labels, not {count}")
+    return images, labels
 
 
-def _decode(builder: Any, split: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-    source = builder.as_data_source(split=split)
-    images, labels, shapes = [], [], set()
-    for example in source:
+def _decoded(builder: Any, split: str, size: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Images and labels, one after another."""
+    shape = None
+    for example in builder.as_data_source(split=split):
         image = np.asarray(example["image"], np.uint8)
         image = resized(image, size) if size else image
-        images.append(image)
-        shapes.add(image.shape)
-        labels.append(int(example["label"]))
-    if len(shapes) > 1:
-        raise DataError(f"data.size: images of {builder.name!r} have {len(shapes)} sizes; set data.size, e.g. 64")
-    return np.stack(images), np.asarray(labels, np.int32)
+        if shape not in (None, image.shape):
+            two = " and ".join("x".join(map(str, each)) for each in (shape, image.shape))
+            raise DataError(f"data.size: images of {builder.name!r} have sizes {two}; set data.size, e.g. 64")
+        shape = image.shape
+        yield image, int(example["label"])
 
 
-def _keep(cache: Path, split: str, images: np.ndarray, labels: np.ndarray) -> None:
-    """A cache that cannot be written only costs time at the next start."""
+def _fill(cache: Path, split: str, count: int, examples: Iterator[tuple[np.ndarray, int]]) -> None:
+    """Writes a split image by image: all of them may be larger than memory. The files have their names at the end."""
+    cache.mkdir(parents=True, exist_ok=True)
+    temporary = {kind: cache / f".{split}-{kind}.{os.getpid()}.npy" for kind in ("images", "labels")}
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        for kind, array in (("images", images), ("labels", labels)):
-            temporary = cache / f".{split}-{kind}.{os.getpid()}.npy"
-            np.save(temporary, array)
-            os.replace(temporary, cache / f"{split}-{kind}.npy")
-    except OSError:
-        pass
+        labels = np.zeros(count, np.int32)
+        with temporary["images"].open("wb") as file:
+            for k, (image, label) in enumerate(examples):
+                if k == 0:
+                    head = {"descr": "|u1", "fortran_order": False, "shape": (count, *image.shape)}
+                    np.lib.format.write_array_header_1_0(file, head)
+                file.write(image.tobytes())
+                labels[k] = label
+        np.save(temporary["labels"], labels)
+        for kind, path in temporary.items():
+            os.replace(path, cache / f"{split}-{kind}.npy")
+    finally:
+        for path in temporary.values():
+            path.unlink(missing_ok=True)

@@ -134,7 +134,7 @@ def _results(
     batch = min(item.training.batch_size, len(every))
     wave = item.wave(
         members, width, inputs=inputs, dataset=dataset, steps=STEPS, batch_size=batch, eval_every=STEPS,
-        eval_batch_size=len(every),
+        eval_batch_size=len(every), keys=0,
     )  # fmt: skip
     loop = Loop(executables, wave)
     begin = loop.start(between)

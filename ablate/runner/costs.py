@@ -86,7 +86,7 @@ class Timed:
     """The program of a single cell, compiled once and run for so many steps as often as asked."""
 
     def __init__(self, item: ProgramPlan, steps: int):
-        self._lanes = Lanes(item.task, item.strategy, item.devices, item.dataset.stacked, 2)
+        self._lanes = Lanes(item.task, item.strategy, item.devices, item.resident, 2)
         self._wave = item.wave(item.program.lanes, 1, steps=steps, eval_every=steps)
 
     @property

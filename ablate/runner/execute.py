@@ -267,6 +267,5 @@ def _has_weights(session: Session, cell: str) -> bool:
 
 def lanes_of(item: ProgramPlan, together: int = 1) -> Lanes:
     """The executables of a program whose lanes share a data key, so many in a row; none is compiled yet."""
-    arrays, shared = item.dataset.stacked, item.in_common if together > 1 else None
-    room = functools.partial(free_bytes, item.devices)
-    return Lanes(item.task, item.strategy, item.devices, arrays, item.evaluations, together, shared, room)
+    shared, room = item.in_common if together > 1 else None, functools.partial(free_bytes, item.devices)
+    return Lanes(item.task, item.strategy, item.devices, item.resident, item.evaluations, together, shared, room)

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ablate.runner.plan import Plan, ProgramPlan
+from ablate.train.feed import POOL_BYTES
 from ablate.train.lanes import Device
 
 GIB = 2**30
+POOLS = 3  # of streamed examples: one that is used, and those read ahead
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -36,9 +38,10 @@ def free_bytes(devices: Sequence[Device]) -> int | None:
 def needed_bytes(item: ProgramPlan) -> int:
     """What a program holds at once on all devices, roughly and before it is compiled.
 
-    State before and after a step, activations as large as the state, and the data on every device.
+    State before and after a step, activations as large as the state, and the data on every device, or what of them is
+    read ahead.
     """
-    arrays = sum(array.nbytes for part in (item.dataset.pool, item.dataset.test) for array in part.values())
+    arrays = POOLS * POOL_BYTES if item.streamed else item.dataset.bytes
     return 3 * item.state_bytes * item.width + arrays * len(item.devices)
 
 

@@ -66,6 +66,16 @@ class ProgramPlan:
     operations: int  # of the products and convolutions in a step of one lane
 
     @property
+    def streamed(self) -> bool:
+        """Whether its data are read while it trains, since they are too large to lie on every device."""
+        return self.dataset.bytes > self.training.resident_gib * 2**30
+
+    @property
+    def resident(self) -> Mapping[str, np.ndarray]:
+        """The arrays that lie on every device; where examples are streamed, one of zeros that says how they look."""
+        return self.dataset.info.zeros(1) if self.streamed else self.dataset.stacked
+
+    @property
     def most_lanes(self) -> int:
         """Lanes that a device takes at once, at most."""
         return most_per_device(self.strategy, self.operations * self.training.steps, self.training.lanes)
@@ -129,6 +139,7 @@ class ProgramPlan:
             train.eval_every,
             self.eval_batch_size,
             self.operations,
+            min(width, len({cell.data_key for cell in self.inputs.values()})) if self.streamed else 0,
         )
         return dataclasses.replace(wave, **changes)
 
@@ -390,6 +401,8 @@ def _plan_program(plan: Plan, program: Program, splits: Any) -> ProgramPlan | st
         return f"train.batch_size: {training.batch_size} cannot be split over {len(devices)} devices (strategy data)"
     sizes = _sizes(task, traced.state)
     item = ProgramPlan(program, task, training, dataset, inputs, strategy, why, (), devices, *sizes, *traced[2:])
+    if item.streamed:
+        item = dataclasses.replace(item, why=f"{why}; {dataset.bytes / 2**30:.1f} GiB of data are streamed")
     return dataclasses.replace(item, waves=item.split(program.lanes))
 
 

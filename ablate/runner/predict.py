@@ -79,7 +79,7 @@ def predict(rows: Rows, arm: str, seed: int, data: str = "") -> Predictions:
 
 
 def _tested(dataset: DataSet, positions: np.ndarray) -> dict[str, np.ndarray]:
-    return {name: array[positions] for name, array in dataset.stacked.items()}
+    return dataset.rows(positions)
 
 
 def _plan_again(rows: Rows, arm: str, seed: int, recipe: Mapping[str, Any]) -> Plan:

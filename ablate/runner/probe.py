@@ -21,7 +21,7 @@ from ablate.study.programs import Lane
 from ablate.tasks.keys import keys_at
 from ablate.tasks.parts import name_of
 from ablate.train.batches import BatchOrder
-from ablate.train.lanes import batch_of, begin_one
+from ablate.train.lanes import begin_one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _probe(item: ProgramPlan, lane: Lane) -> list[Layer]:
     order = BatchOrder(cell.data_key, len(cell.split.train), item.training.batch_size).at(0)
     index = cell.split.train[order]
     planted = {name: array[order] for name, array in cell.split.planted.items()}
-    batch = batch_of(jax.device_put(item.dataset.stacked), jnp.asarray(index), jax.device_put(planted))
+    batch = jax.device_put({**item.dataset.rows(index), **planted, "index": index})
     hp, init_hp = jax.tree.map(jnp.float32, (cell.hp, cell.init_hp))
     task: Any = item.task
     state = begin_one(task, cell.init_choices, 1)(jnp.uint32(cell.seed), init_hp, hp, batch)

@@ -1,6 +1,5 @@
 """study.json: a plan as the report will read it."""
 
-from ablate.data import examples_of
 from ablate.results.schema import (
     STUDY_FORMAT,
     ArmRecord,
@@ -103,7 +102,7 @@ def _data_json(plan: Plan) -> DataRecord:
     return {
         "name": data.name,
         "source": data_id(data),
-        "pool": len(next(iter(examples_of(dataset, sampling_of(data)).values()))),
+        "pool": sum(dataset.sizes) if sampling_of(data).rotate_test else dataset.sizes[0],
         "arguments": jsonable(data.arguments),
         "shape": {name: list(shape) for name, shape in dataset.info.shapes.items()},
         "train": len(split.train),

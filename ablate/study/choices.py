@@ -29,6 +29,7 @@ class Training:
     eval_every: Count
     eval_batch_size: Count
     lanes: Annotated[int, Range(0)]
+    resident_gib: Annotated[float, Range(0)]
     checkpoint_seconds: Annotated[float, Range(0)]
     keep_weights: bool
 
@@ -295,6 +296,8 @@ def training_of(train: Chosen) -> Training:
 
 # Arguments of every data set beside its own: what a study does to the pool.
 SAMPLING_NAMES = tuple(field.name for field in dataclasses.fields(Sampling))
+# How a training meets the devices, the same for all arms: results depend on it in their last digits.
+PLACING = ("lanes", "resident_gib")
 # What is written down of a training: no result depends on it.
 RECORDING = ("checkpoint_seconds", "keep_weights")
 

@@ -94,6 +94,7 @@ def base_config() -> ConfigDict:
             "eval_every": 50,  # steps between evaluations on the validation split
             "eval_batch_size": 500,  # at most; on CPU fewer, where that suits the cache
             "lanes": 0,  # cells per device that advance together; 0 chooses
+            "resident_gib": 4.0,  # data above this many GiB do not lie on every device: they are read while training
             "checkpoint_seconds": 60.0,  # time between checkpoints of a running program
             "keep_weights": False,  # True keeps the variables of every cell under DIR/weights
         }

@@ -13,6 +13,7 @@ from ablate.study.choices import (
     DATA,
     MOST_EVALUATIONS,
     MOST_STEPS,
+    PLACING,
     RECORDING,
     TASK,
     TRAIN,
@@ -52,7 +53,7 @@ GROUPS = (
 FREE = ("recipe.", "vary.", "across.")  # groups whose keys are axes, which the task has or has not
 Axes = Mapping[str, Axis]
 # Of `train`, what may differ between arms or conditions.
-NUMBERS = tuple(field.name for field in dataclasses.fields(Training) if field.name not in ("lanes", *RECORDING))
+NUMBERS = tuple(field.name for field in dataclasses.fields(Training) if field.name not in (*PLACING, *RECORDING))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -303,7 +304,7 @@ def _training(value: Any, key: str, base: Chosen | None, problems: list[str]) ->
     if not isinstance(value, Mapping):
         problems.append(f"{key}: expected keys of train with their values, got {value!r}")
         return None
-    fixed = [name for name in ("lanes", *RECORDING) if base is not None and name in value]
+    fixed = [name for name in (*PLACING, *RECORDING) if base is not None and name in value]
     problems += [f"{key}.{name}: the same for all arms; set train.{name}" for name in fixed]
     chosen = check_choice(TRAIN, {"name": "train", **value}, key, problems, base)
     if chosen is not None:

@@ -49,7 +49,9 @@ class BatchOrder:
     def at(self, step: int) -> Int[np.ndarray, " batch"]:
         """Positions [batch] within the training split for a step."""
         epoch, batch = positions(step, self._batch_size, self._size)
-        if epoch not in self._epochs:
+        order = self._epochs.get(epoch)  # of a dictionary that other threads may put another in place of
+        if order is None:
             key = jax.random.fold_in(self._key, epoch)
-            self._epochs = {epoch: np.asarray(jax.random.permutation(key, self._size)).astype(np.int32)}
-        return self._epochs[epoch][batch]
+            order = np.asarray(jax.random.permutation(key, self._size)).astype(np.int32)
+            self._epochs = {epoch: order}
+        return order[batch]

@@ -63,6 +63,13 @@ class Compiled(NamedTuple):
     cached: bool
 
 
+class Streamed(NamedTuple):
+    """Examples by their positions in the data, and where each of them lies in the arrays that are at hand."""
+
+    index: Any
+    at: Any
+
+
 class TooLarge(MemoryError):
     """A compiled program needs more memory than there is; it was not run."""
 
@@ -134,7 +141,8 @@ class Lanes:
         task: what one cell does, with the program's choices compiled in.
         strategy: how a program's lanes and steps are mapped to devices.
         devices: the devices to use.
-        arrays: pool and test examples by name, one behind the other; put on every device once.
+        arrays: pool and test examples by name, one behind the other; put on every device once. Where examples are
+            streamed, shapes of those that are at hand for a step, which every call brings along.
         evaluations: how often a lane is evaluated.
         together: how many lanes in a row have one data key.
         shared: which of their numbers these have in common, as a tree like that of the numbers; for `together` above 1.
@@ -208,14 +216,20 @@ class Lanes:
         self._init_of(key, choices).prepare(*arguments)
         return jax.eval_shape(begin_one(self.task, choices, self._evaluations), *arguments)
 
-    def prepare(self, state: Any, seed: Any, hp: Any, index: Any, planted: Any, evaluated: Any, weights: Any) -> None:
-        """Compiles everything behind the initial values, from shapes [lanes, ...] alone: nothing is placed or run."""
+    def prepare(
+        self, state: Any, seed: Any, hp: Any, index: Any, planted: Any, evaluated: Any, weights: Any, *,
+        pools: Sequence[Tree] | None = None,
+    ) -> None:  # fmt: skip
+        """Compiles everything behind the initial values, from shapes [lanes, ...] alone: nothing is placed or run.
+
+        `pools` are the examples at hand for steps and for evaluation, where these are streamed.
+        """
         flag, number, total = (jax.ShapeDtypeStruct((), kind) for kind in (np.bool_, np.int32, np.float32))
-        arrays = self._host
-        sums = by_lane(self._shapes_of_sums(state, hp, evaluated.shape[1]), state.step.shape[0])
-        self._evaluate.prepare(*self._placed(EVALUATION, sums, state.averaged, arrays, seed, hp, evaluated, weights))
+        trained, measured = pools or (self._host, self._host)
+        sums = by_lane(self._shapes_of_sums(state, hp, weights.shape[1]), state.step.shape[0])
+        self._evaluate.prepare(*self._placed(EVALUATION, sums, state.averaged, measured, seed, hp, evaluated, weights))
         self._finish.prepare(*self._placed(FINISH, state, sums, hp, total, number, flag))
-        self._advance.prepare(*self._placed(STEP, state, arrays, seed, hp, total, index, planted, number, number))
+        self._advance.prepare(*self._placed(STEP, state, trained, seed, hp, total, index, planted, number, number))
         self._summarise.prepare(*self._placed((LANES,), sums))
 
     def _placed(self, kinds: tuple[str, ...], *shapes: Any) -> list[Any]:
@@ -235,17 +249,26 @@ class Lanes:
         return self._inits[key]
 
     def advance(
-        self, state: LaneState, seed: Any, hp: Any, total: Any, index: Any, planted: Any, begin: int, count: int
-    ) -> LaneState:
-        """`count` steps of every lane from `begin` on; index and planted arrays are [lanes, steps, batch, ...]."""
+        self, state: LaneState, seed: Any, hp: Any, total: Any, index: Any, planted: Any, begin: int, count: int,
+        pool: Tree = None,
+    ) -> LaneState:  # fmt: skip
+        """`count` steps of every lane from `begin` on; index and planted arrays are [lanes, steps, batch, ...].
+
+        `pool` holds their examples where these are streamed, and the index says where.
+        """
         index, planted = self.place(index, EXAMPLES), self.place(planted, EXAMPLES)
         numbers = (self.place(np.int32(number), EVERYWHERE) for number in (begin, count))
-        return self._advance(state, self._arrays, seed, hp, total, index, planted, *numbers)
+        return self._advance(state, self._at_hand(pool), seed, hp, total, index, planted, *numbers)
 
-    def evaluate(self, sums: Tree, averaged: Tree, seed: Any, hp: Any, index: Any, weights: Any) -> tuple[Tree, Any]:
+    def evaluate(
+        self, sums: Tree, averaged: Tree, seed: Any, hp: Any, index: Any, weights: Any, pool: Tree = None
+    ) -> tuple[Tree, Any]:
         """Adds one batch [lanes, batch] of examples to the sums of every lane; gives their scores too, if there are."""
         index, weights = self.place(index, EXAMPLES), self.place(weights, EXAMPLES)
-        return self._evaluate(sums, averaged, self._arrays, seed, hp, index, weights)
+        return self._evaluate(sums, averaged, self._at_hand(pool), seed, hp, index, weights)
+
+    def _at_hand(self, pool: Tree) -> Tree:
+        return self._arrays if pool is None else self.place(pool, EVERYWHERE)
 
     def no_sums(self, state: LaneState, hp: Any, batch: int) -> Tree:
         """Sums of no example yet."""
@@ -372,9 +395,10 @@ def _by_examples(leaf: Any, kind: str) -> P:
     return P(None, EXAMPLES) if np.ndim(leaf) == 2 else P(None, None, EXAMPLES)
 
 
-def batch_of(arrays: Mapping[str, Array], index: Array, planted: Mapping[str, Array]) -> dict[str, Array]:
+def batch_of(arrays: Mapping[str, Array], index: Array | Streamed, planted: Mapping[str, Array]) -> dict[str, Array]:
     """The examples at positions in the data; what was planted stands in for the data's own."""
-    return {**{name: array[index] for name, array in arrays.items()}, **planted, "index": index}
+    places = index if isinstance(index, Streamed) else Streamed(index, index)
+    return {**{name: array[places.at] for name, array in arrays.items()}, **planted, "index": places.index}
 
 
 def begin_one(task: Task, choices: ProgramChoices, evaluations: int) -> Callable[..., LaneState]:
@@ -391,10 +415,10 @@ def advance_one(task: Task, *, in_turn: bool = False) -> Callable[..., LaneState
 
     def advance(state, arrays, seed, hp, total, index, planted, begin, count):
         def body(k, state):
-            batch = batch_of(arrays, index[k], jax.tree.map(lambda leaf: leaf[k], planted))
+            batch = batch_of(arrays, *jax.tree.map(lambda leaf: leaf[k], (index, planted)))
             return one.step(task, state, batch, seed, hp, total, begin + k)
 
-        if index.shape[0] == 1:
+        if jax.tree.leaves(index)[0].shape[0] == 1:
             return body(0, state)
         if not in_turn:
             return lax.fori_loop(0, count, body, state)

@@ -19,8 +19,9 @@ from ablate.data import DataSet, Split
 from ablate.tasks.keys import Seeds
 from ablate.tasks.task import Numbers, ProgramChoices, Task
 from ablate.train.batches import BatchOrder, DataKey
+from ablate.train.feed import Chunk, Evaluated, Feed, most_steps
 from ablate.train.lane import LaneState, Members, members_of
-from ablate.train.lanes import EVERYWHERE, LANES, Lanes, by_lane, lane_of, uint32
+from ablate.train.lanes import EVERYWHERE, LANES, Lanes, Streamed, by_lane, lane_of, uint32
 
 EvalBatch = tuple[Int[np.ndarray, "lanes batch"], Float[np.ndarray, "lanes batch"]]  # positions, weights
 Number = float | None  # None where not finite
@@ -67,7 +68,8 @@ class CellInputs:
 class WaveInputs:
     """A wave of cells: `width` lanes, the last of them copies where the wave is not full.
 
-    `operations` are those of the products in a step of one lane; 0 where nobody counted.
+    `operations` are those of the products in a step of one lane; 0 where nobody counted. `keys` are the data keys that
+    a pool of streamed examples has room for; 0 where the data lie on the devices.
     """
 
     inputs: tuple[CellInputs, ...]
@@ -78,6 +80,7 @@ class WaveInputs:
     eval_every: int
     eval_batch_size: int
     operations: int = 0
+    keys: int = 0
 
     @property
     def padded(self) -> list[CellInputs]:
@@ -152,6 +155,8 @@ class Loop:
         self._longest = longest_chunk(lanes, wave)
         self._validation = _batches([lane.split.validation for lane in padded], wave.eval_batch_size)
         self._test = _batches([lane.split.test for lane in padded], wave.eval_batch_size)
+        trained, keys = {lane.data_key: lane.split.train for lane in padded}, [lane.data_key for lane in padded]
+        self._feed = Feed(wave.dataset, self._orders, trained, keys, wave.keys, self._longest)
         self.pace = Pace(0.0, 0)
 
     def start(self, between: Callable[[], None] = lambda: None) -> LoopState:
@@ -169,23 +174,42 @@ class Loop:
         """All states from the given one to the end, after each chunk of steps and after each evaluation."""
         step, evaluated, state, curves = begin
         state = self._lanes.place(state, LANES)
-        due = self._wave.evaluations
+        due, pools = self._wave.evaluations, self._feed.pools([*self._requests(step, evaluated)])
         while evaluated < len(due):
             if step == due[evaluated]:
-                state, curves = self._evaluate(state, evaluated, curves)
+                state, curves = self._evaluate(state, evaluated, curves, pools)
                 evaluated += 1
                 if not np.asarray(state.running).any():
                     step, evaluated = self._wave.steps, len(due)
             else:
                 count = min(due[evaluated] - step, self._longest)
-                state = self._chunk(state, step, count)
+                state = self._chunk(state, step, count, next(pools))
                 step += count
             yield LoopState(step, evaluated, state, curves)
+
+    def _requests(self, step: int, evaluated: int) -> Iterator[Chunk | Evaluated]:
+        """What `run` will need from here on, in its order, if no lane stops."""
+        due = self._wave.evaluations
+        for k in range(evaluated, len(due)):
+            while step < due[k]:
+                count = min(due[k] - step, self._longest)
+                yield Chunk(step, count)
+                step += count
+            yield from self._evaluated(self._validated(k))
+
+    def _evaluated(self, batches: Sequence[EvalBatch]) -> Iterator[Evaluated]:
+        keys = [lane.data_key for lane in self._wave.padded]
+        return (Evaluated(dict(zip(keys, index, strict=True))) for index, _ in batches)
+
+    def _validated(self, k: int) -> Sequence[EvalBatch]:
+        """What the k-th evaluation reads; before the first step, one batch says whether anything is wrong."""
+        return self._validation[: None if k else 1]
 
     def results(self, end: LoopState) -> list[Result]:
         """Reads the test split, once, with the best variables where they were kept; tells what became of every cell."""
         state = self._lanes.place(end.state, LANES)
-        test, scores = self._measure(state, self._test, _tested(state))
+        pools = self._feed.pools([*self._evaluated(self._test)])
+        test, scores = self._measure(state, self._test, _tested(state), pools)
         right = _packed(scores, len(self._wave.inputs[0].split.test))
         whole, *members = jax.device_get(self._lanes.summarise(test))
         watched = whole[self._lanes.task.watch]
@@ -218,13 +242,14 @@ class Loop:
         rows = self._orders[lane.data_key].at(0)
         rows = rows[np.argsort(lane.split.train[rows])]
         index = lane.split.train[rows]
-        batch = {name: array[index] for name, array in self._wave.dataset.stacked.items()}
+        batch = self._wave.dataset.rows(index)
         return {**batch, **{name: array[rows] for name, array in lane.split.planted.items()}, "index": index}
 
-    def _chunk(self, state: LaneState, step: int, count: int) -> LaneState:
+    def _chunk(self, state: LaneState, step: int, count: int, pool: Any) -> LaneState:
         index, planted = self._examples(step, count, self._longest)
+        index = self._feed.index(index)
         started, known = time.perf_counter(), self._lanes.waited
-        state = self._lanes.advance(state, self._seed, self._hp, self._total, index, planted, step, count)
+        state = self._lanes.advance(state, self._seed, self._hp, self._total, index, planted, step, count, pool)
         if self._lanes.strategy.looped or step % SYNCHRONISE_EVERY == 0:
             jax.block_until_ready(state.step)
         spent = time.perf_counter() - started - (self._lanes.waited - known)
@@ -244,11 +269,9 @@ class Loop:
                 by_key[lane.data_key] = lane.split.train[rows], {n: a[rows] for n, a in lane.split.planted.items()}
         return _stack([by_key[lane.data_key] for lane in self._wave.padded])
 
-    def _evaluate(self, state: LaneState, k: int, curves: Curves) -> tuple[LaneState, Curves]:
+    def _evaluate(self, state: LaneState, k: int, curves: Curves, pools: Iterator[Any]) -> tuple[LaneState, Curves]:
         diverged = np.asarray(state.diverged_step) >= 0
-        # Before the first step, one batch says whether anything is wrong.
-        batches = self._validation[: None if k else 1]
-        sums, _ = self._measure(state, batches, state.averaged)
+        sums, _ = self._measure(state, self._validated(k), state.averaged, pools)
         validated = len(self._validation) > 0
         state, readings = self._lanes.finish_evaluation(state, sums, self._hp, self._total, k, validated=validated)
         curves = {name: curve.copy() for name, curve in curves.items()}
@@ -256,11 +279,14 @@ class Loop:
             curves[name][k] = np.where(diverged, np.nan, np.asarray(values))
         return state, curves
 
-    def _measure(self, state: LaneState, batches: Sequence[EvalBatch], averaged: Any) -> tuple[Any, list[Any]]:
+    def _measure(
+        self, state: LaneState, batches: Sequence[EvalBatch], averaged: Any, pools: Iterator[Any]
+    ) -> tuple[Any, list[Any]]:
         """Sums over all batches, and the scores of each; none where the task does not score examples."""
         sums, scores = self._lanes.no_sums(state, self._hp, self._wave.eval_batch_size), []
         for index, weights in batches:
-            sums, own = self._lanes.evaluate(sums, averaged, self._seed, self._hp, index, weights)
+            index = self._feed.index(index)
+            sums, own = self._lanes.evaluate(sums, averaged, self._seed, self._hp, index, weights, next(pools))
             scores += [] if own is None else [own]
         return sums, scores
 
@@ -270,7 +296,8 @@ def longest_chunk(lanes: Lanes, wave: WaveInputs) -> int:
     if not lanes.strategy.looped:
         return 1
     operations = wave.operations * (wave.width // lanes.devices)  # of a step, on each device
-    return max(1, min(wave.eval_every, wave.steps, MOST_AT_ONCE, MOST_OPERATIONS // max(1, operations)))
+    most = min(wave.eval_every, wave.steps, MOST_AT_ONCE, MOST_OPERATIONS // max(1, operations))
+    return max(1, min(most, most_steps(wave.dataset, wave.batch_size, wave.keys)) if wave.keys else most)
 
 
 def prepare(lanes: Lanes, wave: WaveInputs, between: Callable[[], None] = lambda: None) -> None:
@@ -281,7 +308,7 @@ def prepare(lanes: Lanes, wave: WaveInputs, between: Callable[[], None] = lambda
         wave: whose shapes they get.
         between: called behind each way of making initial values; what it raises ends it there.
     """
-    arrays, planted = wave.dataset.stacked, wave.inputs[0].split.planted
+    arrays, planted = wave.dataset.pool, wave.inputs[0].split.planted
     first = {name: _shape_of(array, wave.batch_size) for name, array in {**arrays, **planted}.items()}
     first["index"] = index = _shape_of(wave.inputs[0].split.train, wave.batch_size)
     state: Any = None
@@ -290,10 +317,16 @@ def prepare(lanes: Lanes, wave: WaveInputs, between: Callable[[], None] = lambda
         state = lanes.prepare_init(lane.init_id, lane.init_choices, *numbers, first)
         between()
     seed, hp = jax.tree.map(np.asarray, (uint32(wave.inputs[0].seed), _float32(wave.inputs[0].hp)))
+    longest = longest_chunk(lanes, wave)
     chunk = {name: _shape_of(array, wave.batch_size) for name, array in planted.items()}
-    index, chunk = by_lane((index, chunk), longest_chunk(lanes, wave))
-    evaluated = (jax.ShapeDtypeStruct((wave.eval_batch_size,), kind) for kind in (np.int32, np.float32))
-    lanes.prepare(*by_lane((state, seed, hp, index, chunk, *evaluated), wave.width))
+    index, chunk = by_lane((index, chunk), longest)
+    evaluated, weights = (jax.ShapeDtypeStruct((wave.eval_batch_size,), kind) for kind in (np.int32, np.float32))
+    pools = None
+    if wave.keys:
+        index, evaluated = Streamed(index, index), Streamed(evaluated, evaluated)
+        sizes = (wave.keys * longest * wave.batch_size, wave.keys * wave.eval_batch_size)
+        pools = [{name: _shape_of(array, size) for name, array in arrays.items()} for size in sizes]
+    lanes.prepare(*by_lane((state, seed, hp, index, chunk, evaluated, weights), wave.width), pools=pools)
 
 
 def _shape_of(array: np.ndarray, batch: int) -> jax.ShapeDtypeStruct:

@@ -16,8 +16,9 @@ def grey(count, size=4, step=10):
 
 
 @pytest.fixture
-def make():
-    """Writes data sets, and removes them with their cache."""
+def make(monkeypatch, tmp_path):
+    """Writes data sets, and removes them; their cache is the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     made = []
 
     def write(name="made_set", splits=None, **others):
@@ -27,7 +28,6 @@ def make():
     yield write
     for folder in made:
         shutil.rmtree(folder.parent, ignore_errors=True)
-    shutil.rmtree(cache_root() / "arrays", ignore_errors=True)
 
 
 def cached(name="made_set", size="as-is"):
@@ -85,7 +85,9 @@ def test_a_split_that_is_not_there(make):
 def test_images_of_several_sizes(make, channels):
     images = [np.full((size, size + 1, channels), 80, np.uint8) for size in (4, 6, 5)]
     make(splits={"train": images, "test": images[:1]})
-    assert message_of("made_set") == "data.size: images of 'made_set' have 3 sizes; set data.size, e.g. 64"
+    assert message_of("made_set") == (
+        f"data.size: images of 'made_set' have sizes 4x5x{channels} and 6x7x{channels}; set data.size, e.g. 64"
+    )
     found = tfds_dataset("made_set", size=3)
     assert found.info.shapes["image"] == (3, 3, channels)
     assert np.all(found.pool["image"] == 80)
@@ -105,7 +107,7 @@ def test_the_second_load_reads_the_cache(make, monkeypatch):
     assert sorted(path.name for path in cached().iterdir()) == [
         "test-images.npy", "test-labels.npy", "train-images.npy", "train-labels.npy",
     ]  # fmt: skip
-    monkeypatch.setattr(tfds_source, "_decode", None)
+    monkeypatch.setattr(tfds_source, "_decoded", None)
     second = tfds_dataset("made_set")
     assert isinstance(second.pool["image"], np.memmap)
     assert second.fingerprint() == first.fingerprint()
@@ -127,11 +129,11 @@ def test_a_corrupt_cache_is_decoded_again(make, content, kind):
 
 def test_a_cache_of_another_length_is_decoded_again(make):
     make()
-    first = tfds_dataset("made_set")
+    first = tfds_dataset("made_set").fingerprint()
     for kind in ("images", "labels"):
         path = cached() / f"train-{kind}.npy"
         np.save(path, np.load(path)[:-1])
-    assert tfds_dataset("made_set").fingerprint() == first.fingerprint()
+    assert tfds_dataset("made_set").fingerprint() == first
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(make, tmp_path, monkeypatch):
@@ -148,6 +150,22 @@ def test_a_full_disk_is_no_error(make, monkeypatch):
     make()
     monkeypatch.setattr("numpy.save", full)
     assert len(tfds_dataset("made_set").pool["image"]) == 7
+    assert not any(cached().iterdir())
+
+
+def test_a_disk_that_fills_up_on_the_way_leaves_nothing(make, monkeypatch):
+    written = np.lib.format.write_array_header_1_0
+
+    def full(file, head):
+        written(file, head)
+        raise OSError(28, "No space left on device")
+
+    make()
+    monkeypatch.setattr("numpy.lib.format.write_array_header_1_0", full)
+    found = tfds_dataset("made_set").pool["image"]
+    assert len(found) == 7
+    assert not isinstance(found, np.memmap)
+    assert not any(cached().iterdir())
 
 
 def test_the_cache_has_its_place(monkeypatch, tmp_path):

@@ -107,7 +107,7 @@ def test_the_same_seed_sees_the_same_batches_in_every_arm(plan, lanes, whole, mo
     seen: list[tuple[np.ndarray, np.ndarray]] = []
     advance = lanes.advance
 
-    def watched(state, seed, hp, total, index, planted, begin, count):
+    def watched(state, seed, hp, total, index, planted, begin, count, pool=None):
         seen.append((index, planted["label"]))
         return advance(state, seed, hp, total, index, planted, begin, count)
 
