@@ -8,7 +8,7 @@ demo: .venv/installed
 	$(BIN)/ablate run --config=experiments/digits.py
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-browser: .venv/installed-dev
 	$(BIN)/python -m pytest tests/browser --override-ini addopts="-q --import-mode=importlib"

@@ -6,15 +6,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from ablate.runner.costs import operations_of
 from ablate.runner.interrupts import Between, go_on
 from ablate.runner.memory import needed_bytes
 from ablate.runner.plan import Plan, ProgramPlan
 
-# Share of the matrix-product rate that training reaches, by strategy: measured on CPU, where kernel gradients of
-# convolutions are slow. Other platforms are estimated from below.
-EFFICIENCY = {"scan": 0.4, "vmap": 0.3, "loop": 0.1, "solo": 0.08, "data": 0.08}
-COMPILE_SECONDS = {"scan": 1.5, "vmap": 1.5, "loop": 4.0, "solo": 4.0, "data": 4.0}
+# Share of the matrix-product rate that training and evaluation reach, by the convolutions of a step: measured on CPU
+# (results/benchmarks.md). Other platforms are estimated from below.
+EFFICIENCY = {"none": 0.6, "plain": 0.3, "other": 0.08}
+COMPILE_SECONDS = {"none": 1.5, "plain": 4.0, "other": 4.0}
+CELL_SECONDS = 0.003  # first values and a row, whatever its size
+PASSES = 3  # of a training step, each as expensive as a prediction: forward, and back to inputs and to weights
 
 
 def estimate(plan: Plan, between: Between = go_on) -> dict[str, Any]:
@@ -32,8 +33,13 @@ def estimate(plan: Plan, between: Between = go_on) -> dict[str, Any]:
 
 
 def _seconds(item: ProgramPlan, rate: float) -> float:
-    work = operations_of(item) * item.training.steps * item.width * len(item.waves)
-    return COMPILE_SECONDS[item.strategy.name] + work / (rate * EFFICIENCY[item.strategy.name])
+    training, lanes = item.training, item.width * len(item.waves)
+    cell = next(iter(item.inputs.values()))
+    evaluated = (item.evaluations - 1) * len(cell.split.validation) + len(cell.split.test)
+    steps = training.steps + evaluated / (PASSES * training.batch_size)
+    work = item.operations * steps * lanes
+    kind = item.convolutions
+    return COMPILE_SECONDS[kind] + CELL_SECONDS * len(item.inputs) + work / (rate * EFFICIENCY[kind])
 
 
 def _matrix_rate(size: int = 512, repeats: int = 8) -> float:

@@ -29,16 +29,13 @@ from ablate.train.batches import DataKey, split_of
 from ablate.train.lanes import (
     Device,
     advance_one,
-    convolutions_of,
-    draws_in,
     finish_one,
-    largest_of,
     measure_one,
-    operations_in,
     step_arguments,
 )
 from ablate.train.loop import CellInputs, WaveInputs, evaluated_after, in_common
 from ablate.train.strategy import STRATEGIES, Strategy, Wave, choose, most_per_device, waves, waves_by_key
+from ablate.train.traced import convolutions_of, draws_in, largest_of, operations_in
 from ablate.tricks.rules import Setting, concerns
 
 SlotNumbers = tuple[Mapping[str, Any], ...]  # of the slots of one axis
@@ -61,9 +58,10 @@ class ProgramPlan:
     devices: tuple[Device, ...]
     parameters: int
     state_bytes: int
+    convolutions: str  # of a step: none, plain or other
     example_bytes: int  # of the largest array that evaluation makes, per example
     draws: bool  # whether a step draws random numbers
-    operations: int  # of the products and convolutions in a step of one lane
+    operations: int  # floating-point ones in a step of one lane
 
     @property
     def streamed(self) -> bool:
@@ -400,7 +398,7 @@ def _plan_program(plan: Plan, program: Program, splits: Any) -> ProgramPlan | st
     if strategy.sharded and training.batch_size % len(devices):
         return f"train.batch_size: {training.batch_size} cannot be split over {len(devices)} devices (strategy data)"
     sizes = _sizes(task, traced.state)
-    item = ProgramPlan(program, task, training, dataset, inputs, strategy, why, (), devices, *sizes, *traced[2:])
+    item = ProgramPlan(program, task, training, dataset, inputs, strategy, why, (), devices, *sizes, *traced[1:])
     if item.streamed:
         item = dataclasses.replace(item, why=f"{why}; {dataset.bytes / 2**30:.1f} GiB of data are streamed")
     return dataclasses.replace(item, waves=item.split(program.lanes))

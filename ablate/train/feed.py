@@ -10,7 +10,7 @@ them all. It has room for as many keys as any wave of the program has, since pro
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,9 +63,9 @@ class Feed:
         places = {key: place for place, key in enumerate(dict.fromkeys(lanes))}
         self._place = np.array([places[key] for key in lanes], np.int32)
 
-    def pools(self, requests: Sequence[Chunk | Evaluated]) -> Iterator[dict[str, np.ndarray] | None]:
+    def pools(self, requests: Iterable[Chunk | Evaluated]) -> Iterator[dict[str, np.ndarray] | None]:
         """What each request needs, one after another; None where the data lie on the devices."""
-        return read_ahead(self._dataset, _Asked(self, requests)) if self._keys else itertools.repeat(None)
+        return read_ahead(self._dataset, _Asked(self, [*requests])) if self._keys else itertools.repeat(None)
 
     def index(self, positions: Int[np.ndarray, "lanes ..."]) -> Any:
         """Positions [lanes, ...] in the data set as programs take them: with their places in the pool, if any."""

@@ -6,17 +6,15 @@ compiled ahead of time, once: it cannot recompile behind our back, so the number
 
 import dataclasses
 import functools
-import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.core import jaxprs_in_params
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int
@@ -27,11 +25,11 @@ from ablate.tasks.task import Batch, Numbers, ProgramChoices, Task, columns_of
 from ablate.train import lane as one
 from ablate.train.lane import LaneState, Members
 from ablate.train.strategy import Strategy
+from ablate.train.traced import operations_in
 from ablate.tricks.clock import Clock
 
 Device = Any  # jax.Device is a variable, which annotations cannot name
 Tree = Any
-PLAIN = lax.conv_dimension_numbers((1,) * 4, (1,) * 4, ("NHWC", "HWIO", "NHWC"))
 EVERYWHERE, LANES, EXAMPLES = "everywhere", "lanes", "examples"  # where an argument's axes go
 # The arguments of what is compiled: of a chunk of steps, of a batch of an evaluation, and of its end.
 STEP = (LANES, EVERYWHERE, LANES, LANES, EVERYWHERE, EXAMPLES, EXAMPLES, EVERYWHERE, EVERYWHERE)
@@ -39,7 +37,6 @@ EVALUATION = (LANES, LANES, EVERYWHERE, LANES, LANES, EXAMPLES, EXAMPLES)
 FINISH = (LANES, LANES, LANES, EVERYWHERE, EVERYWHERE, EVERYWHERE)
 OF_KEY = (2, 5, 6)  # arguments of the step that lanes with one data key have in common: seed, index, planted
 NUMBERS = 3  # the argument of the step of which they have a part in common
-DRAWING = "random_bits"  # the operation by which JAX draws
 
 _hits = threading.local()  # programs read from the cache by each thread; JAX tells of one in the thread that asked
 
@@ -538,69 +535,10 @@ def learning_rates(
     return jax.device_get(jax.jit(jax.vmap(over_lanes, (0, None, None)))(histories, hp, steps))
 
 
-def convolutions_of(step: Any) -> str:
-    """Which convolutions a traced step has: "none", "plain" or "other".
-
-    Plain ones are as XLA's kernels for CPU take them: images [batch, height, width, channels], without groups, and
-    without zeros between their pixels.
-    """
-    found = [each.params for each in equations(step.jaxpr) if each.primitive.name == "conv_general_dilated"]
-    plain = all(
-        (parameters["dimension_numbers"], parameters["feature_group_count"], parameters["batch_group_count"])
-        == (PLAIN, 1, 1)
-        and set(parameters["lhs_dilation"]) <= {1}
-        for parameters in found
-    )
-    return "none" if not found else "plain" if plain else "other"
-
-
-def draws_in(step: Any) -> bool:
-    """Whether a traced step draws random numbers."""
-    return any(each.primitive.name == DRAWING for each in equations(step.jaxpr))
-
-
-def operations_in(jaxpr: Any) -> int:
-    """Floating-point operations of the matrix products and convolutions of a traced function, loops by their length.
-
-    A loop whose length is not known counts once.
-    """
-    total = 0
-    for equation in jaxpr.eqns:
-        inner = sum(operations_in(each) for each in jaxprs_in_params(equation.params))
-        total += inner * equation.params.get("length", 1) if equation.primitive.name == "scan" else inner
-        if equation.primitive.name in ("dot_general", "conv_general_dilated"):
-            total += 2 * equation.outvars[0].aval.size * _terms(equation)
-    return total
-
-
-def _terms(equation: Any) -> int:
-    """Products that each number of the result is a sum of."""
-    left, right = (v.aval.shape for v in equation.invars[:2])
-    if equation.primitive.name == "dot_general":
-        (contracted, _), _ = equation.params["dimension_numbers"]
-        return math.prod(left[axis] for axis in contracted)
-    return math.prod(right) // right[equation.params["dimension_numbers"].rhs_spec[0]]
-
-
-def largest_of(traced: Any) -> int:
-    """Bytes of the largest array that a traced function makes on its way."""
-    made = (v.aval for equation in equations(traced.jaxpr) for v in equation.outvars)
-    return max((int(a.size) * a.dtype.itemsize for a in made if hasattr(a, "size") and hasattr(a, "dtype")), default=0)
-
-
-def equations(jaxpr: Any) -> Iterator[Any]:
-    """Every equation, at any depth."""
-    for equation in jaxpr.eqns:
-        yield equation
-        for inner in jaxprs_in_params(equation.params):
-            yield from equations(inner)
-
-
 def operations(task: Task, choices: ProgramChoices, init_hp: Any, hp: Any, batch_size: int) -> float:
-    """Floating-point operations of one training step of one cell, counted on the program before it is compiled."""
+    """Floating-point operations of one training step of one cell, counted on its trace."""
     state, arguments = step_arguments(task, choices, init_hp, hp, batch_size, 1)
-    lowered = jax.jit(advance_one(task)).lower(state, *arguments)
-    return float((lowered.cost_analysis() or {}).get("flops", 0.0))
+    return float(operations_in(jax.make_jaxpr(advance_one(task))(state, *arguments).jaxpr))
 
 
 def step_arguments(

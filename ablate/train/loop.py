@@ -174,7 +174,7 @@ class Loop:
         """All states from the given one to the end, after each chunk of steps and after each evaluation."""
         step, evaluated, state, curves = begin
         state = self._lanes.place(state, LANES)
-        due, pools = self._wave.evaluations, self._feed.pools([*self._requests(step, evaluated)])
+        due, pools = self._wave.evaluations, self._feed.pools(self._requests(step, evaluated))
         while evaluated < len(due):
             if step == due[evaluated]:
                 state, curves = self._evaluate(state, evaluated, curves, pools)
@@ -208,7 +208,7 @@ class Loop:
     def results(self, end: LoopState) -> list[Result]:
         """Reads the test split, once, with the best variables where they were kept; tells what became of every cell."""
         state = self._lanes.place(end.state, LANES)
-        pools = self._feed.pools([*self._evaluated(self._test)])
+        pools = self._feed.pools(self._evaluated(self._test))
         test, scores = self._measure(state, self._test, _tested(state), pools)
         right = _packed(scores, len(self._wave.inputs[0].split.test))
         whole, *members = jax.device_get(self._lanes.summarise(test))

@@ -7,7 +7,7 @@ import pytest
 from jax import lax
 
 from ablate.models.convolution import PLAIN, conv_general_dilated
-from ablate.train.lanes import convolutions_of
+from ablate.train.traced import convolutions_of
 
 CASES = [
     ((4, 8, 8, 3), (3, 3), 5, (1, 1), "SAME"),

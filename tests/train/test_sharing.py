@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from ablate import choice
-from ablate.train.lanes import Lanes, advance_one, draws_in, equations, step_arguments
+from ablate.train.lanes import Lanes, advance_one, step_arguments
 from ablate.train.loop import in_common
 from ablate.train.strategy import MORE_LANES, STRATEGIES, waves, waves_by_key
+from ablate.train.traced import draws_in, equations
 
 from .small import planned, small_config, train
 
