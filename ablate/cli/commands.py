@@ -63,9 +63,11 @@ def run(options: argparse.Namespace, stop: Stop) -> int:
 def _run_one(options: argparse.Namespace, stop: Stop, plan_: Any, directory: Path) -> Any:
     """A study in its directory, with what the flags ask for."""
     from ablate.cli.display import display_for
+    from ablate.results.store import locked
     from ablate.runner.memory import shortage
 
-    _warn_of_another(directory, plan_)
+    with locked(directory):  # or what is said would not happen
+        _warn_of_another(directory, plan_)
     _warn(filter(None, [shortage(plan_)]))
     flags = {"retry_failed": options.retry_failed, "measure": options.measure}
     rows = _executed(options, plan_, directory, display=display_for(Console(stderr=True)), stop=stop, **flags)

@@ -226,10 +226,23 @@ def _configured(commands, name: str, command, text: str) -> argparse.ArgumentPar
         epilog="Any key can be set behind the file: --config.train.steps=100 --config.recipe.norm.name=group",
     )
     parser.add_argument(
-        "--config", required=True, metavar="FILE.py[:ARG]", help="an experiment: a file with get_config([arg])"
+        "--config",
+        required=True,
+        action=_Once,
+        metavar="FILE.py[:ARG]",
+        help="an experiment: a file with get_config([arg])",
     )
     parser.set_defaults(command=command)
     return parser
+
+
+class _Once(argparse.Action):
+    """Of two values nobody would know which one counts."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option_string}: given twice; leave one out")
+        setattr(namespace, self.dest, values)
 
 
 def _sentence(text: str) -> str:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from ablate.report.wording import plural
+from ablate.report.wording import plain, plural
 
 SHOWN = 30  # arms in a terminal, so that a thousand of them are not a thousand lines
 
@@ -82,11 +82,11 @@ def reports(directory: Path) -> str:
 
 def print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> None:
     train, data = content["train"], content["data"]
-    print(
-        f"{content['name']}: {len(content['arms'])} arms x {len(content['seeds'])} seeds = {len(content['cells'])} "
-        f"cells in {plural(len(content['programs']), 'program')}; {train['steps']} steps of {train['batch_size']}; "
-        f"{devices}"
+    arms, seeds, cells, programs = (
+        plural(len(content[name]), name.removesuffix("s")) for name in ("arms", "seeds", "cells", "programs")
     )
+    steps = f"{train['steps']} steps of {train['batch_size']}"
+    print(f"{content['name']}: {arms} x {seeds} = {cells} in {programs}; {steps}; {devices}")
     sizes = ", ".join(f"{data[part]:,} {part}" for part in ("train", "validation", "test"))
     print(f"{data['name']}: {sizes} examples. {data['description']}")
     if content["tuning_cells"]:
@@ -142,7 +142,7 @@ def status_text(content: dict[str, Any] | None) -> str:
     if content["updated"]:
         lines.append(f"last heard of at {content['updated']}")
     lines += [f"{cell}: {' '.join(message)}" for cell, message in content["errors"].items()]
-    return "\n".join(lines)
+    return "\n".join(map(plain, lines))  # of files that anybody may have written
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ablate.results.files import clear_temporary, storing, write_json
+from ablate.results.files import StorageError, clear_temporary, storing, write_json
 from ablate.results.schema import RowRecord, read_record
 
 FINAL = ("done", "diverged")  # a cell with one of these is never trained again
@@ -28,8 +28,13 @@ def locked(directory: Path) -> Iterator[None]:
         InUseError: another process holds it.
         StorageError: the directory cannot be written to.
     """
-    with storing(directory):
+    try:
         directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = "a file is in the way" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
+        words = f"no folder can be made ({what}); give another --workdir"
+        raise StorageError(error.errno, words, str(directory)) from error
+    with storing(directory):
         file = open(directory / ".lock", "a+")  # noqa: SIM115  # closed below, when the block ends
     with file:
         with storing(directory):

@@ -19,7 +19,7 @@ from ablate.runner.interrupts import Between, go_on
 from ablate.study.cells import Cell, cells_of
 from ablate.study.choices import DATA, SAMPLING_NAMES, Chosen, Training, bare, sampling_of, training_of
 from ablate.study.design import Arm, arms_of, at_off
-from ablate.study.problems import ConfigError, unknown
+from ablate.study.problems import ConfigError, place_of, unknown
 from ablate.study.programs import Lane, Program, Slot, programs_of
 from ablate.study.resolving import Spec
 from ablate.study.tuning import tuning_arms
@@ -332,7 +332,7 @@ def load_data(data: Chosen) -> DataSet:
     except DataError as error:
         raise ConfigError([str(error)]) from error
     except (Exception, SystemExit) as error:  # a data set by import path is the user's code
-        raise ConfigError([f"data: {type(error).__name__}: {_first_line(error)}"]) from error
+        raise ConfigError([f"data: {type(error).__name__}: {_first_line(error)}{place_of(error)}"]) from error
     if not isinstance(dataset, DataSet):
         raise ConfigError([f"data: {data.name!r} gave a {type(dataset).__name__}; return a DataSet"])
     return dataset
@@ -447,7 +447,8 @@ def _trace_all(task: Task, program: Program, inputs: Mapping[str, CellInputs], t
             traced = _trace(task, inputs[lane.cell.name], training.batch_size)
         except (Exception, SystemExit) as error:  # model and trick code: what it raises is a problem of the config
             kind = "" if isinstance(error, SeamError) else f"{type(error).__name__}: "
-            raise _Problem(f"arm {lane.cell.arm.name!r}: {kind}{_first_line(error)}") from error
+            words = f"arm {lane.cell.arm.name!r}: {kind}{_first_line(error)}{place_of(error)}"
+            raise _Problem(words) from error
     return traced
 
 

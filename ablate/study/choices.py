@@ -8,11 +8,11 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from ablate.data import DATASETS, DataInfo, Sampling, tfds_dataset
-from ablate.study.problems import unknown
+from ablate.study.problems import place_of, unknown
 from ablate.tasks import TASKS
 from ablate.tricks.axis import Argument, Axis, Choice, Count, Range, signature_of
 
@@ -123,7 +123,8 @@ def check_choice(axis: Axis, value: Any, key: str, problems: list[str], inherit:
     except (Exception, SystemExit) as error:  # an import path can lead to anything, also to what has no signature
         problems.append(f"{key}.name: {name!r} cannot be a choice: {type(error).__name__}: {error}")
         return None
-    arguments = _resolve(known, {**base, **given}, key, problems)
+    data = axis.data if ":" in name else ()  # somebody's own, which may have other names for what it is called with
+    arguments = _resolve(known, {**base, **given}, key, problems, data)
     then = _then(axis, content["then"], f"{key}.then", problems) if "then" in content else None
     if len(problems) > before:
         return None
@@ -192,7 +193,7 @@ def _imported(path: str, key: str, problems: list[str]) -> Choice | None:
     try:
         imported = getattr(importlib.import_module(module), attribute)
     except (Exception, SystemExit) as error:  # user code: an import can raise anything, and one line must say so
-        problems.append(f"{key}.name: cannot import {path!r}: {type(error).__name__}: {error}")
+        problems.append(f"{key}.name: cannot import {path!r}: {type(error).__name__}: {error}{place_of(error)}")
         return None
     if not isinstance(imported, Choice) and not callable(imported):
         problems.append(f"{key}.name: {path!r} cannot be a choice: TypeError: {imported!r} is not callable")
@@ -209,14 +210,15 @@ def _arguments(axis: Axis, choice: Choice) -> dict[str, Argument]:
 
 
 def _resolve(
-    arguments: Mapping[str, Argument], given: Mapping[str, Any], key: str, problems: list[str]
+    arguments: Mapping[str, Argument], given: Mapping[str, Any], key: str, problems: list[str], data: Sequence[str]
 ) -> dict[str, Any]:
+    called = f", unless it is one of those that it is called with: {', '.join(data)}" if data else ""
     allowed = ("name", *arguments)
     problems += [unknown(f"{key}.{name}", "argument", name, allowed) for name in given if name not in arguments]
     resolved = {}
     for name, argument in arguments.items():
         if name not in given and argument.required:
-            problems.append(f"{key}.{name}: missing; add {name}=... to the choice")
+            problems.append(f"{key}.{name}: missing; add {name}=... to the choice{called}")
         elif name in given:
             resolved[name] = _typed(argument, given[name], f"{key}.{name}", problems)
         else:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from absl import flags
+from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 from ml_collections.config_flags import config_path
 
-from ablate.study.problems import ConfigError, unknown
+from ablate.study.problems import ConfigError, place_of, unknown
 from ablate.study.resolving import resolve
 
 CHOICES = ("task", "model", "data", "recipe", "vary")  # below these keys stand choices
@@ -79,15 +79,29 @@ def _from_file(path: str) -> ConfigDict:
     look_in(folder_of(path))
     values = flags.FlagValues()
     config_flags.DEFINE_config_file("config", flag_values=values, lock_config=False, sys_argv=["ablate"])
+    logging.set_verbosity(logging.ERROR)  # or absl says in a line of its own what is said below
     try:
         values(["ablate", f"--config={path}"])
         cfg = values["config"].value
         getattr(cfg, "lock", None)  # an OSError of the config shows at the first access
     except (Exception, SystemExit) as error:  # a config is code: whatever it raises is the user's to read, in one line
-        raise ConfigError([f"--config={path}: {_last_words(error)}"]) from error
+        raise ConfigError([f"--config={path}: {_of_config(error, path)}"]) from error
     if not isinstance(cfg, ConfigDict):
-        raise ConfigError([f"--config={path}: get_config() gave a {type(cfg).__name__}; return a ConfigDict"])
+        given = "nothing" if cfg is None else f"a {type(cfg).__name__}"
+        raise ConfigError([f"--config={path}: get_config() returned {given}; end it with `return cfg`, a ConfigDict"])
     return cfg
+
+
+def _of_config(error: BaseException, path: str) -> str:
+    """What went wrong in a config, and where; what only its call can have got wrong, in other words."""
+    words, argument = _last_words(error), path.removeprefix(_file_of(path))
+    if "has no attribute 'get_config'" in words:
+        return "no get_config() in there; a config is a function get_config() that returns a ConfigDict"
+    if "get_config() takes 0 positional arguments" in words:
+        return f"get_config() takes no argument; leave out {argument!r}"
+    if "get_config() missing" in words:
+        return f"get_config() needs an argument: --config={path}:..."
+    return f"{words}{place_of(error)}"
 
 
 def _example() -> str:

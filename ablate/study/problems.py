@@ -1,7 +1,17 @@
 """Problems of a config: collected, then reported all at once, each in one line that says what to do."""
 
 import difflib
+import os
+import sysconfig
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
+
+# Whose lines are nobody's own: of this package, of what is installed, of Python itself.
+OTHERS = (
+    str(Path(__file__).parent.parent),
+    *(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")),
+)
 
 
 class ConfigError(ValueError):
@@ -20,6 +30,19 @@ def unknown(key: str, what: str, given: object, allowed: Iterable[str]) -> str:
     """
     allowed = list(allowed)
     near = difflib.get_close_matches(str(given), allowed, n=1, cutoff=0.5)
+    near = near or [name for name in allowed if given == "".join(word[:1] for word in name.split("_"))]  # lr, bs
     hint = f"; did you mean {near[0]!r}?" if near else "."
     names = ", ".join(allowed) if allowed else "nothing"
     return f"{key}: unknown {what} {given!r}{hint} Allowed: {names}"
+
+
+def place_of(error: BaseException) -> str:
+    """Where in somebody's own code an error came up, as " (file:line)"; nothing where that is none of their lines."""
+    chain: BaseException | None = error
+    while chain is not None:
+        for frame in reversed(traceback.extract_tb(chain.__traceback__)):
+            if not frame.filename.startswith(("<", *OTHERS)):
+                below = os.path.relpath(frame.filename)
+                return f" ({frame.filename if below.startswith(os.pardir) else below}:{frame.lineno})"
+        chain = chain.__cause__ or chain.__context__
+    return ""

@@ -26,8 +26,8 @@ from ablate.train.lanes import EVERYWHERE, LANES, Lanes, Streamed, by_lane, lane
 EvalBatch = tuple[Int[np.ndarray, "lanes batch"], Float[np.ndarray, "lanes batch"]]  # positions, weights
 Number = float | None  # None where not finite
 Curves = dict[str, Float[np.ndarray, "evaluations lanes"]]  # by name; nan where not yet, and from a divergence on
-# Steps of a chunk, between two of which signals are answered and whose batches are in memory; and operations of the
-# products that a device has in it, which take about a second on CPU.
+# Steps of a chunk, between two of which signals are answered and whose batches are in memory; and operations that a
+# device has in it, which take about a second on CPU.
 MOST_AT_ONCE, MOST_OPERATIONS = 512, 10**11
 SYNCHRONISE_EVERY = 8  # dispatched steps: often enough to answer Ctrl-C, rarely enough to cost nothing
 
@@ -68,8 +68,8 @@ class CellInputs:
 class WaveInputs:
     """A wave of cells: `width` lanes, the last of them copies where the wave is not full.
 
-    `operations` are those of the products in a step of one lane; 0 where nobody counted. `keys` are the data keys that
-    a pool of streamed examples has room for; 0 where the data lie on the devices.
+    `operations` are those in a step of one lane; 0 where nobody counted. `keys` are the data keys that a pool of
+    streamed examples has room for; 0 where the data lie on the devices.
     """
 
     inputs: tuple[CellInputs, ...]

@@ -38,8 +38,8 @@ STRATEGIES = {
 
 MORE_LANES = 1.1  # filling up, for the sake of sharing
 MOST_LANES = 64  # per device; throughput on CPU gains little beyond, and a wave is what a crash can lose
-# Operations of products in a lane's step on CPU (measured: results/lanes.md). Below, calling an operation costs more
-# than what it does, and one call for all lanes is faster; above, what vmapped lanes work on leaves the cache.
+# Floating-point operations in a lane's step on CPU (measured: results/lanes.md). Below, a call costs more than what it
+# does, and one for all lanes is faster; above, what vmapped lanes work on leaves the cache.
 WORTH_A_TURN = 4_000_000
 WORTH_DRAWING = 4  # times as much, where steps draw: lanes of one seed share what is drawn, which turns do not
 LEAST_OF_A_WAVE = 10**12  # operations per device: about ten seconds, beside which the start of a wave is nothing
@@ -54,7 +54,7 @@ def choose(platform: str, convolutions: str, operations: int, *, draws: bool) ->
     Args:
         platform: of the devices.
         convolutions: of the step, as `convolutions_of` calls them.
-        operations: of its products, as `operations_in` counts them.
+        operations: floating-point ones in it, as `operations_in` counts them.
         draws: whether it draws random numbers.
 
     >>> [choose("cpu", kind, 10**6, draws=False)[0].name for kind in ("none", "plain", "other")]
@@ -80,7 +80,7 @@ def most_per_device(strategy: Strategy, operations: int, asked: int = 0) -> int:
 
     Args:
         strategy: of the program.
-        operations: of the products in a lane's whole training.
+        operations: floating-point ones in a lane's whole training.
         asked: how many somebody wants; 0 for as many as are worth it.
 
     >>> [most_per_device(STRATEGIES["loop"], operations) for operations in (10**9, 10**11, 10**13)]

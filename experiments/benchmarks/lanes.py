@@ -2,7 +2,7 @@
 
     python experiments/benchmarks/lanes.py [--rounds=5] [--steps=100]
 
-A ratio above 1 says that turns are faster. Where they are, a step has products of some million operations: below,
+A ratio above 1 says that turns are faster. Where they are, a step has some million operations: below,
 calling an operation costs more than what it does; above, what many lanes work on leaves the cache.
 """
 

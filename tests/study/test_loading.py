@@ -50,7 +50,7 @@ def test_a_file_with_an_argument(experiment):
     assert load_config(path).train.steps == 7
     assert load_config(f"{path}:12").train.steps == 12
     assert problems_of(f"{path}:a:b") == (
-        f"--config={path}:a:b: ValueError: invalid literal for int() with base 10: 'a:b'",
+        f"--config={path}:a:b: ValueError: invalid literal for int() with base 10: 'a:b' ({path}:8)",
     )
 
 
@@ -76,8 +76,8 @@ def test_missing_files(tmp_path):
         ("    raise KeyError\n", "KeyError"),
         ("    raise SystemExit(7)\n", "SystemExit: 7"),
         ("    open('/nowhere/at/all')\n", "No such file or directory: '/nowhere/at/all'"),
-        ("    return 3\n", "get_config() gave a int; return a ConfigDict"),
-        ("    return None\n", "get_config() gave a NoneType; return a ConfigDict"),
+        ("    return 3\n", "get_config() returned a int; end it with"),
+        ("    return None\n", "get_config() returned nothing; end it with"),
         ("    return base_config(\n", "SyntaxError"),
         ("    cfg = base_config()\n    cfg.foo = 1\n", 'Key "foo" does not exist and cannot be added'),
         ("    cfg = base_config()\n    cfg.train.stesp = 1\n", 'Did you mean "steps" instead of "stesp"?'),
@@ -89,13 +89,13 @@ def test_configs_that_cannot_run(experiment, body, words):
     (problem,) = problems_of(path)
     assert problem.startswith(f"--config={path}: ")
     assert words in problem
-    assert len(problem) < len(path) + 200
+    assert len(problem) < 2 * len(path) + 200
 
 
 def test_a_file_without_get_config(tmp_path):
     path = tmp_path / "empty.py"
     path.write_text("x = 1\n")
-    assert problems_of(str(path))[0].endswith("has no attribute 'get_config'")
+    assert "no get_config() in there" in problems_of(str(path))[0]
 
 
 def test_the_question_is_the_first_paragraph(tmp_path, experiment):

@@ -53,7 +53,7 @@ SUMMARY_COLUMNS = (
     "step_seconds",
     *RATIO,
 )
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
+DANGEROUS = tuple("=+-@|\t\r\n＝＋－＠")  # what spreadsheets take for the beginning of a formula
 
 
 def cells_csv(tables: Tables) -> str:
