@@ -109,14 +109,6 @@ def test_initials_are_understood():
     assert "did you mean" not in unknown("x", "key", "qq", ["steps", "batch_size"])
 
 
-def test_a_workdir_that_cannot_be(ablate, file, tmp_path):
-    (tmp_path / "taken").write_text("")
-    for place, what in (("taken", "a file is in the way"), ("taken/below", "a file is in the way")):
-        code, out, err = ablate("run", f"--config={file}:study", f"--workdir={place}")
-        assert (code, out) == (2, "")
-        assert err == f"ablate: no folder can be made ({what}); give another --workdir: {place}\n"
-
-
 def test_a_refused_run_does_not_say_what_it_would_have_done(ablate, file, tmp_path):
     code, *_ = ablate("run", f"--config={file}:study", "--workdir=run")
     assert code == 0
