@@ -318,7 +318,10 @@ def test_a_directory_without_a_study(ablate, command, content):
 
 @pytest.mark.parametrize(
     ("workdir", "line"),
-    [("file", "ablate: no folder can be made (a file is in the way); give another --workdir: file"), ("file/below", "ablate: no folder can be made (a file is in the way); give another --workdir: file/below")],
+    [
+        ("file", "ablate: no folder can be made (a file is in the way); give another --workdir: file"),
+        ("file/below", "ablate: no folder can be made (a file is in the way); give another --workdir: file/below"),
+    ],
 )
 def test_a_directory_that_cannot_be_made(ablate, study, workdir, line):
     Path("file").write_text("")

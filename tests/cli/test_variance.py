@@ -127,7 +127,9 @@ def test_a_folder_that_cannot_be_written_to(experiment, tmp_path):
     words = ("variance", f"--config={experiment}", "--seeds=3", f"--workdir={folder / 'run'}")
     done = shell(*words, obedient=True)
     assert done.returncode == 2
-    assert done.stderr.splitlines() == [f"ablate: no folder can be made (Permission denied); give another --workdir: {folder / 'run'}"]
+    assert done.stderr.splitlines() == [
+        f"ablate: no folder can be made (Permission denied); give another --workdir: {folder / 'run'}"
+    ]
 
 
 def test_interrupted_and_killed_it_goes_on(experiment, tmp_path):

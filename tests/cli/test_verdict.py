@@ -99,7 +99,10 @@ def test_two_tables_are_compared_as_two_studies_are(verdict, capsys):
         (["runs.csv", "--alpha=nan", "--margin=-1"], ["alpha: must lie between 0 and 0.8, got nan", "margin: must be"]),
         (["runs.csv", "--status=Stat", "--baseline=x"], ["status: unknown column 'Stat'; did you mean 'State'?"]),
         (["runs.csv", "--baseline=x\ny"], [r"baseline: unknown arm 'x\ny'. Allowed: baseline, größer"]),
-        (["runs.csv", "--workdir=runs.csv"], ["no folder can be made (a file is in the way); give another --workdir: runs.csv"]),
+        (
+            ["runs.csv", "--workdir=runs.csv"],
+            ["no folder can be made (a file is in the way); give another --workdir: runs.csv"],
+        ),
     ],
 )
 def test_a_line_per_problem(verdict, words, expected):

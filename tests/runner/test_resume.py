@@ -308,4 +308,7 @@ def test_a_directory_that_cannot_be_written_to_is_one_line(experiment, tmp_path)
     done = ablate("run", f"--config={experiment}", f"--workdir={tmp_path / 'locked' / 'run'}", obedient=True)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert line == f"ablate: no folder can be made (Permission denied); give another --workdir: {tmp_path / 'locked' / 'run'}"
+    assert (
+        line
+        == f"ablate: no folder can be made (Permission denied); give another --workdir: {tmp_path / 'locked' / 'run'}"
+    )
