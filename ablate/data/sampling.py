@@ -89,8 +89,13 @@ class Split(NamedTuple):
     planted: Mapping[str, np.ndarray]
 
 
-def examples_of(dataset: DataSet, sampling: Sampling, name: str) -> np.ndarray | None:
-    """An array of what a seed splits: the pool, and where the test examples are drawn anew, those behind it too."""
+def number_split(dataset: DataSet, sampling: Sampling) -> int:
+    """How many examples a seed splits: the pool, and where the test examples are drawn anew, those behind it too."""
+    return sum(dataset.sizes) if sampling.rotate_test else dataset.sizes[0]
+
+
+def _array_split(dataset: DataSet, sampling: Sampling, name: str) -> np.ndarray | None:
+    """An array of the examples that a seed splits."""
     if name not in dataset.pool:
         return None
     return dataset.whole(name) if sampling.rotate_test else dataset.pool[name]
@@ -113,7 +118,7 @@ def split(dataset: DataSet, sampling: Sampling, draws: Draws) -> Split:
     Raises:
         DataError: classes are to be thinned or filled up, and there is no `label`.
     """
-    labels, targets = (examples_of(dataset, sampling, name) for name in PLANTED)
+    labels, targets = (_array_split(dataset, sampling, name) for name in PLANTED)
     pool, tested = dataset.sizes
     order, test = draws.order, pool + np.arange(tested, dtype=np.int32)
     if sampling.rotate_test:

@@ -9,12 +9,13 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from ablate.data.stream import AHEAD
 from ablate.runner.plan import Plan, ProgramPlan
 from ablate.train.feed import POOL_BYTES
 from ablate.train.lanes import Device
 
 GIB = 2**30
-POOLS = 3  # of streamed examples: one that is used, and those read ahead
+POOLS = 1 + AHEAD  # of streamed examples: one that is used, and those read ahead
 
 
 def is_out_of_memory(error: BaseException) -> bool:

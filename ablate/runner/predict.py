@@ -69,17 +69,13 @@ def predict(rows: Rows, arm: str, seed: int, data: str = "") -> Predictions:
     table = plan.arms[0].recipe["data"] if item.dataset.facts.get("inputs") else None
     if data and table and DATA_CHANGED in changed:
         raise ConfigError([f"{DATA_CHANGED}, and its columns were scaled by what they held then; run the study again"])
-    arrays = other_examples(data, item.dataset, table) if data else _tested(item.dataset, cell.split.test)
+    arrays = other_examples(data, item.dataset, table) if data else item.dataset.rows(cell.split.test)
     positions = np.arange(len(next(iter(arrays.values())))) if data else cell.split.test
     like = variables_like(item.task, cell.init_choices, cell.init_hp, cell.hp)
     members = Members([_filled(like, member) for member in weights.members], weights.shares)
     predicted = columns(item.task, members, cell.seed, cell.hp, arrays, positions, item.eval_batch_size)
     index = positions if cell.data_key.sampling.rotate_test else np.arange(len(positions))
     return Predictions(predicted, changed, index)
-
-
-def _tested(dataset: DataSet, positions: np.ndarray) -> dict[str, np.ndarray]:
-    return dataset.rows(positions)
 
 
 def _plan_again(rows: Rows, arm: str, seed: int, recipe: Mapping[str, Any]) -> Plan:

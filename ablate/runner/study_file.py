@@ -1,5 +1,6 @@
 """study.json: a plan as the report will read it."""
 
+from ablate.data import number_split
 from ablate.results.schema import (
     STUDY_FORMAT,
     ArmRecord,
@@ -102,7 +103,7 @@ def _data_json(plan: Plan) -> DataRecord:
     return {
         "name": data.name,
         "source": data_id(data),
-        "pool": sum(dataset.sizes) if sampling_of(data).rotate_test else dataset.sizes[0],
+        "pool": number_split(dataset, sampling_of(data)),
         "arguments": jsonable(data.arguments),
         "shape": {name: list(shape) for name, shape in dataset.info.shapes.items()},
         "train": len(split.train),

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Int
 
-from ablate.data import DataSet, Draws, Sampling, Split, label_shifts, positions, split
+from ablate.data import DataSet, Draws, Sampling, Split, label_shifts, number_split, positions, split
 from ablate.tasks.keys import Seeds, stream
 
 
@@ -26,7 +26,7 @@ class DataKey(NamedTuple):
 
 def split_of(key: DataKey, dataset: DataSet) -> Split:
     """The positions that a data key trains, validates and is tested on, and what is planted into training examples."""
-    size = sum(dataset.sizes) if key.sampling.rotate_test else dataset.sizes[0]
+    size = number_split(dataset, key.sampling)
     flip, shift = jax.random.split(stream(key.seed, "noise"))
     draws = Draws(
         order=np.asarray(jax.random.permutation(stream(key.seed, "split"), size)).astype(np.int32),
@@ -55,3 +55,8 @@ class BatchOrder:
             order = np.asarray(jax.random.permutation(key, self._size)).astype(np.int32)
             self._epochs = {epoch: order}
         return order[batch]
+
+    def rows(self, begin: int, count: int, length: int) -> Int[np.ndarray, "length batch"]:
+        """Those of `count` steps, filled up with the first example to `length` of them."""
+        found = np.stack([self.at(begin + k) for k in range(count)])
+        return np.pad(found, ((0, length - count), (0, 0)))

@@ -38,8 +38,8 @@ class Evaluated(NamedTuple):
 
 
 def most_steps(dataset: DataSet, batch_size: int, keys: int) -> int:
-    """How many steps a pool has room for, at least one."""
-    return max(1, POOL_BYTES // max(1, dataset.example_bytes * batch_size * keys))
+    """How many steps a pool has room for; 0 where one needs more."""
+    return POOL_BYTES // (dataset.example_bytes * batch_size * keys)
 
 
 class Feed:
@@ -80,13 +80,10 @@ class Feed:
         if isinstance(request, Evaluated):
             parts = list(request.positions.values())
         else:
-            parts = [self._trained_at(key, *request) for key in self._orders]
+            rows = {key: order.rows(*request, self._length) for key, order in self._orders.items()}
+            parts = [self._trained[key][at].ravel() for key, at in rows.items()]
         found = np.concatenate(parts)
         return np.pad(found, (0, (self._keys - len(parts)) * (len(found) // len(parts))))
-
-    def _trained_at(self, key: DataKey, begin: int, count: int) -> Int[np.ndarray, " examples"]:
-        rows = np.stack([self._orders[key].at(begin + k) for k in range(count)])
-        return np.pad(self._trained[key][rows], ((0, self._length - count), (0, 0))).ravel()
 
 
 class _Asked(Sequence[np.ndarray]):

@@ -174,28 +174,32 @@ class Loop:
         """All states from the given one to the end, after each chunk of steps and after each evaluation."""
         step, evaluated, state, curves = begin
         state = self._lanes.place(state, LANES)
-        due, pools = self._wave.evaluations, self._feed.pools(self._requests(step, evaluated))
-        while evaluated < len(due):
-            if step == due[evaluated]:
-                state, curves = self._evaluate(state, evaluated, curves, pools)
-                evaluated += 1
-                if not np.asarray(state.running).any():
-                    step, evaluated = self._wave.steps, len(due)
+        pools = self._feed.pools(self._requests(step, evaluated))
+        for due in self._schedule(step, evaluated):
+            if isinstance(due, Chunk):
+                state = self._chunk(state, *due, next(pools))
+                step += due.count
             else:
-                count = min(due[evaluated] - step, self._longest)
-                state = self._chunk(state, step, count, next(pools))
-                step += count
+                state, curves = self._evaluate(state, due, curves, pools)
+                evaluated = due + 1
+                if not np.asarray(state.running).any():
+                    yield LoopState(self._wave.steps, len(self._wave.evaluations), state, curves)
+                    return
             yield LoopState(step, evaluated, state, curves)
 
-    def _requests(self, step: int, evaluated: int) -> Iterator[Chunk | Evaluated]:
-        """What `run` will need from here on, in its order, if no lane stops."""
-        due = self._wave.evaluations
-        for k in range(evaluated, len(due)):
-            while step < due[k]:
-                count = min(due[k] - step, self._longest)
+    def _schedule(self, step: int, evaluated: int) -> Iterator[Chunk | int]:
+        """Chunks of steps, and the numbers of the evaluations between them, if no lane stops."""
+        for k, end in enumerate(self._wave.evaluations[evaluated:], evaluated):
+            while step < end:
+                count = min(end - step, self._longest)
                 yield Chunk(step, count)
                 step += count
-            yield from self._evaluated(self._validated(k))
+            yield k
+
+    def _requests(self, step: int, evaluated: int) -> Iterator[Chunk | Evaluated]:
+        """The examples that `run` will need from here on, in its order."""
+        for due in self._schedule(step, evaluated):
+            yield from [due] if isinstance(due, Chunk) else self._evaluated(self._validated(due))
 
     def _evaluated(self, batches: Sequence[EvalBatch]) -> Iterator[Evaluated]:
         keys = [lane.data_key for lane in self._wave.padded]
@@ -264,8 +268,7 @@ class Loop:
         for lane in self._wave.padded:
             if lane.data_key not in by_key:
                 order = self._orders[lane.data_key]
-                rows = np.stack([order.at(step + k) for k in range(count)])
-                rows = np.pad(rows, ((0, length - count), (0, 0)))
+                rows = order.rows(step, count, length)
                 by_key[lane.data_key] = lane.split.train[rows], {n: a[rows] for n, a in lane.split.planted.items()}
         return _stack([by_key[lane.data_key] for lane in self._wave.padded])
 

@@ -11,6 +11,8 @@ import dataclasses
 import statistics
 from typing import Any, NamedTuple
 
+from sharing import milliseconds
+
 from ablate import base_config, choice
 from ablate.runner.backend import prepare_jax
 from ablate.runner.execute import lanes_of
@@ -62,14 +64,6 @@ def loop_of(item: ProgramPlan, strategy: str, steps: int) -> Loop:
     wave = waves(len(item.program.lanes), len(item.devices), item.strategy, MOST_LANES)[0]
     members: Any = [item.program.lanes[k] for k in wave.members]
     return Loop(lanes_of(item), item.wave(members, wave.width, steps=steps, eval_every=steps))
-
-
-def milliseconds(loop: Loop) -> float:
-    """Of one step of all lanes, over a training from its first values."""
-    before = loop.pace
-    for _ in loop.run(loop.start()):
-        pass
-    return 1000 * (loop.pace.seconds - before.seconds) / (loop.pace.steps - before.steps)
 
 
 def main() -> None:

@@ -25,7 +25,6 @@ import numpy as np
 
 from ablate.data import DataSet, digits, tfds_dataset
 from ablate.report.wording import plural
-from ablate.runner.costs import operations_of
 from ablate.runner.plan import make_plan
 from ablate.study.resolving import resolve
 from ablate.train.batches import DataKey, split_of
@@ -94,7 +93,7 @@ def limit(work: str, size: int = 2048, turns: int = 5) -> float:
         started = time.perf_counter()
         product(square).block_until_ready()
         seconds.append(time.perf_counter() - started)
-    operations = operations_of(item) * item.training.steps * len(item.program.lanes)
+    operations = item.operations * item.training.steps * len(item.program.lanes)
     return operations * min(seconds[1:]) / (2 * size**3)
 
 
