@@ -1,6 +1,7 @@
 """The commands: from parsed flags to printed results. Heavy imports wait until a command needs them."""
 
 import argparse
+import contextlib
 import dataclasses
 import functools
 import json
@@ -8,7 +9,7 @@ import os
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,25 @@ def run(options: argparse.Namespace, stop: Stop) -> int:
         from ablate.runner.tensorboard import check_installed
 
         check_installed()
+    directory = options.workdir or Path("results") / _name(options)
+    with _begun(directory):
+        return _run(options, stop, directory)
+
+
+@contextlib.contextmanager
+def _begun(directory: Path) -> Iterator[None]:
+    """Says where results go before the seconds that reading and planning take; `ablate status` says that it starts."""
+    from ablate.runner.starting import starting
+
+    with starting(directory):
+        _say(f"results go to {directory}; reads the config and plans")
+        yield
+
+
+def _run(options: argparse.Namespace, stop: Stop, directory: Path) -> int:
     planned = _planned(options, stop)
     from ablate.runner.across import AcrossPlan, run_across
 
-    directory = options.workdir or Path("results") / planned.name
     one = functools.partial(_run_one, options, stop)
     try:
         if isinstance(planned, AcrossPlan):
@@ -145,7 +161,7 @@ def status(options: argparse.Namespace, stop: Stop) -> int:
     from ablate.report.rows import ACROSS, Conditions, Rows
 
     if not (options.directory / ACROSS).exists():
-        content = _state(Rows.load(options.directory))
+        content = _starting(options.directory) or _state(Rows.load(options.directory))
         print(json.dumps(content, indent=1, ensure_ascii=False) if options.json else status_text(content))
         return 0
     found = Conditions.load(options.directory)
@@ -157,6 +173,19 @@ def status(options: argparse.Namespace, stop: Stop) -> int:
     return 0
 
 
+def _starting(directory: Path) -> dict[str, Any] | None:
+    """The state of a run that has no study yet; None where there is one, or no run."""
+    from ablate.results.schema import Progress, read_record
+    from ablate.runner.starting import STARTING
+
+    progress = read_record(directory / "progress.json", Progress) or {}
+    starts = progress.get("state") == STARTING and _alive(progress.get("pid"))
+    if not starts or (directory / "study.json").exists():
+        return None
+    nothing = {"cells": {}, "program": None, "step": None, "steps": None, "errors": {}}
+    return {"directory": str(directory), "state": STARTING, **nothing, "updated": progress.get("updated")}
+
+
 def _state(rows: Any) -> dict[str, Any]:
     """How far a study is, or its tuning where that runs."""
     from ablate.report.rows import Rows
@@ -166,7 +195,7 @@ def _state(rows: Any) -> dict[str, Any]:
         rows = dataclasses.replace(Rows.load(tuning), progress=rows.progress)
     statuses = {row["cell"]: row["status"] for row in rows}
     progress = rows.progress or {}
-    alive = progress.get("state") == "running" and _alive(progress.get("pid"))
+    alive = progress.get("state") in ("starting", "running") and _alive(progress.get("pid"))
     running = set(progress.get("running_cells") or ())
     for cell in rows.study["cells"]:
         unfinished = ("running" if alive else "interrupted") if cell["cell"] in running else "pending"
@@ -295,6 +324,12 @@ def _measure(options: argparse.Namespace, stop: Stop) -> int:
 
 def variance(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate variance`: what each stream of randomness does to the baseline; exit codes of `ablate run`."""
+    directory = options.workdir or Path("results") / f"variance_{_name(options)}"
+    with _begun(directory):
+        return _variance(options, stop, directory)
+
+
+def _variance(options: argparse.Namespace, stop: Stop, directory: Path) -> int:
     spec = _alone(_spec(options, stop))
     from ablate.cli.display import display_for
     from ablate.report.variance import analyse, as_json
@@ -302,7 +337,6 @@ def variance(options: argparse.Namespace, stop: Stop) -> int:
     from ablate.runner.variance import plan_variance, refuse_another
 
     plan_ = plan_variance(spec, options.seeds, **_texts(options), between=stop.check)
-    directory = options.workdir or Path("results") / f"variance_{plan_.name}"
     refuse_another(directory, plan_)
     untuned = (
         ["tune: the baseline runs with the numbers of the config; nothing is tuned here"] if spec.tune.grid else []
@@ -423,11 +457,16 @@ def _texts(options: argparse.Namespace) -> dict[str, Any]:
     from ablate.study.loading import folder_of, question_of
 
     return {
-        "name": Path(options.config if os.path.exists(options.config) else options.config.split(":")[0]).stem,
+        "name": _name(options),
         "question": question_of(options.config),
         "command": options.command_line,
         "folder": folder_of(options.config),
     }
+
+
+def _name(options: argparse.Namespace) -> str:
+    """Of the study: that of its file, without what stands behind a colon."""
+    return Path(options.config if os.path.exists(options.config) else options.config.split(":")[0]).stem
 
 
 def _spec(options: argparse.Namespace, stop: Stop) -> Any:

@@ -51,6 +51,23 @@ def write_report(
         return _written(directory, files, between)
 
 
+def write_page(
+    directory: Path,
+    study: "Study",
+    rows: Iterable["RowRecord"],
+    environment: "Environment",
+    progress: "Progress | None" = None,
+) -> Path:
+    """Writes report.html alone, of a study that still trains: it shows no verdicts, so it is no look.
+
+    Raises:
+        StorageError: it could not be written.
+    """
+    from ablate.report.files import page
+
+    return write_atomically(Path(directory) / "report.html", page(study, rows, environment, progress))
+
+
 def _written(directory: Path, files: Iterable[tuple[str, str | bytes]], between: Callable[[], None]) -> list[Path]:
     """Writes files one by one."""
     written = []

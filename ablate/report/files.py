@@ -33,3 +33,8 @@ def contents(
     yield "report.json", record(tables, document)
     if draw:
         yield from draw([plot for section in document.sections for plot in section.plots])
+
+
+def page(study: Study, rows: Iterable[RowRecord], environment: Environment, progress: Progress | None) -> str:
+    """report.html alone."""
+    return html(compose(tabulate(study, rows, environment, progress)))

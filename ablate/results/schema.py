@@ -271,7 +271,7 @@ class Progress(TypedDict):
     pid: NotRequired[Annotated[int, "of the process"]]
     started: NotRequired[Annotated[str, "ISO 8601, UTC"]]
     updated: NotRequired[Annotated[str, "ISO 8601, UTC"]]
-    state: NotRequired[Annotated[str, "`running`, `finished` or `interrupted`"]]
+    state: NotRequired[Annotated[str, "`starting`, `running`, `finished` or `interrupted`"]]
     sessions: NotRequired[Annotated[int, "calls so far"]]
     compiles: NotRequired[Annotated[int, "of all sessions"]]
     cached: NotRequired[Annotated[int, "of these, read from the cache of compiled programs"]]

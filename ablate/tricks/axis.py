@@ -151,6 +151,7 @@ class Axis:
         tasks: the tasks that have it; empty for every task.
         default: where there is no identity, the choice that a fresh config has.
         begin: arguments of that choice.
+        bare: False where names of choices are read behind the axis only, as `init=normal`, so that arms name both.
     """
 
     name: str
@@ -164,6 +165,7 @@ class Axis:
     tasks: tuple[str, ...] = SUPERVISED
     default: str = ""
     begin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    bare: bool = True
 
     def arguments(self, choice: Choice) -> dict[str, Argument]:
         """The arguments a config may set: the signature without what training supplies."""
