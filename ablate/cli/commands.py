@@ -104,6 +104,15 @@ def _say(words: str) -> None:
     print(f"ablate: {words}", file=sys.stderr)
 
 
+def new(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate new`: a commented experiment."""
+    del stop  # it ends sooner than it could be asked
+    from ablate.cli.new import write_experiment
+
+    print(write_experiment(options.file))
+    return 0
+
+
 def _executed(options: argparse.Namespace, plan_: Any, directory: Path, **how: Any) -> Any:
     from ablate.runner.execute import execute
     from ablate.runner.stages import run_until_decided

@@ -12,6 +12,7 @@ from ablate.runner.interrupts import INTERRUPTED, Interrupted, Stop, listen
 
 EPILOG = """\
 examples:
+  ablate new mine.py
   ablate run --config=experiments/digits.py
   ablate run --config=experiments/digits.py --config.seeds=12 --config.recipe.norm.name=layer
   ablate plan --config=experiments/digits.py --config.design=factorial
@@ -108,7 +109,7 @@ def _quoted(argv: Sequence[str]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from ablate.cli.commands import check, plan, predict, probe, report, run, status, tricks, variance, verdict
+    from ablate.cli.commands import check, new, plan, predict, probe, report, run, status, tricks, variance, verdict
     from ablate.train.strategy import STRATEGIES
 
     parser = argparse.ArgumentParser(
@@ -119,6 +120,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    text = "write a commented experiment that runs as it stands, to be made your own"
+    zero = commands.add_parser("new", help=text, description=_sentence(text))
+    zero.add_argument("file", type=_folder, metavar="FILE.py", help="a new file")
+    zero.set_defaults(command=new)
     one = _configured(commands, "run", run, "train what is missing, then report; the same command again continues")
     one.add_argument("--workdir", type=_folder, help="where results go (default: results/<experiment>)")
     one.add_argument("--strategy", choices=tuple(STRATEGIES), help="how programs run; chosen if not given")
