@@ -35,11 +35,11 @@ LAYERS = {
     "runner": {
         "clu", "jax", "jaxlib", "numpy", "rich", "ml_collections", "jaxtyping",
         "ablate.study", "ablate.train", "ablate.tasks", "ablate.data", "ablate.tricks", "ablate.results",
-        "ablate.report", "ablate.stats.checks",
+        "ablate.report", "ablate.stats.checks", "ablate.version",
     },
     "cli/main.py": {
         "ablate.cli", "ablate.results.files", "ablate.results.store", "ablate.runner.interrupts", "ablate.study",
-        "ablate.train.strategy",
+        "ablate.train.strategy", "ablate.version",
     },
 }  # fmt: skip
 # what only these packages and modules may see

@@ -110,6 +110,7 @@ def _quoted(argv: Sequence[str]) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     from ablate.cli.commands import check, plan, predict, probe, report, run, status, tricks, variance, verdict
     from ablate.train.strategy import STRATEGIES
+    from ablate.version import version
 
     parser = argparse.ArgumentParser(
         prog="ablate",
@@ -117,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version() or 'unknown'}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     one = _configured(commands, "run", run, "train what is missing, then report; the same command again continues")
     one.add_argument("--workdir", type=_folder, help="where results go (default: results/<experiment>)")
@@ -247,15 +248,6 @@ class _Once(argparse.Action):
 
 def _sentence(text: str) -> str:
     return text[0].upper() + text[1:] + "."
-
-
-def _version() -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version("ablate")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ from importlib import metadata
 from pathlib import Path
 
 from ablate.results.schema import Environment
+from ablate.version import version
 
-PACKAGES = ("ablate", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "clu", "numpy", "scipy")
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "clu", "numpy", "scipy")
 VARIABLES = ("XLA_FLAGS", "JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 
 
@@ -21,7 +22,7 @@ def environment(results: Path | None = None) -> Environment:
     import jax
 
     return {
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": {"ablate": version(), **{name: _version(name) for name in PACKAGES}},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],

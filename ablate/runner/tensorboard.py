@@ -1,4 +1,4 @@
-"""Curves and hyperparameters of every cell for TensorBoard; needs `pip install 'ablate[tensorboard]'`.
+"""Curves and hyperparameters of every cell for TensorBoard; needs `pip install 'ablate-jax[tensorboard]'`.
 
 `clu.metric_writers` takes many seconds to import, so nothing imports this module unless it is asked for.
 """
@@ -20,7 +20,7 @@ def check_installed() -> None:
     """
     missing = [name for name in ("tensorflow", "tensorboard") if importlib.util.find_spec(name) is None]
     if missing:
-        raise ConfigError([f"--tensorboard: {' and '.join(missing)} missing; pip install 'ablate[tensorboard]'"])
+        raise ConfigError([f"--tensorboard: {' and '.join(missing)} missing; pip install 'ablate-jax[tensorboard]'"])
 
 
 def write_tensorboard(rows: Rows, directory: Path) -> None:
