@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ablate.report.recipes import flat
 from ablate.report.rows import Rows
 from ablate.study.problems import ConfigError
 
@@ -57,17 +58,8 @@ def hyperparameters(recipe: dict[str, Any], row: Mapping[str, Any]) -> dict[str,
     >>> hyperparameters({"norm": {"name": "group", "groups": 4}}, {"arm": "a", "seed": 0})
     {'arm': 'a', 'seed': 0, 'norm': 'group', 'norm.groups': 4}
     """
-    flat: dict[str, Any] = {"arm": row["arm"], "seed": row["seed"]}
-    for axis, choice in recipe.items():
-        flat |= _flat(axis, choice)
-    return flat
-
-
-def _flat(axis: str, choice: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {axis: choice["name"]}
-    for name, value in choice.items():
-        if name == "then":  # another choice of the same axis, behind this one
-            flat |= _flat(f"{axis}.then", value)
-        elif name != "name":
-            flat[f"{axis}.{name}"] = value if isinstance(value, int | float | str | bool) else str(value)
-    return flat
+    choices = {
+        name: value if isinstance(value, int | float | str | bool) else str(value)
+        for name, value in flat(recipe).items()
+    }
+    return {"arm": row["arm"], "seed": row["seed"], **choices}
