@@ -220,6 +220,31 @@ def report(options: argparse.Namespace, stop: Stop) -> int:
     return 0
 
 
+def confirm(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate confirm`: the winners again on fresh seeds, in a study of their own; exit codes of `ablate run`."""
+    _prepare(stop)
+    from ablate.cli.display import display_for
+    from ablate.report.rows import Rows
+    from ablate.runner.confirm import FOLDER, plan_confirmation, refuse_another
+    from ablate.runner.execute import execute
+
+    text, directory = options.command_line, options.workdir or options.directory / FOLDER
+    rows = Rows.load(options.directory)
+    plan_ = plan_confirmation(rows, options.arm, options.seeds, command=text, between=stop.check)
+    if plan_ is None:
+        print(f"no arm of {options.directory} is better than its baseline: nothing to confirm; --arm=NAME names others")
+        return 0
+    refuse_another(directory, plan_)
+    _warn([*plan_.notes, *plan_.warnings])
+    display = display_for(Console(stderr=True))
+    try:
+        rows = execute(plan_, directory, retry_failed=options.retry_failed, display=display, stop=stop)
+    except Interrupted as error:
+        return _interrupted(error, directory)
+    say_results(rows, directory)
+    return int(_some_failed(rows))
+
+
 def predict(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate predict`: a CSV with a line per example."""
     from ablate.report.rows import Rows

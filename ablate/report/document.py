@@ -12,6 +12,7 @@ from ablate.report.section import Section
 from ablate.report.sections.answers import Answer, answers, headline, status_line
 from ablate.report.sections.arms import arms, differences, failures
 from ablate.report.sections.caveats import caveats
+from ablate.report.sections.confirmation import confirmation
 from ablate.report.sections.equal_cost import equal_cost
 from ablate.report.sections.examples import test_examples
 from ablate.report.sections.factorial import factorial
@@ -24,6 +25,7 @@ from ablate.report.sections.winners import winners
 from ablate.report.wording import plain
 
 SECTIONS: tuple[Callable[[Tables], Section | None], ...] = (
+    confirmation,
     differences,
     arms,
     winners,

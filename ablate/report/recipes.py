@@ -24,7 +24,7 @@ def differing(recipes: Mapping[str, Recipe]) -> dict[str, dict[str, Any]]:
 
     >>> adam, sgd = {"name": "adam", "rate": 0.1, "b1": 0.9}, {"name": "sgd", "rate": 0.2}
     >>> differing({"base": {"optimizer": adam, "norm": {"name": "none"}}, "sgd": {"optimizer": sgd}})["sgd"]
-    {'norm': None, 'optimizer': 'sgd', 'optimizer.rate': 0.2}
+    {'optimizer': 'sgd', 'optimizer.rate': 0.2, 'norm': None}
     """
     flats = {arm: flat(recipe) for arm, recipe in recipes.items()}
     keys = dict.fromkeys(key for own in flats.values() for key in own)
