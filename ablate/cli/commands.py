@@ -188,13 +188,14 @@ def _state(rows: Any) -> dict[str, Any]:
 
 def report(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate report`: all reports again, from the rows; several directories are compared as well."""
-    from ablate.report import compare_studies
     from ablate.report.rows import ACROSS
     from ablate.report.variance import DESIGN
     from ablate.runner.across import report_across
     from ablate.runner.execute import report as write
     from ablate.study.problems import ConfigError
 
+    if options.versions and len(options.directories) != 2:
+        raise ConfigError(["--versions: takes two directories, the version before and the one after"])
     several = [directory for directory in options.directories if (directory / ACROSS).exists()]
     if several and len(options.directories) > 1:
         raise ConfigError(
@@ -213,11 +214,24 @@ def report(options: argparse.Namespace, stop: Stop) -> int:
             if rows.study["design"] == DESIGN:
                 raise ConfigError([f"report: {rows.directory} holds runs of one recipe; there are no arms to compare"])
         try:
-            written = compare_studies(studies, options.out or Path("results/comparison"))
+            written = _compared(studies, options.out or Path("results/comparison"), versions=options.versions)
         except ValueError as error:
             raise ConfigError([f"report: {error}"]) from error
         print(*written, sep="\n")
     return 0
+
+
+def _compared(studies: list[Any], directory: Path, *, versions: bool) -> list[Path]:
+    """Several studies by what their arms do to their baselines, or two versions of one by what became of each arm."""
+    from ablate.report import compare_studies, compare_versions
+    from ablate.report.comparison.versions import same_study
+
+    if versions:
+        before, after = studies
+        return compare_versions(before, after, (str(before.directory), str(after.directory)), directory)
+    if len(studies) == 2 and same_study(*studies):
+        _say("these are two versions of one study; --versions compares arm with arm, paired by seed")
+    return compare_studies(studies, directory)
 
 
 def confirm(options: argparse.Namespace, stop: Stop) -> int:

@@ -146,6 +146,9 @@ def _parser() -> argparse.ArgumentParser:
     again = commands.add_parser("report", help=text, description=_sentence(text))
     again.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="directories that `ablate run` wrote")
     again.add_argument("--out", type=Path, help="where the comparison goes (default: results/comparison)")
+    again.add_argument(
+        "--versions", action="store_true", help="the two are versions of one study: compare arm with arm, seed by seed"
+    )
     again.set_defaults(command=report)
     _confirming(commands, confirm)
     text = "what a kept cell predicts for every example, as CSV; trains nothing"

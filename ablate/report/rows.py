@@ -144,7 +144,7 @@ class Rows:
         """One line per cell and evaluation: `cell`, `arm`, `seed`, `step` and a column per curve.
 
         Example:
-            seaborn.lineplot(rows.curves(), x="step", y="val_accuracy", hue="arm")
+            seaborn.lineplot(rows.curves(), x="step", y="learning_rate", hue="arm")
 
         Raises:
             ModuleNotFoundError: pandas is not installed.
