@@ -196,6 +196,10 @@ def report(options: argparse.Namespace, stop: Stop) -> int:
 
     if options.versions and len(options.directories) != 2:
         raise ConfigError(["--versions: takes two directories, the version before and the one after"])
+    if options.to:
+        from ablate.cli import tracking
+
+        tracking.check_installed(options.to)
     several = [directory for directory in options.directories if (directory / ACROSS).exists()]
     if several and len(options.directories) > 1:
         raise ConfigError(
@@ -204,7 +208,10 @@ def report(options: argparse.Namespace, stop: Stop) -> int:
     if several and options.out is not None:
         raise ConfigError(["--out: is for a comparison of several directories"])
     if several:
-        say_across(report_across(several[0], stop.check, studies=True))
+        found = report_across(several[0], stop.check, studies=True)
+        say_across(found)
+        if options.to:
+            print(tracking.send(dict(found.items()), found.record["name"], options.to, stop))
         return 0
     studies = [write(directory, stop) for directory in options.directories]
     for rows in studies:
@@ -218,6 +225,8 @@ def report(options: argparse.Namespace, stop: Stop) -> int:
         except ValueError as error:
             raise ConfigError([f"report: {error}"]) from error
         print(*written, sep="\n")
+    for rows in studies if options.to else ():
+        print(tracking.send({"": rows}, rows.study["name"], options.to, stop))
     return 0
 
 

@@ -110,6 +110,7 @@ def _quoted(argv: Sequence[str]) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     from ablate.cli.commands import check, confirm, plan, predict, probe, report, run, status, tricks, variance, verdict
+    from ablate.trackers import TRACKERS
     from ablate.train.strategy import STRATEGIES
     from ablate.version import version
 
@@ -149,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument(
         "--versions", action="store_true", help="the two are versions of one study: compare arm with arm, seed by seed"
     )
+    again.add_argument("--to", choices=tuple(TRACKERS), help="send cells and verdicts to this tracker, too")
     again.set_defaults(command=report)
     _confirming(commands, confirm)
     text = "what a kept cell predicts for every example, as CSV; trains nothing"
