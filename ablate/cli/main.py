@@ -17,6 +17,8 @@ examples:
   ablate plan --config=experiments/digits.py --config.design=factorial
   ablate status results/digits
   ablate confirm results/digits
+  ablate report results/before results/after --versions
+  ablate report results/digits --to=wandb
   ablate predict results/digits --arm=baseline
   ablate variance --config=experiments/digits.py --seeds=10
   ablate verdict runs.csv --arm=model --seed=seed --metric=top1 --status=State

@@ -9,7 +9,7 @@ from pathlib import Path
 from ablate.results.schema import Environment
 from ablate.version import version
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "clu", "numpy", "scipy")
+PACKAGES = ("ablate", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "clu", "numpy", "scipy")
 VARIABLES = ("XLA_FLAGS", "JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 
 
@@ -22,7 +22,7 @@ def environment(results: Path | None = None) -> Environment:
     import jax
 
     return {
-        "versions": {"ablate": version(), **{name: _version(name) for name in PACKAGES}},
+        "versions": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],
@@ -51,6 +51,8 @@ def differences(now: Environment, earlier: Environment | None) -> list[str]:
 
 
 def _version(name: str) -> str | None:
+    if name == "ablate":  # a package whose distribution is called otherwise
+        return version()
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

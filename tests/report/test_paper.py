@@ -38,6 +38,12 @@ def test_what_was_run_and_how_it_was_judged():
     assert f"come to {flops:.2e} floating-point operations" in text
 
 
+def test_the_processor_is_told_where_it_is_known():
+    made = synthetic.finished()
+    made.environment |= {"devices": ["cpu:0 cpu", "cpu:1 cpu"], "processor": "EPYC 7763"}
+    assert "The runs used 2 devices of kind cpu, processor EPYC 7763." in text_of(made)
+
+
 def test_failures_are_counted():
     made = synthetic.finished()
     for row in synthetic.rows_of(made, "rmsprop"):

@@ -20,14 +20,18 @@ from tests.runner.test_resume import Interrupting
 from tests.train.small import small_config
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory):
-    """A study of two arms whose learning rates were tuned."""
+def small_study():
     vary = {"target": (choice("smooth_labels", alpha=0.1), choice("smooth_labels", alpha=0.4))}
     cfg = small_config(steps=60, eval_every=60, seeds=3, vary=vary)
     cfg.tune.update(grid={"optimizer": {"learning_rate": (0.5, 2.0)}}, relative=True, seeds=1)
+    return cfg
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A study of two arms whose learning rates were tuned."""
     directory = tmp_path_factory.mktemp("first")
-    ablate.run(cfg, directory)
+    ablate.run(small_study(), directory)
     return ablate.load(directory)
 
 
@@ -142,6 +146,8 @@ def test_the_command_from_start_to_end(first, capsys):
     assert main([*command, f"--workdir={first.directory}"]) == 2
     assert "holds another study" in capsys.readouterr().err
     after = contents(directory)
+    ablate.run(small_study(), first.directory)
+    assert contents(directory) == after
     assert main(command) == 0
     assert "0 already" not in capsys.readouterr().err
     same = {path for path in after if path.suffix in (".csv", ".md", ".html", ".tex")}

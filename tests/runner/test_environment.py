@@ -7,7 +7,6 @@ import jax
 import pytest
 
 from ablate.runner.environment import VARIABLES, environment
-from ablate.version import version
 
 
 def test_versions_devices_and_git():
@@ -67,4 +66,4 @@ def test_results_under_version_control_make_no_tree_dirty(monkeypatch, tmp_path)
 
 def test_a_package_that_is_not_there(monkeypatch):
     monkeypatch.setattr("ablate.runner.environment.PACKAGES", ("jax", "no-such-package"))
-    assert environment()["versions"] == {"ablate": version(), "jax": jax.__version__, "no-such-package": None}
+    assert environment()["versions"] == {"jax": jax.__version__, "no-such-package": None}

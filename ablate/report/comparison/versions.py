@@ -172,7 +172,7 @@ def surroundings(before: LoadedStudy, after: LoadedStudy) -> Iterator[tuple[str,
 def environment_of(loaded: LoadedStudy) -> dict[str, Any]:
     """What is known of where a study ran, flat."""
     where: Mapping[str, Any] = getattr(loaded, "environment", {}) or {}
-    known = {name: where.get(name) for name in ("python", "platform", "git_commit", "xla_flags")}
+    known = {name: where.get(name) for name in ("python", "platform", "processor", "git_commit", "xla_flags")}
     devices = ", ".join(str(device) for device in where.get("devices") or ())
     return {**(where.get("versions") or {}), **known, "devices": devices}
 

@@ -161,10 +161,12 @@ def compute(tables: Tables) -> Iterator[str]:
     """Hardware, time and operations."""
     kinds = Counter(kind_of(str(device)) for device in tables.environment.get("devices") or ())
     devices = listed([f"{plural(n, 'device')} of kind {kind}" for kind, n in kinds.items()])
+    processor = dict(tables.environment).get("processor")
+    named = f", processor {plain(processor)}" if processor else ""
     progress = tables.progress or {}
     train, compiling = progress.get("train_seconds"), progress.get("compile_seconds")
     if devices:
-        yield f"The runs used {devices}."
+        yield f"The runs used {devices}{named}."
     if train:
         compiled = f", compiling another {short(compiling)} s" if compiling else ""
         sessions = progress.get("sessions") or 1
