@@ -226,13 +226,16 @@ def _state(rows: Any) -> dict[str, Any]:
 
 def report(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate report`: all reports again, from the rows; several directories are compared as well."""
-    from ablate.report import compare_studies
     from ablate.report.rows import ACROSS
-    from ablate.report.variance import DESIGN
-    from ablate.runner.across import report_across
     from ablate.runner.execute import report as write
     from ablate.study.problems import ConfigError
 
+    if options.versions and len(options.directories) != 2:
+        raise ConfigError(["--versions: takes two directories, the version before and the one after"])
+    if options.to:
+        from ablate.cli import tracking
+
+        tracking.check_installed(options.to)
     several = [directory for directory in options.directories if (directory / ACROSS).exists()]
     if several and len(options.directories) > 1:
         raise ConfigError(
@@ -241,21 +244,72 @@ def report(options: argparse.Namespace, stop: Stop) -> int:
     if several and options.out is not None:
         raise ConfigError(["--out: is for a comparison of several directories"])
     if several:
-        say_across(report_across(several[0], stop.check, studies=True))
-        return 0
+        return _report_across(several[0], options, stop)
     studies = [write(directory, stop) for directory in options.directories]
     for rows in studies:
         say_results(rows, rows.directory)
     if len(studies) > 1:
-        for rows in studies:
-            if rows.study["design"] == DESIGN:
-                raise ConfigError([f"report: {rows.directory} holds runs of one recipe; there are no arms to compare"])
-        try:
-            written = compare_studies(studies, options.out or Path("results/comparison"))
-        except ValueError as error:
-            raise ConfigError([f"report: {error}"]) from error
-        print(*written, sep="\n")
+        print(*_compared(studies, options.out or Path("results/comparison"), versions=options.versions), sep="\n")
+    for rows in studies if options.to else ():
+        print(tracking.send({"": rows}, rows.study["name"], options.to, stop))
     return 0
+
+
+def _report_across(directory: Path, options: argparse.Namespace, stop: Stop) -> int:
+    from ablate.cli import tracking
+    from ablate.runner.across import report_across
+
+    found = report_across(directory, stop.check, studies=True)
+    say_across(found)
+    if options.to:
+        print(tracking.send(dict(found.items()), found.record["name"], options.to, stop))
+    return 0
+
+
+def _compared(studies: list[Any], directory: Path, *, versions: bool) -> list[Path]:
+    """Several studies by what their arms do to their baselines, or two versions of one by what became of each arm."""
+    from ablate.report import compare_studies, compare_versions
+    from ablate.report.comparison.versions import same_study
+    from ablate.report.variance import DESIGN
+    from ablate.study.problems import ConfigError
+
+    for rows in studies:
+        if rows.study["design"] == DESIGN:
+            raise ConfigError([f"report: {rows.directory} holds runs of one recipe; there are no arms to compare"])
+    try:
+        if versions:
+            before, after = studies
+            return compare_versions(before, after, (str(before.directory), str(after.directory)), directory)
+        if len(studies) == 2 and same_study(*studies):
+            _say("these are two versions of one study; --versions compares arm with arm, paired by seed")
+        return compare_studies(studies, directory)
+    except ValueError as error:
+        raise ConfigError([f"report: {error}"]) from error
+
+
+def confirm(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate confirm`: the winners again on fresh seeds, in a study of their own; exit codes of `ablate run`."""
+    _prepare(stop)
+    from ablate.cli.display import display_for
+    from ablate.report.rows import Rows
+    from ablate.runner.confirm import FOLDER, plan_confirmation, refuse_another
+    from ablate.runner.execute import execute
+
+    text, directory = options.command_line, options.workdir or options.directory / FOLDER
+    rows = Rows.load(options.directory)
+    plan_ = plan_confirmation(rows, options.arm, options.seeds, command=text, between=stop.check)
+    if plan_ is None:
+        print(f"no arm of {options.directory} is better than its baseline: nothing to confirm; --arm=NAME names others")
+        return 0
+    refuse_another(directory, plan_)
+    _warn([*plan_.notes, *plan_.warnings])
+    display = display_for(Console(stderr=True))
+    try:
+        rows = execute(plan_, directory, retry_failed=options.retry_failed, display=display, stop=stop)
+    except Interrupted as error:
+        return _interrupted(error, directory)
+    say_results(rows, directory)
+    return int(_some_failed(rows))
 
 
 def predict(options: argparse.Namespace, stop: Stop) -> int:

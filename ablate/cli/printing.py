@@ -30,6 +30,7 @@ def say_results(rows: Any, directory: Path) -> None:
         say_variance(rows, directory)
         return
     from ablate.report.sections.answers import answers, status_line
+    from ablate.report.sections.confirmation import confirmed_lines
     from ablate.report.sections.tuning import tuned_lines
     from ablate.report.tables import tabulate
 
@@ -37,7 +38,7 @@ def say_results(rows: Any, directory: Path) -> None:
     print(status_line(tables))
     for line in _first_of([f"{answer.arm}: {answer.text}" for answer in answers(tables)]):
         print(f"  {line}")
-    for line in tuned_lines(rows.study.get("tuning")):
+    for line in (*confirmed_lines(tables), *tuned_lines(rows.study.get("tuning"))):
         print(f"  {line}")
     print(reports(directory))
 

@@ -1,6 +1,6 @@
 """Any image classification set of tensorflow-datasets, read without TensorFlow and decoded once.
 
-Preparing a set needs TensorFlow (`pip install 'ablate[tfds]'`); reading a prepared one does not. Decoding runs at
+Preparing a set needs TensorFlow (`pip install 'ablate-jax[tfds]'`); reading a prepared one does not. Decoding runs at
 some thousand images per second, so the decoded arrays are kept in the user's cache and mapped into memory.
 """
 
@@ -88,7 +88,7 @@ def _prepare(builder: Any, name: str) -> None:
     if importlib.util.find_spec("tensorflow") is None:
         raise DataError(
             f"data.name: {name!r} is not prepared in {builder.data_path} (as array_record); set TFDS_DATA_DIR to the "
-            "folder that has it, or pip install 'ablate[tfds]' to prepare it here"
+            "folder that has it, or pip install 'ablate-jax[tfds]' to prepare it here"
         )
     try:
         builder.download_and_prepare(file_format="array_record")

@@ -128,6 +128,30 @@ def write_across(
         return _written(directory, contents(record, studies, draw), between)
 
 
+def compare_versions(
+    before: "LoadedStudy", after: "LoadedStudy", names: tuple[str, str], directory: Path
+) -> list[Path]:
+    """Writes versions.csv, .md, .html, .tex and a figure that compare two versions of one study, arm by arm.
+
+    Args:
+        before: the first version, as `ablate.load` gives it.
+        after: the second one.
+        names: what to call them.
+        directory: where the files go.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ValueError: the two are not of one study.
+        StorageError: a file could not be written.
+    """
+    from ablate.report.comparison.version_page import version_contents
+    from ablate.report.comparison.versions import versions
+
+    return _written(directory, version_contents(versions(before, after, names)), lambda: None)
+
+
 def compare_studies(studies: Sequence["LoadedStudy"], directory: Path) -> list[Path]:
     """Writes studies.csv, studies.md, studies.html and a figure that compare several studies of the same arms.
 

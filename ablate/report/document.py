@@ -12,10 +12,12 @@ from ablate.report.section import Section
 from ablate.report.sections.answers import Answer, answers, headline, status_line
 from ablate.report.sections.arms import arms, differences, failures
 from ablate.report.sections.caveats import caveats
+from ablate.report.sections.confirmation import confirmation
 from ablate.report.sections.equal_cost import equal_cost
 from ablate.report.sections.examples import test_examples
 from ablate.report.sections.factorial import factorial
 from ablate.report.sections.how_to_read import how_to_read, what_could_not_be_seen
+from ablate.report.sections.paper import for_the_paper
 from ablate.report.sections.provenance import origin, programs
 from ablate.report.sections.speed import speed
 from ablate.report.sections.training import cost, curves
@@ -24,6 +26,7 @@ from ablate.report.sections.winners import winners
 from ablate.report.wording import plain
 
 SECTIONS: tuple[Callable[[Tables], Section | None], ...] = (
+    confirmation,
     differences,
     arms,
     winners,
@@ -38,6 +41,7 @@ SECTIONS: tuple[Callable[[Tables], Section | None], ...] = (
     speed,
     tuning,
     failures,
+    for_the_paper,
     programs,
     origin,
 )

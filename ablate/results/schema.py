@@ -215,6 +215,26 @@ class TuningRecord(TypedDict):
     arms: Annotated[dict[str, TunedArm], "by name"]
 
 
+class FirstEstimate(TypedDict):
+    """What a study said of an arm that another one repeats."""
+
+    n: Annotated[int, "pairs of seeds, or seeds where they are not shared"]
+    delta: Annotated[Number, "arm minus baseline, as stored; null where there was none"]
+    low: Annotated[Number, "end of its interval"]
+    high: Annotated[Number, "end of its interval"]
+    verdict: Annotated[str, "of the arm"]
+
+
+class ConfirmsRecord(TypedDict):
+    """The study whose arms another one repeats on fresh seeds, and what it said of them."""
+
+    study: Annotated[str, "its name"]
+    seeds: Annotated[list[int], "its seeds"]
+    used: Annotated[list[int], "seeds that it, its tuning or its looks used, which are not fresh"]
+    level: Annotated[float, "of its intervals, one arm at a time"]
+    arms: Annotated[dict[str, FirstEstimate], "by name"]
+
+
 STUDY_FORMAT: Literal[2] = 2
 
 
@@ -247,6 +267,7 @@ class Study(TypedDict):
     cells: Annotated[list[CellRecord], "all of the study"]
     programs: Annotated[list[ProgramRecord], "in the order in which they run"]
     tuning: NotRequired[Annotated[TuningRecord | None, "null where nothing was tuned"]]
+    confirms: NotRequired[Annotated[ConfirmsRecord, "of what `ablate confirm` wrote"]]
     warnings: NotRequired[Annotated[list[str], "about the config"]]
     fingerprint: NotRequired[Annotated[str, "hash of the code of all cells"]]
 

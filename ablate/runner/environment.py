@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from ablate.results.schema import Environment
+from ablate.version import version
 
 PACKAGES = ("ablate", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "clu", "numpy", "scipy")
 VARIABLES = ("XLA_FLAGS", "JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
@@ -50,6 +51,8 @@ def differences(now: Environment, earlier: Environment | None) -> list[str]:
 
 
 def _version(name: str) -> str | None:
+    if name == "ablate":  # a package whose distribution is called otherwise
+        return version()
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

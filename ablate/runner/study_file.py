@@ -23,7 +23,7 @@ def study_json(plan: Plan) -> Study:
     """The content of study.json."""
     spec, task = plan.spec, plan.task
     owner = {lane.cell.name: item.program.id for item in plan.programs for lane in item.program.lanes}
-    return {
+    study: Study = {
         "format": STUDY_FORMAT,
         "name": plan.name,
         "question": plan.question,
@@ -64,6 +64,9 @@ def study_json(plan: Plan) -> Study:
         "programs": [_program_json(item) for item in plan.programs],
         "fingerprint": digest([cell.identity["code"] for cell in plan.cells])[:16],
     }
+    if plan.confirms:
+        study["confirms"] = plan.confirms
+    return study
 
 
 def _seed_varies(plan: Plan) -> list[str]:

@@ -181,7 +181,7 @@ def test_what_is_not_prepared(monkeypatch):
     message = message_of("mnist")
     assert message.startswith(f"data.name: 'mnist' is not prepared in {folder_of('mnist').parent}")
     assert "set TFDS_DATA_DIR" in message
-    assert "pip install 'ablate[tfds]'" in message
+    assert "pip install 'ablate-jax[tfds]'" in message
 
 
 @pytest.mark.parametrize(

@@ -247,11 +247,11 @@ def rests_on_the_test_set(tables: Tables) -> Iterator[str]:
 
 def best_of_many(tables: Tables) -> Iterator[str]:
     """The winner's curse."""
-    gains = [arm for arm in tables.tricks if arm.verdict == "better"]
+    gains = [arm for arm in tables.tricks if arm.verdict == "better" and not tables.study.get("confirms")]
     if gains and len(tables.tricks) > 1:
         yield (
             f"The best of {len(tables.tricks)} arms looks better than it is: the largest estimate is picked because it "
-            "is large. Repeat it on fresh seeds before relying on its size."
+            "is large. Repeat it on fresh seeds before relying on its size; `ablate confirm` does."
         )
 
 
