@@ -261,7 +261,11 @@ def _has_weights(session: Session, cell: str) -> bool:
     """Whether the variables of a cell are there and whole; what is damaged is as good as absent."""
     try:
         return bool(read_weights(weights_path(session.store.directory, cell)))
-    except (FileNotFoundError, StorageError):
+    except FileNotFoundError:
+        return False
+    except StorageError as error:
+        if error.passes:  # the disk fails, which says nothing about them
+            raise
         return False
 
 
