@@ -130,16 +130,15 @@ def _storage_error(folder: Path, error: Exception, verb: str) -> StorageError:
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
     """Without the tracebacks that Orbax logs of errors which it also raises."""
-    logger = logging.getLogger("absl")
-    before, logger.disabled = logger.disabled, True
+    logger, hook = logging.getLogger("absl"), sys.unraisablehook
+    silent, logger.disabled = logger.disabled, True
+    if hook is not _unraisable:  # threads of TensorStore may tell of an error before it is raised here, and after
+        _Hook.before, sys.unraisablehook = hook, _unraisable
     try:
         yield
-    except Exception:
-        if sys.unraisablehook is not _unraisable:
-            _Hook.before, sys.unraisablehook = sys.unraisablehook, _unraisable
-        raise
+        sys.unraisablehook = hook
     finally:
-        logger.disabled = before
+        logger.disabled = silent
 
 
 class _Hook:

@@ -57,11 +57,7 @@ KINDS = {
 
 
 def kind_of(relative: str) -> str:
-    """The kind of a file, by its name below the run's directory.
-
-    >>> kind_of("cells/.baseline-s0-0ad88.o7hd_4k2.part"), kind_of("checkpoints/0123456789ab/12/default")
-    ('cells/*.part', 'checkpoints/WAVE/STEP/default')
-    """
+    """The kind of a file, by its name below the run's directory."""
     for pattern, name in KINDS.items():
         relative = re.sub(pattern, name, relative)
     return relative

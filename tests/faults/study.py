@@ -111,12 +111,12 @@ class Faulty:
 
     def __init__(self, folder: Path, undisturbed: Path | None = None):
         self.directory, self._undisturbed = folder / "run", undisturbed
-        self._words = ["run", f"--config={folder / 'small.py'}", f"--workdir={self.directory}"]
+        self.words = ["run", f"--config={folder / 'small.py'}", f"--workdir={self.directory}"]
         (folder / "small.py").write_text(EXPERIMENT)
 
     def run(self) -> Outcome:
         """`ablate run`, which may die."""
-        return self.call(*self._words)
+        return self.call(*self.words)
 
     def call(self, *words: object) -> Outcome:
         """A command in this process."""

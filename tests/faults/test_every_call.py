@@ -5,14 +5,16 @@ make. Every kind of call meets every fault; each run goes on where the one befor
 """
 
 import errno
+import json
 import os
 from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 
-from tests.faults.calls import CODES, Call, Killed, Watch, refused, watched
-from tests.faults.study import Faulty, Outcome, names, trained_once
+from ablate.results import store
+from tests.faults.calls import CODES, Call, Killed, Watch, kind_of, refused, watched
+from tests.faults.study import Faulty, Outcome, names
 
 # Futures of Orbax's closed event loops say so when they are collected; `Checkpoints` keeps that from users.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -24,24 +26,6 @@ class Met(NamedTuple):
     call: Call
     outcome: Outcome
     left: set[str]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _trained_once():
-    with trained_once():
-        yield
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    study = Faulty(tmp_path_factory.mktemp("undisturbed"))
-    assert study.run().code == 0
-    return study.directory
-
-
-@pytest.fixture
-def study(tmp_path, undisturbed):
-    return Faulty(tmp_path, undisturbed)
 
 
 def each_once(study: Faulty, fault: Callable[[], BaseException], meant: Callable[[Call], bool]) -> list[Met]:
@@ -110,3 +94,24 @@ def may_fail(call: Call) -> bool:
 
 
 WEIGHTS_READ = Call("read", "weights/*")
+
+
+def test_files_that_the_same_lines_write_are_of_one_kind():
+    names = (
+        "cells/.baseline-s0-0ad88.o7hd_4k2.part",
+        "cells/norm-s1-0ad88.json",
+        "checkpoints/0123456789ab/12/default",
+    )
+    assert [*map(kind_of, names)] == ["cells/*.part", "cells/*", "checkpoints/WAVE/STEP/default"]
+    assert {kind_of("report.tex"), kind_of("cells.csv")} == {"report"}
+
+
+def test_a_writer_that_is_not_atomic_is_found(study, monkeypatch):
+    def careless(path, content):
+        path.parent.mkdir(exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+            file.write(json.dumps(content).encode())
+
+    monkeypatch.setattr(store, "write_json", careless)
+    with pytest.raises(AssertionError, match="cells"):
+        each_once(study, Killed, lambda call: call.changes and call.place.startswith("cells"))
