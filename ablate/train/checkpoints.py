@@ -32,7 +32,12 @@ class Checkpoints:
 
     def __init__(self, folder: Path):
         self._folder = folder.absolute()
-        self._manager = _manager(self._folder)
+        try:
+            self._manager = _manager(self._folder)
+        except StorageError:
+            raise
+        except Exception as error:  # Orbax raises whatever its parsers meet
+            self._start_again(f"unreadable ({type(error).__name__})")
 
     def save(self, state: LoopState, members: int) -> None:
         """Writes a state without its padding lanes; the one before is removed once this one is complete.
@@ -68,8 +73,10 @@ class Checkpoints:
             storage = _storage_error(self._folder, error, "read")
             if storage.passes:  # the disk fails, which says nothing about the checkpoint
                 raise storage from error
+            self._manager.close()
             return self._start_again(f"unreadable ({type(error).__name__})")
         if not np.array_equal(stored.pop(DIGEST), digest_of(stored)):
+            self._manager.close()
             return self._start_again("damaged (its numbers do not give the digest stored with them)")
         width = len(like.state.step)
         leaves = [_padded(leaf, width, 0) for leaf in stored["state"]]
@@ -79,7 +86,7 @@ class Checkpoints:
 
     def _start_again(self, reason: str) -> None:
         logging.getLogger("ablate").warning("%s: %s, starting again", self._folder, reason)
-        self.remove()
+        clear(self._folder)
         self._manager = _manager(self._folder)
 
     def remove(self) -> None:
