@@ -80,11 +80,13 @@ def _run_one(options: argparse.Namespace, stop: Stop, plan_: Any, directory: Pat
     """A study in its directory, with what the flags ask for."""
     from ablate.cli.display import display_for
     from ablate.results.store import locked
+    from ablate.runner.environment import changed_since
     from ablate.runner.memory import shortage
 
     with locked(directory):  # or what is said would not happen
         _warn_of_another(directory, plan_)
-    _warn(filter(None, [shortage(plan_)]))
+        changed = changed_since(directory, (cell.name for cell in plan_.cells))
+    _warn(filter(None, [changed, shortage(plan_)]))
     flags = {"retry_failed": options.retry_failed, "measure": options.measure}
     rows = _executed(options, plan_, directory, display=display_for(Console(stderr=True)), stop=stop, **flags)
     if options.tensorboard:

@@ -84,7 +84,7 @@ def _guarded(options: argparse.Namespace, stop: Stop) -> int:
         print(f"ablate: interrupted{why}; the same command continues", file=sys.stderr)
         return INTERRUPTED
     except StorageError as error:
-        print(f"ablate: {error}", file=sys.stderr)
+        print(f"ablate: {error}{'; the same command continues' if error.passes else ''}", file=sys.stderr)
         return INTERRUPTED if error.passes else USAGE
     except OSError as error:
         print(f"ablate: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
@@ -126,7 +126,6 @@ def _parser() -> argparse.ArgumentParser:
         variance,
         verdict,
     )
-
     from ablate.trackers import TRACKERS
     from ablate.train.strategy import STRATEGIES
     from ablate.version import version

@@ -77,4 +77,5 @@ class Store:
 
     def clear_temporary(self) -> None:
         """Removes what killed writers left behind."""
-        clear_temporary(self.directory, self.cells, self.directory / "figures")
+        folders = ("cells", "weights", "figures", "predictions")
+        clear_temporary(self.directory, *(self.directory / name for name in folders))

@@ -166,5 +166,9 @@ def _has_weights(directory: Path, cell: str) -> bool:
     """Whether the variables of a cell are there and whole; what is damaged is as good as absent."""
     try:
         return bool(read_weights(weights_path(directory, cell)))
-    except (FileNotFoundError, StorageError):
+    except FileNotFoundError:
+        return False
+    except StorageError as error:
+        if error.passes:  # the disk fails, which says nothing about them
+            raise
         return False

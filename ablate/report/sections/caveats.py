@@ -37,8 +37,8 @@ def find_caveats(tables: Tables, environment: Environment) -> tuple[str, ...]:
     if environment.get("git_dirty"):
         sentences.append("The working tree had uncommitted changes: the commit named below is not the whole code.")
     if environment.get("differs"):
-        changed = listed(environment.get("differs", []), 12)
-        sentences.append(f"Cells of an earlier session were used again; since then the environment changed: {changed}.")
+        changed = "; ".join(environment.get("differs", []))
+        sentences.append(f"Cells of an earlier session were used again, {changed}: last digits may differ.")
     return tuple(plain(sentence) for sentence in sentences)
 
 
