@@ -40,6 +40,7 @@ class Cell:
     best_step: int | None
     members: Sequence[Mapping[str, Number]]
     right: str | None
+    predicted: str | None
     error: str | None
 
     @property

@@ -36,5 +36,6 @@ def test_other_tasks_have_none(tmp_path):
     cfg = small_config(steps=4, eval_every=4, seeds=1, vary={"optimizer": (choice("adam", learning_rate=0.01),)})
     cfg.task, cfg.data, cfg.train.batch_size = "regression", choice("diabetes"), 16
     rows = execute(planned(cfg), tmp_path)
-    assert {row["right"] for row in rows} == {None}
+    assert {(row["right"], row["predicted"]) for row in rows} == {(None, None)}
+    assert rows.study["categories"] is None
     assert "New test examples" not in (tmp_path / "report.md").read_text(encoding="utf-8")
