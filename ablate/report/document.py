@@ -11,6 +11,7 @@ from ablate.report.records import Tables
 from ablate.report.section import Section
 from ablate.report.sections.answers import Answer, answers, headline, status_line
 from ablate.report.sections.arms import arms, differences, failures
+from ablate.report.sections.categories import CHANGED_EXAMPLES, PER_CATEGORY, categories
 from ablate.report.sections.caveats import caveats
 from ablate.report.sections.confirmation import confirmation
 from ablate.report.sections.equal_cost import equal_cost
@@ -34,6 +35,7 @@ SECTIONS: tuple[Callable[[Tables], Section | None], ...] = (
     what_could_not_be_seen,
     caveats,
     test_examples,
+    categories,
     factorial,
     curves,
     cost,
@@ -76,4 +78,11 @@ def compose(tables: Tables) -> Document:
         headline=headline(tables),
         answers=answers(tables),
         sections=tuple(section for section in sections if section),
+        tables=(*CSV_FILES, *csv_by_category(tables)),
     )
+
+
+def csv_by_category(tables: Tables) -> tuple[str, ...]:
+    """The files with numbers by category that a study has; examples only where seeds share them."""
+    known = tables.by_category
+    return (PER_CATEGORY, *((CHANGED_EXAMPLES,) if known.shared else ())) if known else ()

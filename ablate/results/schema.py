@@ -74,6 +74,13 @@ class RowRecord(RowHead):
             "task does not judge single examples so",
         ]
     ]
+    predicted: NotRequired[
+        Annotated[
+            str | None,
+            "the number of the category predicted for each test example, in as many bits as the study's categories "
+            "need, packed alike; null where the task decides on none",
+        ]
+    ]
     members: NotRequired[
         Annotated[
             list[dict[str, Number]],
@@ -186,6 +193,19 @@ class DataRecord(TypedDict):
     test: NotRequired[Annotated[int, "test examples"]]
 
 
+class CategoriesRecord(TypedDict):
+    """What predictions choose among, one for each example: the classes of a classifier."""
+
+    one: Annotated[str, "the word for a category"]
+    many: Annotated[str, "the word for several"]
+    names: Annotated[list[str], "of all of them, in the order of their numbers from 0"]
+    truth: Annotated[
+        list[str],
+        "the right one of every test example, packed as `predicted` of a row: one text for all seeds, or where each "
+        "draws its own test examples, one per seed",
+    ]
+
+
 class TrainRecord(TypedDict):
     """How every cell of a study trains."""
 
@@ -262,6 +282,7 @@ class Study(TypedDict):
     looks: NotRequired[Annotated[list[int], "numbers of seeds at which alpha is spent; empty for a single look"]]
     failure: NotRequired[Annotated[FailureRecord, "the rule of collapse; only what diverged failed where it is not"]]
     data: Annotated[DataRecord, "see below"]
+    categories: NotRequired[Annotated[CategoriesRecord | None, "null where the task decides on none"]]
     train: Annotated[TrainRecord, "see below"]
     seed_varies: Annotated[list[str], 'words for the sentence "a seed varies ..."']
     cells: Annotated[list[CellRecord], "all of the study"]

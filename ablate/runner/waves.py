@@ -139,6 +139,7 @@ class WaveRun:
             "best_step": result.best_step,
             "members": result.members,
             "right": result.right,
+            "predicted": result.predicted,
             "costs": self._costs(loop, result),
             "error": None,
         }

@@ -11,7 +11,9 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from ablate.report.plots.confusion_figure import draw_confusion
 from ablate.report.plots.plot import (
+    Confusion,
     Drawing,
     Entry,
     Estimate,
@@ -300,4 +302,5 @@ DRAWERS: dict[type, Callable[[Any], Figure]] = {
     Forest: draw_forest,
     Scatter: draw_scatter,
     Matrix: draw_matrix,
+    Confusion: draw_confusion,
 }

@@ -9,7 +9,8 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ablate.report.plots.plot import Drawing, Entry, Estimate, Forest, Lines, Matrix, Panel, Scatter, Series
+from ablate.report.plots.confusion_svg import PlacedConfusion, place_confusion
+from ablate.report.plots.plot import Confusion, Drawing, Entry, Estimate, Forest, Lines, Matrix, Panel, Scatter, Series
 from ablate.report.plots.scales import Scale, placed_labels
 from ablate.report.wording import shortened
 
@@ -118,7 +119,7 @@ class PlacedMatrix:
     kind: str = "matrix"
 
 
-Placed = PlacedLines | PlacedForest | PlacedScatter | PlacedMatrix
+Placed = PlacedLines | PlacedForest | PlacedScatter | PlacedMatrix | PlacedConfusion
 
 
 def placed(drawing: Drawing) -> Placed:
@@ -253,4 +254,5 @@ PLACERS: dict[type, Callable[[Any], Placed]] = {
     Forest: place_forest,
     Scatter: place_scatter,
     Matrix: place_matrix,
+    Confusion: place_confusion,
 }

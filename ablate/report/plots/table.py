@@ -7,6 +7,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping
 
+from ablate.report.plots.confusion import confusion
 from ablate.report.plots.cost import cost
 from ablate.report.plots.curves import rate_curves, training_curves, validation_curve
 from ablate.report.plots.forest import forest
@@ -39,6 +40,13 @@ PLOTS = (
         "differences",
         forest,
         "Differences from the baseline with their intervals; a dot is a seed, the pale stripe the declared margin.",
+    ),
+    Kind(
+        "categories",
+        confusion,
+        "Confusion matrices: counts over all seeds, coloured by their share of the row. Blue on the diagonal is right, "
+        "orange is wrong, darkest for the largest share of a row that any entry off the diagonal has.",
+        of_arms=False,
     ),
     Kind(
         "factorial",
