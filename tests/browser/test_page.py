@@ -192,7 +192,7 @@ def test_hostile_names_run_nothing(tmp_path):
     assert found["scripts"] == 1
     assert "<script>alert(1)</script>" in found["names"]
     assert found["images"] == 0
-    assert set(found["links"]) == {"#"}
+    assert set(found["links"]) == {"#", "f"}
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
