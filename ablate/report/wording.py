@@ -203,6 +203,21 @@ def short(value: float | None, digits: int = 3) -> str:
     return f"{round(value, decimals):.{min(decimals, 6)}f}".replace("-", MINUS)
 
 
+def tick_text(value: float) -> str:
+    """A round number with a true minus sign."""
+    return f"{value:g}".replace("-", MINUS)
+
+
+def value_text(value: float) -> str:
+    """A value that a reader asks for, with four figures."""
+    return f"{value:.4g}".replace("-", MINUS)
+
+
+def step_text(value: float) -> str:
+    """A training step."""
+    return f"{value:.0f}" if value == round(value) else tick_text(value)
+
+
 def plain(text: object) -> str:
     """Text from outside on one line: white space collapsed, control and direction characters dropped.
 

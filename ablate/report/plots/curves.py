@@ -123,10 +123,10 @@ def recorded_rate(tables: Tables, name: str) -> dict[str, Band]:
     return bands
 
 
-def groups_of(tables: Tables) -> tuple[ArmGroup, ...]:
+def groups_of(tables: Tables, left_out: Sequence[str] = ()) -> tuple[ArmGroup, ...]:
     """One group per axis that drawn arms change, at most `PANEL_ARMS` arms in each; only the baseline: one group."""
     groups: dict[str, list[str]] = {}
-    for arm in drawn(tables):
+    for arm in (arm for arm in drawn(tables) if arm.arm not in left_out):
         groups.setdefault(axis_title(arm), []).append(arm.arm)
     chunks = [
         ArmGroup(title, tuple(arms[i : i + PANEL_ARMS]))
@@ -220,17 +220,13 @@ def curve_lines(tables: Tables, curve: str, left_out: Sequence[str] = ()) -> Lin
         left_out: arms whose curves cannot be compared with the baseline's.
     """
     unit = tables.unit_of(curve)
-    bands = {arm: band for arm, band in bands_of(tables, curve).items() if arm not in left_out}
-    limits = level_limits(bands.values())
+    bands = bands_of(tables, curve)
+    limits = level_limits(band for arm, band in bands.items() if arm not in left_out)
     if limits is None:
         return None
     last = max(band.steps[-1] for band in bands.values() if band.steps)
     return Lines(
-        panels=tuple(
-            panel_of(group, bands, tables.baseline.arm)
-            for group in groups_of(tables)
-            if not group.arms or any(arm in bands for arm in group.arms)
-        ),
+        panels=tuple(panel_of(group, bands, tables.baseline.arm) for group in groups_of(tables, left_out)),
         x=step_scale(last, 4),
         y=level_scale(*limits, unit),
         grey=plain(tables.baseline.arm),
@@ -246,7 +242,7 @@ def step_scale(last: float, wanted: int = 5) -> Scale:
 def panel_of(group: ArmGroup, bands: Mapping[str, Band], base: str) -> Panel:
     """The baseline and the arms of a group that have a curve."""
     arms = [(base, plain(base), None), *((arm, name_in(group, arm), i) for i, arm in enumerate(group.arms))]
-    drawn = (series_of(bands[arm], label, colour) for arm, label, colour in arms if arm in bands and bands[arm].steps)
+    drawn = (series_of(bands[arm], label, colour) for arm, label, colour in arms if bands[arm].steps)
     return Panel(plain(group.title), tuple(drawn))
 
 

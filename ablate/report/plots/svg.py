@@ -11,7 +11,7 @@ from typing import Any
 
 from ablate.report.plots.plot import Dot, Drawing, Entry, Estimate, Forest, Lines, Matrix, Panel, Run, Scatter, Series
 from ablate.report.plots.scales import Scale, spread_out
-from ablate.report.wording import MINUS, plain, squeezed
+from ablate.report.wording import plain, squeezed, step_text, tick_text, value_text
 
 LETTERS = 34  # of a name beside a plot
 FEW = 22  # names that fit beside a plot of the usual height; there is one of double height
@@ -151,21 +151,6 @@ def across(values: Sequence[float], scale: Scale) -> tuple[Tick, ...]:
 def upward(values: Sequence[float], scale: Scale) -> tuple[Tick, ...]:
     """Labels of a vertical axis."""
     return tuple(Tick(from_above(value, scale), tick_text(value)) for value in values)
-
-
-def tick_text(value: float) -> str:
-    """A round number with a true minus sign."""
-    return f"{value:g}".replace("-", MINUS)
-
-
-def value_text(value: float) -> str:
-    """A value that a reader asks for, with four figures."""
-    return f"{value:.4g}".replace("-", MINUS)
-
-
-def step_text(value: float) -> str:
-    """A training step."""
-    return f"{value:.0f}" if value == round(value) else tick_text(value)
 
 
 def from_above(value: float, scale: Scale) -> float:

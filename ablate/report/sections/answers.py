@@ -65,7 +65,7 @@ def of_baseline(tables: Tables) -> str:
 def counted(verdict: str, arms: list[Summary], tables: Tables) -> str:
     """`8 better (most: dropout, +8.7 points)`: how many arms, and of claims the one that leads."""
     if verdict not in CLAIMS or not arms:
-        return f"{len(arms) or 'none'} {verdict}"
+        return f"{len(arms)} {verdict}"
     first, unit = arms[0], tables.unit
     delta = first.contrast.mean if first.contrast else None
     size = "" if delta is None else f", {unit.points(unit.delta(delta))}"
