@@ -1,6 +1,7 @@
 """Captions speak of what a picture shows, pictures show what can be compared, and axes end where numbers do."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -100,7 +101,7 @@ def test_a_restart_of_the_learning_rate_is_a_jump():
     (panel,) = placed(drawing).panels
     (line,) = [curve for curve in panel.curves if curve.label == "cosine"]
     places = [tuple(map(float, pair.split(","))) for pair in line.points.split()]
-    jumps = [(a, b) for a, b in zip(places, places[1:], strict=False) if b[1] < a[1] - 50]
+    jumps = [(a, b) for a, b in itertools.pairwise(places) if b[1] < a[1] - 50]
     assert len(jumps) == 2
     assert all(b[0] - a[0] < 0.2 for a, b in jumps)
     assert drawing.x.high == 600

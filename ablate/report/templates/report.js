@@ -120,7 +120,7 @@
   const spread = (text) => guard(text.replace(/\u2212/g, "-").replace(/(\d)\u00a0(?=\d)/g, "$1"));
   const tex = (text) => text.replace(/\\/g, "\\textbackslash ").replace(/[&%$#_{}]/g, "\\$&").replace(/~/g, "\\textasciitilde{}")
     .replace(/\^/g, "\\textasciicircum{}").replace(/</g, "$<$").replace(/>/g, "$>$")
-    .replace(/\u2212/g, "$-$").replace(/\u00d7/g, "$\\times$").replace(/\u00b1/g, "$\\pm$").replace(/\u2013/g, "--");
+    .replace(/\u2212/g, "$-$").replace(/\u00d7/g, "$\\times$").replace(/\u00b1/g, "$\\pm$").replace(/\u2013/g, "--").replace(/\u00a0/g, "~");
   const formats = {
     TSV: (rows) => rows.map((row) => row.map(spread).join("\t")).join("\n"),
     Markdown: ([head, ...rows], numeric) => [head, numeric.map((is) => (is ? "---:" : ":---")), ...rows]
