@@ -82,7 +82,7 @@
         `${area.dataset.across} ${first.step}`,
         ...curves.map((curve, k) => `${curve.dataset.name}: ${points[k].value}`),
         ...(seed ? [`${seed.curve.dataset.name}, ${seed.line.dataset.name}: ${seed.value}`] : []),
-      ], box.left + (box.width * first.x) / 100, y === null ? box.top : box.top + (box.height * y) / 100);
+      ], box.left + (box.width * first.x) / 100, box.top);
     };
     const point = (event) => {
       const box = area.getBoundingClientRect();
