@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ablate.report.records import Summary, Tables
+from ablate.report.wording import Unit
 from ablate.stats.times import pareto_front
 
 
@@ -62,7 +63,7 @@ def front_of(tables: Tables, points: Sequence[tuple[Summary, float, float]]) -> 
     return {kept[k][0].arm for k in front}
 
 
-def quality_range(points: Sequence[tuple[Summary, float, float]], scale: float) -> list[float]:
+def quality_range(points: Sequence[tuple[Summary, float, float]], unit: Unit) -> list[float]:
     """Every mean and every end of an interval, as shown: what the vertical axis has to hold."""
-    ends = [scale * end for arm, _, _ in points for end in (arm.low, arm.high) if end is not None]
+    ends = [unit.inside(unit.scale * end) for arm, _, _ in points for end in (arm.low, arm.high) if end is not None]
     return [y for _, _, y in points] + ends

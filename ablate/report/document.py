@@ -26,9 +26,9 @@ from ablate.report.sections.tuning import tuning
 from ablate.report.sections.winners import winners
 from ablate.report.wording import plain
 
+OPENING: tuple[Callable[[Tables], Section | None], ...] = (differences,)
 SECTIONS: tuple[Callable[[Tables], Section | None], ...] = (
     confirmation,
-    differences,
     arms,
     winners,
     how_to_read,
@@ -54,9 +54,18 @@ CSV_FILES = ("summary.csv", "cells.csv")
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """Everything that a reader reads: the first screen, then the sections; all text is plain and unescaped.
+    """Everything that a reader reads; all text is plain and unescaped.
 
-    `tables` names the files beside it that hold the same numbers.
+    Attributes:
+        title: of the study.
+        question: what it asks.
+        status: how many cells have ended, and how.
+        headline: the answer.
+        answers: a sentence per arm, behind the opening sections.
+        sections: all of them.
+        opening: how many of them stand right below the headline.
+        tables: the files beside it that hold the same numbers.
+        running: whether cells are being trained, so that a page is of the moment.
     """
 
     title: str
@@ -65,19 +74,34 @@ class Document:
     headline: str
     answers: tuple[Answer, ...]
     sections: tuple[Section, ...]
+    opening: int = 0
     tables: tuple[str, ...] = CSV_FILES
+    running: bool = False
+
+    @property
+    def opened(self) -> tuple[Section, ...]:
+        """What stands right below the headline, on the first screen."""
+        return self.sections[: self.opening]
+
+    @property
+    def others(self) -> tuple[Section, ...]:
+        """What comes behind the answers."""
+        return self.sections[self.opening :]
 
 
 def compose(tables: Tables) -> Document:
     """The report of one study in words."""
-    sections = (section(tables) for section in SECTIONS)
+    opening = [section for section in (make(tables) for make in OPENING) if section]
+    others = [section for section in (make(tables) for make in SECTIONS) if section]
     return Document(
         title=plain(tables.study["name"]),
         question=plain(tables.study["question"] or ""),
         status=status_line(tables),
         headline=headline(tables),
         answers=answers(tables),
-        sections=tuple(section for section in sections if section),
+        sections=(*opening, *others),
+        opening=len(opening),
+        running=tables.running,
         tables=(*CSV_FILES, *csv_by_category(tables)),
     )
 

@@ -145,6 +145,11 @@ class Tables:
         return any(arm.pending for arm in self.arms)
 
     @property
+    def running(self) -> bool:
+        """Whether a process was training the cells that are left when it last said so."""
+        return self.interim and (self.progress or {}).get("state") == "running"
+
+    @property
     def baseline(self) -> Summary:
         """The arm the others are compared with."""
         return next(arm for arm in self.arms if arm.baseline)

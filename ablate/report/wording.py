@@ -97,8 +97,16 @@ class Unit:
         >>> Unit("test score", 100.0, "%").between(0.91, 1.04)
         '91.00 to 100.00'
         """
-        ends = [None if x is None else min(max(x, 0.0), 100 / self.scale) if self.percent else x for x in (low, high)]
-        return interval(*map(self.level, ends))
+        shown = (None if x is None else self.inside(self.scale * x) for x in (low, high))
+        return interval(*(number(x, self.digits) for x in shown))
+
+    def inside(self, shown: float) -> float:
+        """A shown level, a percentage cut at 0 and 100, where it ends whatever an interval says.
+
+        >>> Unit("test score", 100.0, "%").inside(104.2), Unit("test loss").inside(104.2)
+        (100.0, 104.2)
+        """
+        return min(max(shown, 0.0), 100.0) if self.percent else shown
 
     def showing_levels(self, levels: Iterable[float | None]) -> "Unit":
         """The same unit with the digits that show the largest level (as stored) with four significant figures."""
@@ -195,6 +203,21 @@ def short(value: float | None, digits: int = 3) -> str:
     return f"{round(value, decimals):.{min(decimals, 6)}f}".replace("-", MINUS)
 
 
+def tick_text(value: float) -> str:
+    """A round number with a true minus sign."""
+    return f"{value:g}".replace("-", MINUS)
+
+
+def value_text(value: float) -> str:
+    """A value that a reader asks for, with four figures."""
+    return f"{value:.4g}".replace("-", MINUS)
+
+
+def step_text(value: float) -> str:
+    """A training step."""
+    return f"{value:.0f}" if value == round(value) else tick_text(value)
+
+
 def plain(text: object) -> str:
     """Text from outside on one line: white space collapsed, control and direction characters dropped.
 
@@ -243,6 +266,16 @@ def shortened(text: str, limit: int) -> str:
     'label s…'
     """
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def squeezed(text: str, limit: int) -> str:
+    """Text cut in its middle, since names end with the number that matters.
+
+    >>> squeezed("optimizer=adam(learning_rate=0.001)", 24)
+    'optimizer=ad…rate=0.001)'
+    """
+    head = limit // 2
+    return text if len(text) <= limit else f"{text[:head]}…{text[len(text) - (limit - head - 1) :]}"
 
 
 def choice_text(choice: Mapping[str, Any], *, arguments: bool = True) -> str:

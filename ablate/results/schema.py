@@ -118,6 +118,7 @@ class ArmRecord(TypedDict):
     name: Annotated[str, "of the arm"]
     changes: Annotated[dict[str, Given], "axis to choice, where the design made it differ from the baseline arm"]
     recipe: Annotated[dict[str, Given], "axis to choice, all of them, with tuned numbers"]
+    own_loss: NotRequired[Annotated[bool, "whether its training loss measures something else than the baseline's does"]]
     flops: NotRequired[Annotated[Number, "operations of one training step of one cell in a program of its own"]]
     step_seconds: NotRequired[Annotated[Number, "time of such a step; null without `--measure`"]]
     step_ratio: NotRequired[Annotated[StepRatio | None, "over the baseline's; null without `--measure`"]]

@@ -17,7 +17,7 @@ from ablate.runner.randomness import streams_drawn
 from ablate.stats.checks import SPREADS, STANDARD_ERRORS
 from ablate.study.cells import digest, jsonable
 from ablate.study.choices import sampling_of
-from ablate.study.design import Arm
+from ablate.study.design import Arm, Recipe
 from ablate.tasks.task import Categories, Chance, Metric, Task
 
 
@@ -38,7 +38,7 @@ def study_json(plan: Plan) -> Study:
         "curves": list(task.curves),
         "design": spec.design,
         "baseline": plan.arms[0].name,
-        "arms": [_arm_json(arm) for arm in plan.arms],
+        "arms": [_arm_json(arm, plan.arms[0].recipe) for arm in plan.arms],
         "seeds": list(spec.seeds),
         "paired": spec.paired,
         "metric": {
@@ -137,11 +137,12 @@ def _categories_json(plan: Plan) -> CategoriesRecord | None:
     }
 
 
-def _arm_json(arm: Arm) -> ArmRecord:
+def _arm_json(arm: Arm, base: Recipe) -> ArmRecord:
     return {
         "name": arm.name,
         "changes": {axis: jsonable(chosen.plain()) for axis, chosen in arm.changes.items()},
         "recipe": {axis: jsonable(chosen.plain()) for axis, chosen in arm.recipe.items()},
+        "own_loss": any(chosen.of_loss or base[axis].of_loss for axis, chosen in arm.changes.items()),
     }
 
 

@@ -72,6 +72,11 @@ class Chosen:
         """What its signature says of its arguments."""
         return self.table.arguments(self.choice)
 
+    @property
+    def of_loss(self) -> bool:
+        """Whether it decides what the loss of training measures."""
+        return self.table.of_loss or self.choice.of_loss or bool(self.then and self.then.of_loss)
+
     def plain(self) -> dict[str, Any]:
         """The name and all arguments, as data; what stands behind it under `then`."""
         return {"name": self.name, **self.arguments, **({"then": self.then.plain()} if self.then else {})}

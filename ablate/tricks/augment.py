@@ -279,8 +279,8 @@ AXIS = Axis(
         "multi_scale": Choice(multi_scale, example={"sizes": (5, 6, 8)}),
         "color_jitter": Choice(color_jitter, off={"brightness": 0.0, "contrast": 0.0, "saturation": 0.0}),
         "jpeg": Choice(jpeg),
-        "mixup": Choice(mixup, off={"alpha": 0.0}),
-        "cutmix": Choice(cutmix, off={"alpha": 0.0}),
+        "mixup": Choice(mixup, off={"alpha": 0.0}, of_loss=True),
+        "cutmix": Choice(cutmix, off={"alpha": 0.0}, of_loss=True),
         "cutout": Choice(cutout, off={"size": 0.0}),
     },
 )

@@ -112,6 +112,7 @@ class Choice:
         merges: False where the off value still costs time, so that arms without it get a program of their own.
         example: arguments without a default, as they might be, for whoever must build every choice.
         unless: arguments that shape the program and that keep it from vanishing where they are not at their default.
+        of_loss: as of its axis, where not all choices of the axis do so.
     """
 
     make: Callable[..., Any]
@@ -119,6 +120,7 @@ class Choice:
     merges: bool = True
     example: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     unless: tuple[str, ...] = ()
+    of_loss: bool = False
 
     def asks_for(self, name: str) -> bool:
         """Whether it has a parameter of that name: what its axis supplies goes to those choices alone that ask."""
@@ -152,6 +154,7 @@ class Axis:
         default: where there is no identity, the choice that a fresh config has.
         begin: arguments of that choice.
         bare: False where names of choices are read behind the axis only, as `init=normal`, so that arms name both.
+        of_loss: True where its choices decide what the loss of training measures, whose curves then differ in kind.
     """
 
     name: str
@@ -166,6 +169,7 @@ class Axis:
     default: str = ""
     begin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     bare: bool = True
+    of_loss: bool = False
 
     def arguments(self, choice: Choice) -> dict[str, Argument]:
         """The arguments a config may set: the signature without what training supplies."""

@@ -48,6 +48,7 @@ def class_balanced(counts: Counts, beta: BelowOne = 0.999) -> Counts:
 
 AXIS = Axis(
     name="class_weight",
+    of_loss=True,
     tasks=("classification",),
     seam="(counts) -> weight of every class",
     data=("counts",),

@@ -161,6 +161,7 @@ def slope_penalty(critic: Critic, points: Float[Array, "batch ..."]) -> Float[Ar
 
 AXIS = Axis(
     name="game",
+    of_loss=True,
     seam="() -> Game(critic_loss, generator_loss, critic_steps, penalty, constrain)",
     tasks=("adversarial",),
     default="non_saturating",

@@ -123,6 +123,7 @@ def per_class(weights: Weights, logits: Logits) -> Logits:
 
 AXIS = Axis(
     name="loss",
+    of_loss=True,
     tasks=("classification", "multi_task"),
     seam="(logits, probs) -> per-example loss",
     data=("logits", "probs"),

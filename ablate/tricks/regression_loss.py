@@ -82,6 +82,7 @@ def smooth_l1(outputs: Values, targets: Values, beta: Positive = 1.0) -> Losses:
 
 AXIS = Axis(
     name="loss",
+    of_loss=True,
     tasks=("regression",),
     seam="(outputs, targets) -> per-example loss",
     data=("outputs", "targets"),

@@ -42,6 +42,7 @@ def smooth_labels(probs: Probs, alpha: Share = 0.1) -> Probs:
 
 AXIS = Axis(
     name="target",
+    of_loss=True,
     tasks=("classification", "multi_task"),
     seam="(probs) -> probs",
     data=("probs",),

@@ -88,6 +88,7 @@ def uncertainty_weights(begin: Scalar = 0.0) -> Weighting:
 
 AXIS = Axis(
     name="weighting",
+    of_loss=True,
     tasks=("multi_task",),
     seam="() -> Weighting(total, begin)",
     default="fixed",

@@ -8,6 +8,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+from html import unescape
 
 import pytest
 
@@ -45,26 +46,37 @@ def browse(page: pathlib.Path, tmp: pathlib.Path, *options: str, dark: bool = Fa
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
-def measure(html: str, tmp: pathlib.Path, size: tuple[int, int], script: str, *, dark: bool = False):
+def measure(
+    html: str,
+    tmp: pathlib.Path,
+    size: tuple[int, int],
+    script: str,
+    *,
+    dark: bool = False,
+    kind: str = "",
+    first: str = "",
+):
     """What a script says of the page in a frame of the given size.
 
     The page's own policy forbids foreign scripts, so a second page frames it and looks in; headless windows are also
-    never narrower than 500 pixels, and a frame is.
+    never narrower than 500 pixels, and a frame is. `kind` are attributes of the frame; `first` is a script that the
+    page sees before it is loaded once more.
     """
     inner = tmp / "report.html"
     inner.write_text(html, encoding="utf-8")
     outer = tmp / "harness.html"
     outer.write_text(
-        f"<!DOCTYPE html><meta charset=utf-8><iframe id=f width={size[0]} height={size[1]} src=report.html></iframe>"
-        "<pre id=out></pre><script>f.onload = () => { const doc = f.contentDocument, win = f.contentWindow;"
+        f"<!DOCTYPE html><meta charset=utf-8><iframe id=f {kind} width={size[0]} height={size[1]}></iframe>"
+        "<pre id=out></pre><script>let loads = 0; f.src = 'report.html';"
+        "f.onload = () => { const doc = f.contentDocument, win = f.contentWindow; loads += 1;"
+        f"if (loads === 1 && {int(bool(first))}) {{ {first}; f.src = f.src; return; }}"
         f"out.textContent = 'RESULT' + JSON.stringify((() => {{ {script} }})()) + 'END'; }}</script>",
         encoding="utf-8",
     )
     dom = browse(outer, tmp, "--allow-file-access-from-files", "--dump-dom", "--window-size=1400,1000", dark=dark)
     found = re.search(r"RESULT(.*?)END</pre>", dom, re.DOTALL)
     assert found, dom[-2000:]
-    text = found[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    return json.loads(text)
+    return json.loads(unescape(found[1]))
 
 
 OVERFLOW = """
@@ -192,7 +204,7 @@ def test_hostile_names_run_nothing(tmp_path):
     assert found["scripts"] == 1
     assert "<script>alert(1)</script>" in found["names"]
     assert found["images"] == 0
-    assert set(found["links"]) == {"#"}
+    assert set(found["links"]) == {"#", "f"}
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -49,7 +49,11 @@ def test_the_answer_without_a_file(verdict):
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == "17 of 18 cells done, 0 diverged, 1 failed"
-    assert lines[1].startswith('Of 2 arms against baseline: 2 better (größer, "x" | y and z), 0 worse')
+    assert re.fullmatch(
+        r"Of 2 arms against baseline \(top-1 [\d.]+, [\d.]+ to [\d.]+\): "
+        r'2 better \(most: größer, "x" \| y, \+0\.022\d*\), 0 worse\.',
+        lines[1],
+    )
     assert lines[2].startswith('  größer, "x" | y: better by 0.022')
     assert lines[3].startswith("  z: better by 0.00108 in top-1")
     assert lines[4] == (

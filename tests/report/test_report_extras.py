@@ -27,6 +27,7 @@ from ablate.report.plots.svg import placed
 from ablate.report.sections.factorial import factorial
 from ablate.report.sections.speed import reached, speed_grid, target_of
 from ablate.report.tables import tabulate
+from ablate.report.wording import Unit
 from ablate.stats.multiple import holm
 from tests.report import synthetic
 
@@ -279,7 +280,7 @@ def test_cost_is_counted_in_the_fairest_way_there_is():
 def test_bands_are_means_over_the_seeds_that_are_left():
     made = synthetic.finished()
     synthetic.diverge(synthetic.rows_of(made, "adam")[2], 210)
-    band = band_of("adam", tables_of(made).cells_of("adam"), "val_accuracy", 100.0)
+    band = band_of("adam", tables_of(made).cells_of("adam"), "val_accuracy", Unit("", 100.0, "%"))
     rows = synthetic.rows_of(made, "adam")
     at = rows[0]["curves"]["step"].index(300)
     values = [100 * row["curves"]["val_accuracy"][at] for i, row in enumerate(rows) if i != 2]
@@ -322,7 +323,7 @@ def test_limits_ignore_the_start_of_training():
 def test_places_on_the_page_are_percentages():
     tables = tables_of(synthetic.troubled())
     for row in placed(forest(tables)["forest"]).rows:
-        for place in (row.estimate, row.low, row.high, *row.dots):
+        for place in (row.estimate, row.low, row.high, *(dot.x for dot in row.dots)):
             assert place is None or 0 <= place <= 100
     for panel in placed(validation_curve(tables)["curves"]).panels:
         for curve in panel.curves:

@@ -117,7 +117,7 @@ def test_the_page_is_well_formed_and_loads_nothing(files):
     for tag, name, value in page.attributes:
         assert name not in ("src", "srcset", "data", "action", "style", "xlink:href"), (tag, name)
         assert not name.startswith("on"), (tag, name)
-        assert name != "href" or value.startswith("#"), value
+        assert name != "href" or value.startswith(("#", "figures/")), value
     assert "url(" not in page.raw["style"]
     assert "@import" not in page.raw["style"]
 
@@ -135,8 +135,10 @@ def test_anchors_lead_somewhere(files):
     page = Page(files["report.html"])
     ids = [value for _, name, value in page.attributes if name == "id"]
     assert len(ids) == len(set(ids))
-    links = {value[1:] for _, name, value in page.attributes if name == "href"}
-    assert links <= set(ids)
+    links = {value for _, name, value in page.attributes if name == "href"}
+    assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
+    named = set(re.findall(r"\]\((figures/[^)]+)\.png\)", files["report.md"]))
+    assert {link for link in links if not link.startswith("#")} == {f"{n}.{k}" for n in named for k in ("png", "svg")}
 
 
 def test_the_answer_comes_first(files):

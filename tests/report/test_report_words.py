@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
 
 import ablate.report
 from ablate.report.document import compose
@@ -83,7 +84,13 @@ def test_a_loss_counts_in_nats_and_less_is_better():
 
 def test_the_headline_counts_verdicts():
     document = document_of(synthetic.finished())
-    assert document.headline.startswith("Of 12 arms against baseline: 1 better (norm=batch), 2 worse (")
+    base = np.array(list(synthetic.finished().values("baseline").values()))
+    half = scipy.stats.t.ppf(0.975, 5) * base.std(ddof=1) / np.sqrt(6)
+    around = f"{100 * base.mean():.2f} %, {100 * (base.mean() - half):.2f} to {100 * (base.mean() + half):.2f}"
+    assert document.headline.startswith(
+        f"Of 12 arms against baseline (test accuracy {around}): 1 better (norm=batch, +"
+    )
+    assert re.search(r"points\), 2 worse \(most: dropout=0.2, −\d\.\d+ points\), 9 incon", document.headline)
     assert [a.verdict for a in document.answers][:3] == ["better", "worse", "worse"]
 
 

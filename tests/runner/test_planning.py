@@ -62,6 +62,19 @@ def test_study_json_is_strict_and_complete(plan):
     assert content["programs"][0]["structure"]["norm"] == ["none"]
 
 
+def test_study_json_says_whose_training_loss_is_of_another_kind():
+    vary = {
+        "loss": choice("focal", gamma=2.0),
+        "target": choice("smooth_labels", alpha=0.1),
+        "objective": choice("flood", level=0.1),
+        "augment": (choice("mixup", alpha=0.2), choice("cutout", size=2)),
+    }
+    arms = study_json(make_plan(study_of(vary, {}, seeds=1, **SMALL), name="kinds"))["arms"]
+    own = {next(iter(arm["changes"].values()), {}).get("name"): arm["own_loss"] for arm in arms}
+    expected = {None: False, "focal": True, "smooth_labels": True, "flood": False, "mixup": True, "cutout": False}
+    assert own == expected
+
+
 def test_lanes_of_one_seed_share_their_split(plan):
     inputs = [cell for item in plan.programs for cell in item.inputs.values()]
     splits = {cell.data_key: cell.split for cell in inputs}

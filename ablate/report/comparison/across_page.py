@@ -26,6 +26,7 @@ from ablate.report.formats.html import html
 from ablate.report.formats.json_record import arm_record, clean, section_record
 from ablate.report.formats.latex import latex
 from ablate.report.formats.markdown import markdown
+from ablate.report.plots.captions import caption
 from ablate.report.plots.forest import delta_scale, estimate_of
 from ablate.report.plots.plot import Estimate, Forest, Plot
 from ablate.report.plots.scales import even_scale
@@ -186,8 +187,9 @@ def condition_plots(found: Across) -> Iterator[Plot]:
     for place, arm in enumerate(found.tricks, 1):
         rows = [condition_estimate(own, *one) for own, one in zip(arm.summaries, found.tables.items(), strict=True)]
         if any(row.estimate is not None for row in rows):
-            caption = f"{arm.arm} against the baseline of each condition, with its interval; a dot is a seed."
-            yield Plot(f"conditions-{place}", arm.arm, caption, Forest(tuple(rows), axis, None, ends))
+            drawing = Forest(tuple(rows), axis, None, ends)
+            words = caption(f"{arm.arm} against the baseline of each condition", drawing)
+            yield Plot(f"conditions-{place}", arm.arm, words, drawing)
 
 
 def condition_estimate(arm: Summary, condition: str, tables: Tables) -> Estimate:

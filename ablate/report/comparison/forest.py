@@ -5,15 +5,14 @@ from collections.abc import Sequence
 from ablate.report.comparison.grids import change_texts, delta_texts, in_shortfall, relative, shortfall_word
 from ablate.report.comparison.overall import Overall
 from ablate.report.comparison.studies import Comparison
-from ablate.report.plots.plot import Estimate, Forest, Plot
+from ablate.report.plots.captions import caption
+from ablate.report.plots.plot import Dot, Estimate, Forest, Plot
 from ablate.report.plots.scales import padded
 from ablate.report.records import RANK
-from ablate.report.wording import DASH, p_clause
+from ablate.report.wording import DASH, number, p_clause
 
 FARTHEST = 12  # Times the middle size of all values: what lies beyond is cut, so that the others stay legible.
-CAPTION = (
-    "Mean over the studies with its interval, by verdict and size; a dot is a study; p corrected by Holm's method."
-)
+LEAD = "Mean over the studies, by verdict and size, p corrected by Holm's method"
 
 
 def forest_plot(comparison: Comparison) -> Plot | None:
@@ -26,9 +25,9 @@ def forest_plot(comparison: Comparison) -> Plot | None:
         return None
     rising = comparison.better > 0 and not comparison.in_ratios
     ends = ("worse", "better") if rising else ("better", "worse")
-    drawing = Forest(rows, padded(legible(rows), 0.06, axis_label(comparison)), None, ends)
+    drawing = Forest(rows, padded(legible(rows), 0.06, axis_label(comparison)), None, ends, dot="study")
     of_what = f" Shortfall is 100 % minus {comparison.unit.metric}." if in_shortfall(comparison) else ""
-    return Plot("studies", "Average over the studies", f"{CAPTION}{of_what}", drawing)
+    return Plot("studies", "Average over the studies", f"{caption(LEAD, drawing)}{of_what}", drawing)
 
 
 def axis_label(comparison: Comparison) -> str:
@@ -53,18 +52,19 @@ def estimate_of(arm: Overall, comparison: Comparison) -> Estimate:
         return None if value is None else scale * (relative(value) if comparison.in_ratios else value)
 
     mean, low, high = map(shown, (average.mean, average.low, average.high)) if average else (None, None, None)
-    by_study = arm.changes if comparison.in_ratios else arm.deltas
-    dots = tuple(x for x in map(shown, by_study) if x is not None)
+    deltas = (summary.contrast.mean if summary.contrast else None for summary in arm.summaries)
+    by_study = arm.changes if comparison.in_ratios else deltas
+    values = zip(comparison.names, map(shown, by_study), strict=True)
+    dots = tuple(Dot(x, f"{name}: {number(x, 2, signed=True)}") for name, x in values if x is not None)
     return Estimate(arm.arm, arm.verdict, text_of(arm, comparison), mean, low, high, dots)
 
 
 def text_of(arm: Overall, comparison: Comparison) -> str:
-    """Estimate, interval, corrected p, verdict and failed runs of an arm."""
+    """Estimate, interval, corrected p and failed runs of an arm."""
     mean, bounds = (change_texts if comparison.in_ratios else delta_texts)(arm, comparison)
     estimate = mean if bounds == DASH else f"{mean} [{bounds}]"
     lost = f"{arm.failed} of {arm.cells} failed" if arm.failed else ""
-    tested = tested_text(arm, comparison)
-    return "  ".join(filter(None, (estimate, tested, ", ".join(filter(None, (arm.verdict, lost))))))
+    return "  ".join(filter(None, (estimate, tested_text(arm, comparison), lost)))
 
 
 def tested_text(arm: Overall, comparison: Comparison) -> str:
@@ -77,7 +77,7 @@ def tested_text(arm: Overall, comparison: Comparison) -> str:
 def legible(rows: Sequence[Estimate]) -> list[float]:
     """What the axis has to hold: zero, every mean, and of the rest what leaves them legible."""
     means = [row.estimate for row in rows if row.estimate is not None]
-    values = [x for row in rows for x in (row.estimate, row.low, row.high, *row.dots) if x is not None]
+    values = [x for row in rows for x in row.values]
     sizes = sorted(abs(x) for x in values)
     most = max(FARTHEST * sizes[len(sizes) // 2], *(abs(x) for x in means))
     return [0.0, *(min(max(x, -most), most) for x in values)]

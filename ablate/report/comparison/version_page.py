@@ -9,7 +9,7 @@ from ablate.report.formats.csv_files import delimited
 from ablate.report.formats.html import html
 from ablate.report.formats.latex import latex
 from ablate.report.formats.markdown import markdown
-from ablate.report.plots.plot import Estimate, Forest, Plot
+from ablate.report.plots.plot import Dot, Estimate, Forest, Plot
 from ablate.report.plots.scales import padded
 from ablate.report.plots.together import Draw, in_turn
 from ablate.report.records import RANK, Summary
@@ -142,7 +142,7 @@ def forest(found: Versions) -> Plot | None:
     rows = tuple(estimate(arm, found) for arm in ranked(found) if found.changes[arm].mean is not None)
     if not rows:
         return None
-    values = [0.0, *(x for row in rows for x in (row.estimate, row.low, row.high, *row.dots) if x is not None)]
+    values = [0.0, *(x for row in rows for x in row.values)]
     label = found.unit.labelled(f"change of {found.unit.metric}", difference=True)
     ends = ("worse", "better") if found.before.better > 0 else ("better", "worse")
     return Plot(
@@ -154,7 +154,8 @@ def estimate(arm: str, found: Versions) -> Estimate:
     """One line of the forest, in shown units."""
     change, unit = found.changes[arm], found.unit
     first, second = (next(a for a in one.arms if a.arm == arm).values for one in (found.before, found.after))
-    dots = tuple(unit.scale * (second[seed] - first[seed]) for seed in sorted(first.keys() & second.keys()))
+    deltas = {seed: second[seed] - first[seed] for seed in sorted(first.keys() & second.keys())}
+    dots = tuple(Dot(unit.scale * x, f"seed {seed}: {unit.delta(x)}") for seed, x in deltas.items())
     mean, low, high = (None if x is None else unit.scale * x for x in (change.mean, change.low, change.high))
     p = p_clause(change.p_holm) if change.p_holm is not None else ""
     bounds = around(change, found)

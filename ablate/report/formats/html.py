@@ -12,6 +12,9 @@ from ablate.report.document import Document
 from ablate.report.plots.svg import placed
 from ablate.report.records import RANK
 
+FIRST = 40  # sentences that stand on the page at once, others at a click
+REFRESH = 15  # seconds after which the page of a running study loads itself again
+
 
 def html(document: Document) -> str:
     """The page of one study."""
@@ -33,7 +36,7 @@ def templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(placed=placed, verdicts=list(RANK))
+    environment.globals.update(placed=placed, verdicts=list(RANK), first=FIRST, refresh=REFRESH)
     return environment
 
 

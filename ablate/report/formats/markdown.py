@@ -19,17 +19,28 @@ def markdown(document: Document) -> str:
         f"**{escape(document.status)}.**",
         "## Answer",
         escape(document.headline),
-        bullets(f"**{escape(answer.arm)}**: {escape(answer.text)}" for answer in document.answers)
-        if document.answers
-        else "",
-        *(part for section in document.sections for part in section_parts(section)),
+        *(part for section in document.opened for part in body_parts(section)),
+        *answer_parts(document),
+        *(part for section in document.others for part in section_parts(section)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def section_parts(section: Section) -> Iterator[str]:
-    """What a section consists of, in the order of its fields."""
+    """A section with its heading."""
     yield f"## {escape(section.title)}"
+    yield from body_parts(section)
+
+
+def answer_parts(document: Document) -> Iterator[str]:
+    """The sentences on single arms, where there are any."""
+    if document.answers:
+        yield "## Arm by arm"
+        yield bullets(f"**{escape(answer.arm)}**: {escape(answer.text)}" for answer in document.answers)
+
+
+def body_parts(section: Section) -> Iterator[str]:
+    """What a section consists of, in the order of its fields."""
     yield from map(escape, section.paragraphs)
     yield from map(picture, section.plots)
     yield from map(grid, section.grids)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from ablate.report.plots.plot import Lines, Panel, Series
+from ablate.report.plots.plot import Lines, Panel, Run, Series
 from ablate.report.plots.scales import Scale, even_scale, level_scale
 from ablate.report.records import Cell, Summary, Tables, drawn
 from ablate.report.tables import finite
@@ -16,12 +16,15 @@ from ablate.stats.paired import t_interval
 
 PANEL_ARMS = 4
 POINTS = 150
+RUN_POINTS = 50
+STORED = Unit("")
+MOST_RUNS = 20  # seeds of an arm that can be told apart as single lines
 TAKEN = ("forest", "interactions", "curves", "cost")  # names of the plots that every task may have
 
 
 @dataclasses.dataclass(frozen=True)
 class Band:
-    """Mean and 95 % t interval over the seeds that still had a finite value at each step."""
+    """Mean and 95 % t interval over the seeds that still had a finite value at each step, and each of these seeds."""
 
     arm: str
     steps: tuple[float, ...]
@@ -29,6 +32,7 @@ class Band:
     low: tuple[float, ...]
     high: tuple[float, ...]
     diverged: tuple[int, ...]
+    runs: tuple[Run, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,21 +43,20 @@ class ArmGroup:
     arms: tuple[str, ...]
 
 
-def band_of(arm: str, cells: Iterable[Cell], curve: str, scale: float = 1.0) -> Band:
+def band_of(arm: str, cells: Iterable[Cell], curve: str, unit: Unit = STORED) -> Band:
     """The band of one arm.
 
     Args:
         arm: its name.
         cells: its cells; those without the curve are left out.
         curve: key of `curves`.
-        scale: shown value per stored value.
+        unit: how the curve is shown; values stay as they are stored without one.
     """
     cells = list(cells)
+    runs = [run for run in (run_of(cell, curve, unit.scale) for cell in cells) if run.x]
     seen: dict[float, list[float]] = {}
-    for cell in cells:
-        for step, value in zip(cell.curves.get("step", ()), cell.curves.get(curve, ()), strict=False):
-            if step is not None and finite(value) is not None:
-                seen.setdefault(step, []).append(scale * float(value or 0.0))
+    for step, value in (point for run in runs for point in zip(run.x, run.y, strict=True)):
+        seen.setdefault(step, []).append(value)
     steps = thinned(sorted(seen))
     spans = [t_interval(np.array(seen[step])) for step in steps]
     mean = [float(span.mean or 0.0) for span in spans]
@@ -61,10 +64,26 @@ def band_of(arm: str, cells: Iterable[Cell], curve: str, scale: float = 1.0) -> 
         arm=arm,
         steps=tuple(steps),
         mean=tuple(mean),
-        low=tuple(m if span.low is None else span.low for m, span in zip(mean, spans, strict=True)),
-        high=tuple(m if span.high is None else span.high for m, span in zip(mean, spans, strict=True)),
+        low=tuple(m if span.low is None else unit.inside(span.low) for m, span in zip(mean, spans, strict=True)),
+        high=tuple(m if span.high is None else unit.inside(span.high) for m, span in zip(mean, spans, strict=True)),
         diverged=tuple(sorted(c.diverged_step for c in cells if c.diverged_step is not None)),
+        runs=tuple(map(thinned_run, runs)) if 1 < len(runs) <= MOST_RUNS else (),
     )
+
+
+def run_of(cell: Cell, curve: str, scale: float) -> Run:
+    """What one cell gave, where it is finite."""
+    pairs = zip(cell.curves.get("step", ()), cell.curves.get(curve, ()), strict=False)
+    numbers = ((finite(step), finite(value)) for step, value in pairs)
+    points = [(step, scale * value) for step, value in numbers if step is not None and value is not None]
+    return Run(f"seed {cell.seed}", tuple(x for x, _ in points), tuple(y for _, y in points))
+
+
+def thinned_run(run: Run) -> Run:
+    """A run at fewer of its steps."""
+    values = dict(zip(run.x, run.y, strict=True))
+    steps = thinned(run.x, RUN_POINTS)
+    return Run(run.label, tuple(steps), tuple(values[step] for step in steps))
 
 
 def thinned(steps: Sequence[float], points: int = POINTS) -> list[float]:
@@ -74,10 +93,10 @@ def thinned(steps: Sequence[float], points: int = POINTS) -> list[float]:
     return [steps[i] for i in np.linspace(0, len(steps) - 1, points).round().astype(int)]
 
 
-def bands_of(tables: Tables, curve: str, scale: float = 1.0) -> dict[str, Band]:
+def bands_of(tables: Tables, curve: str) -> dict[str, Band]:
     """The bands of the baseline and every arm that is drawn, by arm."""
-    names = (arm.arm for arm in (tables.baseline, *drawn(tables)))
-    return {name: band_of(name, tables.cells_of(name), curve, scale) for name in names}
+    names, unit = (arm.arm for arm in (tables.baseline, *drawn(tables))), tables.unit_of(curve)
+    return {name: band_of(name, tables.cells_of(name), curve, unit) for name in names}
 
 
 def learning_rates(tables: Tables) -> dict[str, dict[str, Band]]:
@@ -104,10 +123,10 @@ def recorded_rate(tables: Tables, name: str) -> dict[str, Band]:
     return bands
 
 
-def groups_of(tables: Tables) -> tuple[ArmGroup, ...]:
+def groups_of(tables: Tables, left_out: Sequence[str] = ()) -> tuple[ArmGroup, ...]:
     """One group per axis that drawn arms change, at most `PANEL_ARMS` arms in each; only the baseline: one group."""
     groups: dict[str, list[str]] = {}
-    for arm in drawn(tables):
+    for arm in (arm for arm in drawn(tables) if arm.arm not in left_out):
         groups.setdefault(axis_title(arm), []).append(arm.arm)
     chunks = [
         ArmGroup(title, tuple(arms[i : i + PANEL_ARMS]))
@@ -170,34 +189,48 @@ def validation_curve(tables: Tables) -> dict[str, Lines]:
 
 def training_curves(tables: Tables) -> dict[str, Lines]:
     """Every curve that the task names; one that is called like another plot gets a name of its own."""
-    plots = {name: curve_lines(tables, name) for name in tables.study["curves"]}
+    plots = {name: curve_lines(tables, name, incomparable(tables)) for name in tables.study["curves"]}
     return {f"{name} by step" if name in TAKEN else name: lines for name, lines in plots.items() if lines}
 
 
 def rate_curves(tables: Tables) -> dict[str, Lines]:
     """Every learning rate; arms whose rates coincide share a line."""
     shared = {name: shared_curve(bands) for name, bands in learning_rates(tables).items()}
-    return {name: rate_lines(name, bands) for name, bands in shared.items() if bands}
+    steps = tables.study["train"].get("steps", 0)
+    return {name: rate_lines(name, bands, steps) for name, bands in shared.items() if bands}
 
 
-def curve_lines(tables: Tables, curve: str) -> Lines | None:
+def incomparable(tables: Tables) -> tuple[str, ...]:
+    """The arms whose loss is not the baseline's, so that the curves of their training are in a unit of their own."""
+    return tuple(arm["name"] for arm in tables.study["arms"] if arm.get("own_loss"))
+
+
+def left_out_words(arms: Sequence[str]) -> str:
+    """Why arms are not drawn; empty where all are."""
+    names = listed([plain(arm) for arm in arms], 12)
+    return f"Not drawn, since their losses are not the baseline's and have other values: {names}" if arms else ""
+
+
+def curve_lines(tables: Tables, curve: str, left_out: Sequence[str] = ()) -> Lines | None:
     """Small multiples: the arms of one axis in each panel, over the baseline, as mean and interval; None without any.
 
     Args:
         tables: the study.
         curve: key of the rows' curves.
+        left_out: arms whose curves cannot be compared with the baseline's.
     """
     unit = tables.unit_of(curve)
-    bands = bands_of(tables, curve, unit.scale)
-    limits = level_limits(bands.values())
+    bands = bands_of(tables, curve)
+    limits = level_limits(band for arm, band in bands.items() if arm not in left_out)
     if limits is None:
         return None
     last = max(band.steps[-1] for band in bands.values() if band.steps)
     return Lines(
-        panels=tuple(panel_of(group, bands, tables.baseline.arm) for group in groups_of(tables)),
+        panels=tuple(panel_of(group, bands, tables.baseline.arm) for group in groups_of(tables, left_out)),
         x=step_scale(last, 4),
         y=level_scale(*limits, unit),
-        note=f"grey: {plain(tables.baseline.arm)}; bands: 95 % interval over seeds",
+        grey=plain(tables.baseline.arm),
+        left_out=left_out_words([arm for arm in left_out if arm in {arm.arm for arm in drawn(tables)}]),
     )
 
 
@@ -218,14 +251,14 @@ def series_of(band: Band, label: str, colour: int | None) -> Series:
     before = {step: [m for s, m in zip(band.steps, band.mean, strict=True) if s <= step] for step in band.diverged}
     crosses = tuple((float(step), means[-1]) for step, means in before.items() if means)
     ends = (band.low, band.high) if band.low != band.high else ((), ())
-    return Series(label, colour, band.steps, band.mean, *ends, crosses)
+    return Series(label, colour, band.steps, band.mean, *ends, crosses, band.runs)
 
 
-def rate_lines(name: str, shared: Sequence[tuple[list[str], Band]]) -> Lines:
-    """One line per group of arms that share a learning rate."""
-    last = max(band.steps[-1] for _, band in shared)
+def rate_lines(name: str, shared: Sequence[tuple[list[str], Band]], steps: int) -> Lines:
+    """One line per group of arms that share a learning rate, over a training of so many steps or more."""
+    last = max(steps, *(band.steps[-1] for _, band in shared))
     top = max(max(band.mean) for _, band in shared) * 1.05 or 1.0
-    series = (Series(listed(arms, 4), i, band.steps, band.mean) for i, (arms, band) in enumerate(shared))
+    series = (Series(listed(arms, 2), i, band.steps, band.mean) for i, (arms, band) in enumerate(shared))
     return Lines(
         panels=(Panel("", tuple(series)),),
         x=step_scale(last),

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from ablate.report.plots.axes import set_scale
 from ablate.report.plots.confusion_figure import draw_confusion
 from ablate.report.plots.plot import (
     Confusion,
@@ -26,7 +25,7 @@ from ablate.report.plots.plot import (
     Scatter,
     Series,
 )
-from ablate.report.plots.scales import PERFECT, Scale, placed_labels
+from ablate.report.plots.scales import spread_out
 from ablate.report.plots.style import (
     COLOURS,
     DASHES,
@@ -40,11 +39,11 @@ from ablate.report.plots.style import (
     new_figure,
     style,
 )
-from ablate.report.wording import DASH
+from ablate.report.wording import DASH, squeezed
 
 # What keeps date and version out of a file.
 FORMATS: dict[str, dict[str, None]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
-LETTER = 1.15  # Width of a letter among labelled points, in percent of the plot's.
+LINE = 0.145  # of a column of names, in inches
 TITLE = {1: 60, 2: 34, 3: 28, 4: 19}  # columns -> letters that fit above a panel
 EFFECTS = "PuOr"  # Orange for negative, purple for positive: distinct for the colour-blind and in grey by number.
 
@@ -81,11 +80,19 @@ def draw_lines(lines: Lines) -> Figure:
         add_key(axis, panel, below=single)
     hide_unused(axes, len(lines.panels))
     # A key below the only panel stands under its axis's name; panels of a grid share one name.
-    (axes[0].set_xlabel if single else figure.supxlabel)(label(lines.x.label), fontsize=8)
-    (axes[0].set_ylabel if single else figure.supylabel)(label(lines.y.label), fontsize=8)
-    if lines.note:
-        figure.suptitle(label(lines.note, 80), fontsize=7, color="#555555", x=0.99, ha="right")
+    (axes[0].set_xlabel if single else figure.supxlabel)(label(lines.x.full_label), fontsize=8)
+    (axes[0].set_ylabel if single else figure.supylabel)(label(lines.y.full_label), fontsize=8)
+    if lines.grey:
+        figure.suptitle(label(note_of(lines), 80), fontsize=7, color="#555555", x=0.99, ha="right")
     return figure
+
+
+def note_of(lines: Lines) -> str:
+    """What stands above the panels, since no key says it."""
+    series = [curve for panel in lines.panels for curve in panel.series]
+    bands = "bands: 95 % interval over seeds" if any(curve.low for curve in series) else ""
+    faint = "faint: single seeds" if any(curve.runs for curve in series) else ""
+    return "; ".join(filter(None, (f"grey: {lines.grey}", bands, faint)))
 
 
 def single_panel(panel: Panel) -> tuple[Figure, list[Axes]]:
@@ -116,28 +123,6 @@ def show_ticks_above_gaps(column: Sequence[Axes], left: int, columns: int) -> No
     last = (left - 1) // columns
     if 0 <= last < len(column) - 1:
         column[last].tick_params(labelbottom=True)
-
-
-def set_scale(axis: Axes, side: Axis, scale: Scale) -> None:
-    """Ends, spacing and ticks of one side of a panel."""
-    across = side is axis.xaxis
-    functions = {"functions": (stretch, squeeze)} if scale.spacing == "by error" else {}
-    kind = {"even": "linear", "logarithmic": "log", "by error": "function"}[scale.spacing]
-    (axis.set_xscale if across else axis.set_yscale)(kind, **functions)
-    side.set_major_locator(FixedLocator(scale.ticks))
-    side.set_minor_locator(NullLocator())
-    side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}")))
-    (axis.set_xlim if across else axis.set_ylim)(scale.low, scale.high)
-
-
-def stretch(percent: np.ndarray) -> np.ndarray:
-    """`scales.by_error` for arrays."""
-    return -np.log(np.maximum(PERFECT - np.asarray(percent), 1e-3))
-
-
-def squeeze(place: np.ndarray) -> np.ndarray:
-    """The inverse of `stretch`."""
-    return PERFECT - np.exp(-np.asarray(place))
 
 
 def draw_panel(axis: Axes, panel: Panel, letters: int) -> None:
@@ -173,6 +158,8 @@ def draw_series(axis: Axes, series: Series) -> None:
     if series.low:
         alpha = 0.25 if series.colour is None else 0.18
         axis.fill_between(series.x, series.low, series.high, color=line_style["color"], alpha=alpha, linewidth=0)
+    for run in series.runs:
+        axis.plot(run.x, run.y, color=line_style["color"], linewidth=0.4, alpha=0.35)
     axis.plot(series.x, series.y, **line_style)
     for x, y in series.crosses:
         axis.plot([x], [y], color=line_style["color"], marker="x", markersize=5, markeredgewidth=1.4)
@@ -203,7 +190,7 @@ def draw_estimate(axis: Axes, row: Estimate, place: int) -> None:
     """One line of the forest."""
     colour = VERDICT_COLOURS.get(row.verdict, GREY)
     dots = {"color": colour, "markersize": 3.6, "alpha": 0.55, "markeredgewidth": 0}
-    axis.plot(row.dots, [place + 0.24] * len(row.dots), ".", **dots)
+    axis.plot([dot.x for dot in row.dots], [place + 0.24] * len(row.dots), ".", **dots)
     if row.low is not None and row.high is not None:
         axis.plot([row.low, row.high], [place] * 2, color=colour, linewidth=1.8)
     if row.estimate is not None:
@@ -211,25 +198,26 @@ def draw_estimate(axis: Axes, row: Estimate, place: int) -> None:
         marker = VERDICT_MARKERS.get(row.verdict, "o")
         axis.plot([row.estimate], [place], marker, color=colour, markerfacecolor=face, markersize=5)
     axis.annotate(
-        row.text, (1, place), xycoords=("axes fraction", "data"), xytext=(6, 0), textcoords="offset points",
+        row.words, (1, place), xycoords=("axes fraction", "data"), xytext=(6, 0), textcoords="offset points",
         va="center", fontsize=6.8, color=INK, annotation_clip=False,
     )  # fmt: skip
 
 
 def draw_scatter(scatter: Scatter) -> Figure:
-    """Named points with intervals; labels of bold points are bold, the baseline is a star."""
-    figure = new_figure(6.2, 3.8)
+    """Points with intervals, their names in a column at the right; bold points have bold names, the baseline a star."""
+    named = [point for point in scatter.points if point.label]
+    height = max(3.2, LINE * len(named))
+    figure = new_figure(7.2, 0.6 + height)
     axis = figure.subplots()
     set_scale(axis, axis.xaxis, scatter.x)
     set_scale(axis, axis.yaxis, scatter.y)
-    names = [label(point.label, 32) for point in scatter.points]
-    places = [(scatter.x.place(point.x), scatter.y.place(point.y)) for point in scatter.points]
-    for point, name, spot in zip(scatter.points, names, placed_labels(names, places, LETTER), strict=True):
+    for point in scatter.points:
         draw_point(axis, point)
-        if name:
-            name_point(axis, point, name, spot)
-    axis.set_xlabel(label(scatter.x.label))
-    axis.set_ylabel(label(scatter.y.label))
+    places = spread_out([scatter.y.place(point.y) for point in named], 100 * LINE / height)
+    for point, place in zip(named, places, strict=True):
+        name_point(axis, point, place)
+    axis.set_xlabel(label(scatter.x.full_label))
+    axis.set_ylabel(label(scatter.y.full_label))
     return figure
 
 
@@ -244,24 +232,22 @@ def draw_point(axis: Axes, point: Point) -> None:
     axis.plot(point.x, point.y, marker, color=colour, markersize=size, zorder=order)
 
 
-def name_point(axis: Axes, point: Point, name: str, spot: tuple[float, float, bool]) -> None:
-    """The label of a point at its spot, in percent of the axes, with a thin line to the point."""
-    x, y, rightward = spot
+def name_point(axis: Axes, point: Point, place: float) -> None:
+    """The name of a point beside the axes, at a height in percent of them, with a thin line to the point."""
     axis.annotate(
-        name,
+        label(squeezed(point.label, 44)),
         (point.x, point.y),
-        xytext=(x / 100, y / 100),
+        xytext=(1.03, place / 100),
         textcoords="axes fraction",
-        ha="left" if rightward else "right",
+        ha="left",
         va="center",
         fontsize=6.8,
         color=INK if point.bold else "#666666",
         fontweight="bold" if point.bold else "normal",
-        arrowprops={
-            "arrowstyle": "-", "color": "#bbbbbb", "lw": 0.5, "shrinkA": 0, "shrinkB": 2,
-            "relpos": (0, 0.5) if rightward else (1, 0.5),
-        },
-    )  # fmt: skip
+        annotation_clip=False,
+        arrowprops={"arrowstyle": "-", "color": "#cccccc", "lw": 0.5, "shrinkA": 1, "shrinkB": 2, "relpos": (0, 0.5)},
+        zorder=1,
+    )
 
 
 def draw_matrix(matrix: Matrix) -> Figure:

@@ -2,7 +2,7 @@
 
 import math
 
-from ablate.report.plots.plot import Estimate, Forest
+from ablate.report.plots.plot import Dot, Estimate, Forest
 from ablate.report.plots.scales import Scale, even_scale
 from ablate.report.records import DRAWN, Summary, Tables, drawn, ranked
 from ablate.report.wording import DASH, interval, p_clause, plain
@@ -42,20 +42,20 @@ def estimate_of(arm: Summary, tables: Tables) -> Estimate:
         estimate=scaled(contrast.mean) if contrast else None,
         low=scaled(contrast.low) if contrast else None,
         high=scaled(contrast.high) if contrast else None,
-        dots=tuple(scale * delta for delta in arm.deltas.values()),
+        dots=tuple(Dot(scale * x, f"seed {seed}: {tables.unit.delta(x)}") for seed, x in arm.deltas.items()),
     )
 
 
 def effect_text(arm: Summary, tables: Tables) -> str:
-    """Delta, interval, corrected p and verdict of one arm, and how many of its cells failed."""
+    """Delta, interval and corrected p of one arm, and how many of its cells failed."""
     contrast, unit = arm.contrast, tables.unit
     lost = f"{arm.failed} of {arm.cells} failed" if arm.failed else ""
     if contrast is None or contrast.mean is None:
-        return ", ".join(filter(None, (arm.verdict, lost))) or DASH
+        return lost or ("" if arm.verdict else DASH)
     bounds = interval(unit.delta(contrast.low), unit.delta(contrast.high))
     around = f" [{bounds}]" if bounds != DASH else ""
-    tested = f"  {p_clause(contrast.p_corrected)}" if contrast.p_corrected is not None else ""
-    return f"{unit.delta(contrast.mean)}{around}{tested}  {', '.join(filter(None, (arm.verdict, lost)))}"
+    tested = p_clause(contrast.p_corrected) if contrast.p_corrected is not None else ""
+    return "  ".join(filter(None, (f"{unit.delta(contrast.mean)}{around}", tested, lost)))
 
 
 def delta_scale(tables: Tables) -> Scale:

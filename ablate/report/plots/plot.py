@@ -9,6 +9,15 @@ from ablate.report.plots.scales import Scale
 
 
 @dataclasses.dataclass(frozen=True)
+class Run:
+    """What a single seed gave, behind the curve of its arm."""
+
+    label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Series:
     """A curve with its band.
 
@@ -20,6 +29,7 @@ class Series:
         low: lower end of the band there; empty without a band.
         high: upper end of the band there; empty without a band.
         crosses: where a seed diverged.
+        runs: single seeds, drawn faintly; empty where there is one seed, or too many to tell apart.
     """
 
     label: str
@@ -29,6 +39,7 @@ class Series:
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     crosses: tuple[tuple[float, float], ...] = ()
+    runs: tuple[Run, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,17 +52,34 @@ class Panel:
 
 @dataclasses.dataclass(frozen=True)
 class Lines:
-    """Curves in one or several panels over the same two axes; `note` says what grey means, where it is not in a key."""
+    """Curves in one or several panels over the same two axes.
+
+    Attributes:
+        panels: one per group of curves.
+        x: the axis that all share.
+        y: the other one.
+        grey: whose curve is grey, where no key says so.
+        left_out: what is not drawn and why, as a sentence; empty where all is.
+    """
 
     panels: tuple[Panel, ...]
     x: Scale
     y: Scale
-    note: str = ""
+    grey: str = ""
+    left_out: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Dot:
+    """A single seed, or a single study, and the same in words."""
+
+    x: float
+    label: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """One line of a forest: an estimate with its interval, a dot per seed, and the same in words."""
+    """One line of a forest: an estimate with its interval, dots, and the same in words but for the verdict."""
 
     label: str
     verdict: str
@@ -59,17 +87,37 @@ class Estimate:
     estimate: float | None
     low: float | None
     high: float | None
-    dots: tuple[float, ...]
+    dots: tuple[Dot, ...]
+
+    @property
+    def words(self) -> str:
+        """Numbers and verdict."""
+        return "  ".join(filter(None, (self.text, self.verdict)))
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Everything that it draws."""
+        drawn = (self.estimate, self.low, self.high, *(dot.x for dot in self.dots))
+        return tuple(x for x in drawn if x is not None)
 
 
 @dataclasses.dataclass(frozen=True)
 class Forest:
-    """Estimates over one axis, the best first; `margin` is a stripe around zero, `ends` name the axis's two sides."""
+    """Estimates over one axis, the best first.
+
+    Attributes:
+        rows: one per line.
+        x: the axis.
+        margin: half the width of a stripe around zero.
+        ends: names of the axis's two sides.
+        dot: what a dot is.
+    """
 
     rows: tuple[Estimate, ...]
     x: Scale
     margin: float | None
     ends: tuple[str, str]
+    dot: str = "seed"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from statistics import fmean
 from typing import Literal
 
 from ablate.report.wording import Unit
@@ -26,6 +27,7 @@ def by_logarithm(value: float) -> float:
     return math.log(max(value, 1e-12))
 
 
+SPACING_WORDS: dict[Spacing, str] = {"even": "", "logarithmic": "logarithmic", "by error": "spaced by log error"}
 SPACINGS: dict[Spacing, Callable[[float], float]] = {"even": float, "logarithmic": by_logarithm, "by error": by_error}
 
 
@@ -38,6 +40,16 @@ class Scale:
     ticks: tuple[float, ...] = ()
     label: str = ""
     spacing: Spacing = "even"
+
+    @property
+    def spacing_words(self) -> str:
+        """How values are spaced where they are not spaced evenly."""
+        return SPACING_WORDS[self.spacing]
+
+    @property
+    def full_label(self) -> str:
+        """What the axis is called, and how it is spaced."""
+        return ", ".join(filter(None, (self.label, self.spacing_words)))
 
     def place(self, value: float) -> float:
         """Where a value lies between the ends, in percent; outside them it is below 0 or above 100, within a thousand.
@@ -76,10 +88,10 @@ def level_scale(low: float, high: float, unit: Unit) -> Scale:
         low, high = max(low, 0.0), min(high, 100.0)
     if unit.percent and unit.higher_is_better:
         ticks = ticks_between(PERCENT_TICKS, low, high)
-        return Scale(low, high, tuple(ticks), f"{unit.title}, spaced by log error", "by error")
+        return Scale(low, high, tuple(ticks), unit.title, "by error")
     if low > 0 and not unit.higher_is_better:
         ticks = ticks_between(decade_ticks(low, high), low, high)
-        return Scale(low, high, tuple(ticks), f"{unit.title}, log scale", "logarithmic")
+        return Scale(low, high, tuple(ticks), unit.title, "logarithmic")
     return even_scale(low, high, unit.title)
 
 
@@ -119,65 +131,26 @@ def ticks_between(ticks: Sequence[float], low: float, high: float) -> list[float
     return next((inside for inside in choices if len(inside) > 2), choices[-1])
 
 
-def spread_out(
-    places: Sequence[float], spans: Sequence[tuple[float, float]], gap: float = 5.0, rounds: int = 80
-) -> list[float]:
-    """Moves labels apart until those that overlap sideways keep a gap between their places.
+def spread_out(places: Sequence[float], gap: float) -> list[float]:
+    """Moves labels of one column apart, as little as it takes, so that neighbours keep a gap and all stay inside.
 
     Args:
-        places: where each label would hang, in percent of the height.
-        spans: where each label starts and ends, in percent of the width.
-        gap: least distance of two labels, in percent of the height.
-        rounds: how often all pairs are looked at.
+        places: where each label would stand, in percent of the height.
+        gap: least distance of two labels, likewise; less where so many labels do not fit.
 
-    >>> spread_out([50.0, 50.0, 52.0], [(0, 20), (10, 30), (90, 99)], gap=4.0)
-    [48.0, 52.0, 52.0]
+    >>> spread_out([50.0, 10.0, 50.0, 52.0], gap=4.0)
+    [46.67, 10.0, 50.67, 54.67]
     """
-    moved = list(places)
     order = sorted(range(len(places)), key=lambda i: (places[i], i))
-    near = [
-        (i, j)
-        for a, i in enumerate(order)
-        for j in order[a + 1 :]
-        if spans[i][0] < spans[j][1] and spans[j][0] < spans[i][1]
-    ]
-    for _ in range(rounds):
-        for i, j in near:
-            overlap = gap - (moved[j] - moved[i])
-            if overlap > 1e-6:
-                moved[i] -= overlap / 2
-                moved[j] += overlap / 2
-    return [min(max(place, 2.0), 98.0) for place in moved]
-
-
-def label_span(at: float, letters: int, per_letter: float, gap: float = 3.0) -> tuple[float, float]:
-    """Where a label starts and ends: right of its point, or left of it where the point lies far right.
-
-    >>> label_span(50.0, 10, 1.0), label_span(90.0, 10, 1.0)
-    ((53.0, 63.0), (77.0, 87.0))
-    """
-    start = at + gap if at < 60 else at - gap - letters * per_letter
-    return start, start + letters * per_letter
-
-
-def placed_labels(
-    names: Sequence[str], points: Sequence[tuple[float, float]], letter: float
-) -> list[tuple[float, float, bool]]:
-    """Where the labels of points stand so that none covers another.
-
-    Args:
-        names: the labels; an empty one takes no place.
-        points: places from the left and from below, in percent.
-        letter: width of a letter in percent of the plot's width.
-
-    Returns:
-        Per label the end next to its point, its height, and whether it reads to the right from there.
-    """
-    spans = [label_span(x, len(name), letter) for name, (x, _) in zip(names, points, strict=True)]
-    shown, heights = [k for k, name in enumerate(names) if name], [y for _, y in points]
-    for k, height in zip(shown, spread_out([heights[k] for k in shown], [spans[k] for k in shown]), strict=True):
-        heights[k] = height
-    return [
-        (start, height, True) if start > x else (end, height, False)
-        for (start, end), height, (x, _) in zip(spans, heights, points, strict=True)
-    ]
+    low, high = 2.0, 98.0
+    gap = min(gap, (high - low) / max(1, len(places) - 1))
+    pools: list[list[float]] = []  # of neighbours that touch: each stands where the mean of its labels wants it
+    for rank, i in enumerate(order):
+        pools.append([places[i] - rank * gap])
+        while len(pools) > 1 and fmean(pools[-2]) > fmean(pools[-1]):
+            last = pools.pop()
+            pools[-1] += last
+    least = (fmean(pool) for pool in pools for _ in pool)
+    bounded = (min(max(place, low), high - (len(places) - 1) * gap) for place in least)
+    moved = dict(zip(order, bounded, strict=True))
+    return [round(moved[i] + order.index(i) * gap, 2) for i in range(len(places))]

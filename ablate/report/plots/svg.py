@@ -10,11 +10,25 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ablate.report.plots.confusion_svg import PlacedConfusion, place_confusion
-from ablate.report.plots.plot import Confusion, Drawing, Entry, Estimate, Forest, Lines, Matrix, Panel, Scatter, Series
-from ablate.report.plots.scales import Scale, placed_labels
-from ablate.report.wording import shortened
+from ablate.report.plots.plot import (
+    Confusion,
+    Dot,
+    Drawing,
+    Entry,
+    Estimate,
+    Forest,
+    Lines,
+    Matrix,
+    Panel,
+    Run,
+    Scatter,
+    Series,
+)
+from ablate.report.plots.scales import Scale, spread_out
+from ablate.report.wording import plain, squeezed, step_text, tick_text, value_text
 
-LETTER = 1.4  # Width of a letter in percent of the plot's width: less on a desk, more on a phone.
+LETTERS = 34  # of a name beside a plot
+FEW = 22  # names that fit beside a plot of the usual height; there is one of double height
 COLOURS = 6  # Classes c0 to c5 of the style sheet.
 
 
@@ -28,14 +42,26 @@ class Tick:
 
 
 @dataclasses.dataclass(frozen=True)
+class PlacedRun:
+    """A seed's line in a square of 100 by 100, and its values in words, separated by bars."""
+
+    label: str
+    points: str
+    values: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Curve:
-    """A curve in a square of 100 by 100: `points` of the curve, `area` of its band."""
+    """A curve in a square of 100 by 100: `points` of the curve, `area` of its band; words are separated by bars."""
 
     label: str
     css_class: str
     points: str
     area: str
+    steps: str
+    values: str
     crosses: tuple[tuple[float, float], ...]
+    runs: tuple[PlacedRun, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +79,8 @@ class PlacedLines:
     panels: tuple[CurvePanel, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    axes: str
+    x_label: str
+    y_label: str
     kind: str = "lines"
 
 
@@ -81,20 +108,21 @@ class PlacedPoint:
     y: float
     low: float | None
     high: float | None
-    label_x: float
     label_y: float
-    anchor: str
     title: str
 
 
 @dataclasses.dataclass(frozen=True)
 class PlacedScatter:
-    """Named points."""
+    """Points with their names in a column beside them; `many` where these need double the height."""
 
     points: tuple[PlacedPoint, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    axes: str
+    x_label: str
+    y_label: str
+    longest: str
+    many: bool
     kind: str = "scatter"
 
 
@@ -139,11 +167,6 @@ def upward(values: Sequence[float], scale: Scale) -> tuple[Tick, ...]:
     return tuple(Tick(from_above(value, scale), tick_text(value)) for value in values)
 
 
-def tick_text(value: float) -> str:
-    """A round number with a true minus sign."""
-    return f"{value:g}".replace("-", "\N{MINUS SIGN}")
-
-
 def from_above(value: float, scale: Scale) -> float:
     """Where a value lies on a vertical axis."""
     return round(100 - scale.place(value), 2)
@@ -155,7 +178,8 @@ def place_lines(lines: Lines) -> PlacedLines:
         panels=tuple(place_panel(panel, lines) for panel in lines.panels if panel.series),
         x_ticks=across(lines.x.ticks, lines.x),
         y_ticks=upward(lines.y.ticks, lines.y),
-        axes=f"Up: {lines.y.label}; across: {lines.x.label}.",
+        x_label=plain(lines.x.label),
+        y_label=plain(lines.y.label),
     )
 
 
@@ -165,20 +189,37 @@ def place_panel(panel: Panel, lines: Lines) -> CurvePanel:
 
 
 def place_series(series: Series, x: Scale, y: Scale) -> Curve:
-    """One curve as points and an area."""
-    places = [x.place(value) for value in series.x]
-
-    def trace(values: Sequence[float]) -> list[str]:
-        return [f"{a:g},{from_above(value, y):g}" for a, value in zip(places, values, strict=True)]
-
-    area = trace(series.low) + trace(series.high)[::-1] if series.low else []
+    """One curve as points and an area, with its values in words."""
+    area = [*trace(series.x, series.low, x, y), *trace(series.x, series.high, x, y)[::-1]] if series.low else []
     return Curve(
         label=series.label,
         css_class="base" if series.colour is None else f"c{series.colour % COLOURS}",
-        points=" ".join(trace(series.y)),
+        points=" ".join(trace(series.x, series.y, x, y)),
         area=" ".join(area),
+        steps="|".join(map(step_text, series.x)),
+        values="|".join(curve_texts(series)),
         crosses=tuple((x.place(a), from_above(b, y)) for a, b in series.crosses),
+        runs=tuple(place_run(run, x, y) for run in series.runs),
     )
+
+
+def place_run(run: Run, x: Scale, y: Scale) -> PlacedRun:
+    """One seed."""
+    return PlacedRun(run.label, " ".join(trace(run.x, run.y, x, y)), "|".join(map(value_text, run.y)))
+
+
+def trace(across: Sequence[float], up: Sequence[float], x: Scale, y: Scale) -> list[str]:
+    """Points as SVG writes them."""
+    return [f"{x.place(a):g},{from_above(b, y):g}" for a, b in zip(across, up, strict=True)]
+
+
+def curve_texts(series: Series) -> list[str]:
+    """The value at every point, with its interval where there is one."""
+    values = list(map(value_text, series.y))
+    if not series.low:
+        return values
+    ends = zip(map(value_text, series.low), map(value_text, series.high), strict=True)
+    return [f"{value} ({low} to {high})" for value, (low, high) in zip(values, ends, strict=True)]
 
 
 def place_forest(forest: Forest) -> PlacedForest:
@@ -201,15 +242,17 @@ def place_estimate(row: Estimate, scale: Scale) -> Estimate:
     def at(value: float | None) -> float | None:
         return None if value is None else scale.inside(value)
 
-    dots = tuple(scale.inside(dot) for dot in row.dots)
+    dots = tuple(Dot(scale.inside(dot.x), dot.label) for dot in row.dots)
     return dataclasses.replace(row, estimate=at(row.estimate), low=at(row.low), high=at(row.high), dots=dots)
 
 
 def place_scatter(scatter: Scatter) -> PlacedScatter:
-    """Every point with its label."""
-    names = [shortened(point.label, 24) for point in scatter.points]
-    places = [(scatter.x.place(point.x), scatter.y.place(point.y)) for point in scatter.points]
-    labels = zip(names, placed_labels(names, places, LETTER), strict=True)
+    """Every point, and the names in a column beside them."""
+    named = [point for point in scatter.points if point.label]
+    many = len(named) > FEW
+    wanted = [from_above(point.y, scatter.y) for point in named]
+    heights = iter(spread_out(wanted, 50 / FEW if many else 100 / FEW))
+    names = [squeezed(point.label, LETTERS) for point in scatter.points]
     points = (
         PlacedPoint(
             label=name,
@@ -219,18 +262,19 @@ def place_scatter(scatter: Scatter) -> PlacedScatter:
             y=from_above(point.y, scatter.y),
             low=None if point.low is None else from_above(point.low, scatter.y),
             high=None if point.high is None else from_above(point.high, scatter.y),
-            label_x=round(x, 2),
-            label_y=round(100 - y, 2),
-            anchor="start" if rightward else "end",
+            label_y=next(heights) if point.label else 0.0,
             title=point.title,
         )
-        for point, (name, (x, y, rightward)) in zip(scatter.points, labels, strict=True)
+        for point, name in zip(scatter.points, names, strict=True)
     )
     return PlacedScatter(
         points=tuple(points),
         x_ticks=across(scatter.x.ticks, scatter.x),
         y_ticks=upward(scatter.y.ticks, scatter.y),
-        axes=f"Up: {scatter.y.label}; across: {scatter.x.label}.",
+        x_label=plain(scatter.x.label),
+        y_label=plain(scatter.y.label),
+        longest=max(names, key=len, default=""),
+        many=many,
     )
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping
 
+from ablate.report.plots.captions import caption
 from ablate.report.plots.confusion import confusion
 from ablate.report.plots.cost import cost
 from ablate.report.plots.curves import rate_curves, training_curves, validation_curve
@@ -23,14 +24,14 @@ class Kind:
     Attributes:
         section: the anchor of the section that shows it.
         describe: gives file name -> drawing; empty where a study has nothing to show.
-        caption: what it shows; `{title}` stands for the curve's name.
+        lead: what it shows, which its caption begins with; `{title}` stands for the curve's name.
         folded: whether the page shows it at a click only.
         of_arms: whether it shows arm by arm, and so the first of many.
     """
 
     section: str
     describe: Callable[[Tables], Mapping[str, Drawing]]
-    caption: str
+    lead: str
     folded: bool = False
     of_arms: bool = True
 
@@ -39,40 +40,36 @@ PLOTS = (
     Kind(
         "differences",
         forest,
-        "Differences from the baseline with their intervals; a dot is a seed, the pale stripe the declared margin.",
+        "Differences from the baseline",
     ),
     Kind(
         "categories",
         confusion,
-        "Confusion matrices: counts over all seeds, coloured by their share of the row. Blue on the diagonal is right, "
-        "orange is wrong, darkest for the largest share of a row that any entry off the diagonal has.",
+        "Confusion matrices",
         of_arms=False,
     ),
     Kind(
         "factorial",
         interactions,
-        "Main effects (diagonal) and interactions: how much more two tricks give together than the sum of each; bold "
-        "where the corrected test shows it.",
+        "Main effects (diagonal) and interactions, how much more two tricks give together than the sum of each",
         of_arms=False,
     ),
     Kind(
         "curves",
         validation_curve,
-        "Learning curves by axis: each arm over the baseline (grey), mean and 95 % interval over seeds; a cross marks "
-        "where a seed diverged.",
+        "Learning curves by axis",
     ),
     Kind(
         "curves",
         training_curves,
-        "{title} by axis: each arm over the baseline (grey), mean and 95 % interval over seeds.",
+        "{title} by axis",
         folded=True,
     ),
-    Kind("curves", rate_curves, "{title} over training."),
+    Kind("curves", rate_curves, "{title} over training"),
     Kind(
         "cost",
         cost,
-        "Quality against cost. Arms shown to be worse than the baseline are not named; of the others, nothing measured "
-        "is both better and cheaper than those in bold.",
+        "Quality against cost",
     ),
 )
 
@@ -88,7 +85,7 @@ def plots_of(tables: Tables, section: str) -> tuple[Plot, ...]:
 def plot_of(kind: Kind, name: str, drawing: Drawing, tables: Tables) -> Plot:
     """A drawing with its caption; a curve's name, which a task chose, becomes a file name that is safe anywhere."""
     title = tables.unit_of(name).training
-    caption = kind.caption.replace("{title}", title)
+    words = caption(kind.lead.replace("{title}", title), drawing)
     if kind.of_arms and len(tables.tricks) > DRAWN:
-        caption += f" Of {len(tables.tricks)} arms, the {DRAWN} that the answers begin with; all are in the tables."
-    return Plot(re.sub(r"\W", "_", name), title, caption, drawing, kind.folded)
+        words += f" Of {len(tables.tricks)} arms, the {DRAWN} that the answers begin with; all are in the tables."
+    return Plot(re.sub(r"\W", "_", name), title, words, drawing, kind.folded)

@@ -9,6 +9,8 @@ from ablate.report.records import RANK, UNFINISHED, Summary, Tables, ranked
 from ablate.report.wording import DASH, TIMES, interval, listed, p_clause, plain, plural
 from ablate.stats.verdict import Contrast
 
+CLAIMS = ("better", "worse")
+
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
@@ -33,23 +35,41 @@ def status_line(tables: Tables) -> str:
 def headline(tables: Tables) -> str:
     """The answer in one sentence."""
     tricks = tables.tricks
-    if not tricks:
-        return "There is only the baseline: nothing to compare."
     if tables.interim:
         ended = sum(cell.status not in UNFINISHED for cell in tables.cells)
         return f"Interim: {ended} of {plural(len(tables.cells), 'cell')} have ended; verdicts appear when all have."
+    if not tricks:
+        return f"There is only the baseline{of_baseline(tables)}: nothing to compare."
     effects = headline_of_effects(tables)
-    groups = {verdict: [plain(a.arm) for a in ranked(tables) if a.verdict == verdict] for verdict in (*RANK, "")}
+    groups = {verdict: [arm for arm in ranked(tables) if arm.verdict == verdict] for verdict in (*RANK, "")}
     if len(groups[""]) == len(tricks):
         return "No arm has a verdict yet."
-    parts = [
-        f"{len(arms)} {verdict}" + (f" ({listed(arms, 4)})" if verdict in ("better", "worse") and arms else "")
-        for verdict, arms in groups.items()
-        if verdict
-    ]
+    told = [verdict for verdict in RANK if verdict in CLAIMS or groups[verdict]]
+    parts = [counted(verdict, groups[verdict], tables) for verdict in told]
     left = f"; {len(groups[''])} without a verdict" if groups[""] else ""
     effects = f"Exploratory. {effects}" if changed(tables.study, tables.looks) else effects
-    return f"{effects}Of {plural(len(tricks), 'arm')} against {plain(tables.baseline.arm)}: {', '.join(parts)}{left}."
+    against = f"{plain(tables.baseline.arm)}{of_baseline(tables)}"
+    return f"{effects}Of {plural(len(tricks), 'arm')} against {against}: {', '.join(parts)}{left}."
+
+
+def of_baseline(tables: Tables) -> str:
+    """The baseline's own value: ` (test score 85.3 %, 84.2 to 86.4)`; empty where it has none."""
+    unit, base = tables.unit, tables.baseline
+    if base.mean is None:
+        return ""
+    around = unit.between(base.low, base.high)
+    value = f"{unit.metric} {unit.level(base.mean)} {unit.suffix}".rstrip()
+    return f" ({value}{'' if around == DASH else f', {around}'})"
+
+
+def counted(verdict: str, arms: list[Summary], tables: Tables) -> str:
+    """`8 better (most: dropout, +8.7 points)`: how many arms, and of claims the one that leads."""
+    if verdict not in CLAIMS or not arms:
+        return f"{len(arms)} {verdict}"
+    first, unit = arms[0], tables.unit
+    delta = first.contrast.mean if first.contrast else None
+    size = "" if delta is None else f", {unit.points(unit.delta(delta))}"
+    return f"{len(arms)} {verdict} ({'most: ' if len(arms) > 1 else ''}{plain(first.arm)}{size})"
 
 
 def headline_of_effects(tables: Tables) -> str:
