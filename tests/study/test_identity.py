@@ -169,7 +169,9 @@ def test_the_report_and_the_command_line_are_not_read(monkeypatch):
     monkeypatch.setattr(identity, "source_of", lambda name: names.add(name) or source_of(name))
     fingerprints()
     packages = {".".join(name.split(".")[:2]) for name in names if name.startswith("ablate.")}
-    assert packages == {f"ablate.{name}" for name in ("data", "models", "study", "tasks", "train", "tricks")}
+    assert packages == {f"ablate.{name}" for name in ("data", "models", "results", "study", "tasks", "train", "tricks")}
+    # Of what is stored, how predictions are packed.
+    assert {name for name in names if name.startswith("ablate.results.")} == {"ablate.results.packed"}
 
 
 PLAN = """
