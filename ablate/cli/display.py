@@ -1,7 +1,7 @@
 """What a person sees while a study trains: a live bar on a terminal, plain lines elsewhere; always on stderr."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
@@ -171,7 +171,10 @@ class Live:
     def _show(self) -> None:
         watched = self._watched
         compiling = ", compiling" if watched.compiling else ""
-        self._progress.below = watched.standings.line()
+        leading = watched.standings.lines()
+        self._progress.below = (
+            [f"{watched.standings.title} so far", *(f"  {line}" for line in leading)] if leading else []
+        )
         self._progress.update(
             self._task,
             description=watched.place + compiling,
@@ -185,15 +188,14 @@ class Live:
 
 
 class _Bar(Progress):
-    """A bar with a line of text below it, which is cut where the terminal ends."""
+    """A bar with lines of text below it, which are cut where the terminal ends."""
 
-    below = ""
+    below: Sequence[str] = ()
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """The bar, then the line."""
+        """The bar, then the lines."""
         yield from super().get_renderables()
-        if self.below:
-            yield Text(self.below, no_wrap=True, overflow="ellipsis", style="dim")
+        yield from (Text(line, no_wrap=True, overflow="ellipsis") for line in self.below)
 
 
 class Lines:

@@ -10,7 +10,7 @@ from ablate.runner.plan import Plan
 from ablate.runner.study_file import study_json
 
 LEADING = 2
-LETTERS = 26  # of an arm's name
+LETTERS = 50  # of an arm's name
 
 
 class Standings:
@@ -41,20 +41,31 @@ class Standings:
         if isinstance(value, int | float) and math.isfinite(value) and row["status"] == "done":
             self._values.setdefault(row["arm"], []).append(value)
 
-    def line(self) -> str:
+    def lines(self) -> list[str]:
         """The arms that lead, and the baseline; empty before a cell has ended.
 
         >>> standings = Standings("val_accuracy", Unit("val accuracy", 100.0, "%"), "baseline", seeds=2)
         >>> for arm, value in (("baseline", 0.9), ("mixup", 0.925), ("mixup", 0.915), ("flip", 0.5)):
         ...     standings.add({"arm": arm, "status": "done", "metrics": {"val_accuracy": value}})
+        >>> standings.lines()
+        ['mixup 92.00 %', 'baseline 90.00 % (1 of 2 seeds)']
         >>> standings.line()
         'best validation accuracy: mixup 92.00 %, baseline 90.00 % (1 of 2 seeds)'
         """
-        if not self._values or self._unit is None:
-            return ""
+        if not self._values:
+            return []
         ranked = sorted(self._values, key=lambda arm: -self._better * _mean(self._values[arm]))
         named = [*ranked[:LEADING], *(arm for arm in ranked[LEADING:] if arm == self._baseline)]
-        return f"best {self._unit.validation}: {', '.join(map(self._told, named))}"
+        return [*map(self._told, named)]
+
+    @property
+    def title(self) -> str:
+        """What they lead in."""
+        return f"best {self._unit.validation}" if self._unit else ""
+
+    def line(self) -> str:
+        """The same as one line."""
+        return f"{self.title}: {', '.join(self.lines())}" if self._values else ""
 
     def _told(self, arm: str) -> str:
         values = self._values[arm]

@@ -25,7 +25,8 @@ def title(chosen: Chosen, base: Chosen) -> str:
 def _says_what_it_is(chosen: Chosen) -> bool:
     table, name = chosen.table, chosen.name
     whole = name in table.choices and in_small_letters(getattr(chosen.choice.make, "__name__", "")) == name
-    return whole and table.bare and name != table.identity and _tables_with()[name] == 1
+    absent = name == table.identity and not chosen.arguments_of()  # plain SGD is no absence
+    return whole and table.bare and not absent and _tables_with()[name] == 1
 
 
 @functools.cache

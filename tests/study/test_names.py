@@ -14,20 +14,22 @@ from .studies import arms_of, study_of
     [
         ({"dropout": {"name": "dropout", "rate": 0.3}}, "dropout(rate=0.3)"),
         ({"target": {"name": "smooth_labels", "alpha": 0.1}}, "smooth_labels(alpha=0.1)"),
-        ({"optimizer": {"name": "adam", "learning_rate": 0.01}}, "adam(learning_rate=0.01)"),
+        ({"optimizer": {"name": "lion", "learning_rate": 0.01}}, "lion(learning_rate=0.01)"),
         ({"augment": ("flip", "mixup")}, "flip then mixup"),
         ({"norm": "batch"}, "norm=batch"),  # short for batch norm
         ({"norm": "weight_norm"}, "weight_norm"),
         ({"init": "normal"}, "init=normal"),  # of what, the axis says
         ({"schedule": "cosine"}, "schedule=cosine"),
         ({"schedule": {"name": "linear", "end_factor": 0.1}}, "schedule=linear(end_factor=0.1)"),
+        ({"optimizer": {"name": "sgd", "learning_rate": 0.01}}, "sgd(learning_rate=0.01)"),
         ({"objective": "mean"}, "objective=mean"),  # of the absence of a trick
         ({"norm": "ablate.tricks.norm:RMSNorm"}, "norm=ablate.tricks.norm:RMSNorm"),
     ],
 )
 def test_what_an_arm_is_called(vary, name):
     (axis,) = vary
-    recipe = {"objective": {"name": "flood", "level": 0.1}} if axis == "objective" else {}
+    others = {"objective": {"name": "flood", "level": 0.1}, "optimizer": {"name": "adam", "learning_rate": 0.01}}
+    recipe = {axis: others[axis]} if axis in others else {}
     spec = study_of({axis: (vary[axis],)} if axis == "augment" else vary, recipe, model={"name": "mlp", "widths": (4,)})
     assert [arm.name for arm in arms_of(spec)][1] == name
 
