@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ablate.report.document import compose
-from ablate.report.formats.latex import latex
+from ablate.report.formats.latex import latex, prose
 from ablate.report.sections.paper import for_the_paper
 from ablate.report.tables import tabulate
 from tests.report import synthetic
@@ -122,7 +122,10 @@ def test_sentences_are_whole(variant):
 def test_latex_holds_it_escaped():
     made = synthetic.finished()
     made.study["data"]["name"] = "50%_of {it}"
-    page = latex(compose(tabulate(*made.parts)))
-    assert r"\paragraph{For the paper}" in page
+    document = compose(tabulate(*made.parts))
+    page = prose(document)
+    assert page.count("\n\n") == 3
+    assert "digits" not in page
+    assert "training run" not in latex(document)
     assert r"The data are 50\%\_of \{it\}: 1\,297 training" in page
     assert r"95 \% t intervals" in page
