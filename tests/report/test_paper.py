@@ -28,7 +28,7 @@ def test_what_was_run_and_how_it_was_judged():
         "Intervals are 95 % t intervals of the mean difference over seeds, one arm at a time.",
         "a paired t test over seeds, two-sided, corrected by Holm's method for 12 tests, at a family-wise error rate",
         "Equivalence within ±0.50 points is shown by two one-sided t tests",
-        "Of 78 runs, none diverged.",
+        "No run diverged.",
         "Training steps took 580 s in all, compiling another 12.5 s.",
         "Software: Python 3.11.2, ablate 0.1.0, jax 0.10.2,",
         "The code is that of commit 0f3e907aa.",
