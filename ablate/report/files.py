@@ -7,7 +7,7 @@ from ablate.report.formats.categories_csv import examples_csv, per_category_csv
 from ablate.report.formats.csv_files import cells_csv, summary_csv
 from ablate.report.formats.html import html
 from ablate.report.formats.json_record import record
-from ablate.report.formats.latex import latex
+from ablate.report.formats.latex import latex, prose
 from ablate.report.formats.markdown import markdown
 from ablate.report.plots.together import Draw, in_turn
 from ablate.report.tables import tabulate
@@ -34,6 +34,7 @@ def contents(
     yield "report.md", markdown(document)
     yield "report.html", html(document)
     yield "report.tex", latex(document)
+    yield "paper.tex", prose(document)
     yield "report.json", record(tables, document)
     if draw:
         yield from draw([plot for section in document.sections for plot in section.plots])

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ablate.report.document import compose
-from ablate.report.formats.latex import latex
+from ablate.report.formats.latex import latex, prose
 from ablate.report.sections.paper import for_the_paper
 from ablate.report.tables import tabulate
 from tests.report import synthetic
@@ -28,7 +28,7 @@ def test_what_was_run_and_how_it_was_judged():
         "Intervals are 95 % t intervals of the mean difference over seeds, one arm at a time.",
         "a paired t test over seeds, two-sided, corrected by Holm's method for 12 tests, at a family-wise error rate",
         "Equivalence within ±0.50 points is shown by two one-sided t tests",
-        "Of 78 runs, none diverged.",
+        "No run diverged.",
         "Training steps took 580 s in all, compiling another 12.5 s.",
         "Software: Python 3.11.2, ablate 0.1.0, jax 0.10.2,",
         "The code is that of commit 0f3e907aa.",
@@ -122,7 +122,10 @@ def test_sentences_are_whole(variant):
 def test_latex_holds_it_escaped():
     made = synthetic.finished()
     made.study["data"]["name"] = "50%_of {it}"
-    page = latex(compose(tabulate(*made.parts)))
-    assert r"\paragraph{For the paper}" in page
+    document = compose(tabulate(*made.parts))
+    page = prose(document)
+    assert page.count("\n\n") == 3
+    assert "digits" not in page
+    assert "training run" not in latex(document)
     assert r"The data are 50\%\_of \{it\}: 1\,297 training" in page
     assert r"95 \% t intervals" in page

@@ -356,7 +356,7 @@ def test_a_curve_that_is_called_like_a_plot_gets_a_file_of_its_own():
 def test_the_factorial_analysis_runs_once(monkeypatch):
     calls = []
     monkeypatch.setattr("ablate.report.tables.analyse", lambda tables: calls.append(tables) or analyse(tables))
-    assert len(dict(contents(*synthetic.factorial().parts, draw=None))) == 6
+    assert len(dict(contents(*synthetic.factorial().parts, draw=None))) == 7
     assert len(calls) == 1
 
 

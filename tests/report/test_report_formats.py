@@ -18,7 +18,7 @@ from ablate.runner.interrupts import Interrupted
 from tests.report import synthetic
 
 BY_CATEGORY = ("per_class.csv", "examples.csv")  # where rows hold predictions
-TEXTS = ("cells.csv", "summary.csv", "report.md", "report.html", "report.tex", "report.json")
+TEXTS = ("cells.csv", "summary.csv", "report.md", "report.html", "report.tex", "paper.tex", "report.json")
 
 
 @pytest.fixture(scope="module", params=sorted(synthetic.VARIANTS))
@@ -39,7 +39,7 @@ def test_all_texts_are_there(files):
 
 
 def test_nothing_says_nan_or_none(files):
-    for name in ("cells.csv", "summary.csv", "report.md", "report.tex"):
+    for name in ("cells.csv", "summary.csv", "report.md", "report.tex", "paper.tex"):
         assert not re.search(r"\b(nan|NaN|None|inf)\b", files[name]), name
     shown = Page(files["report.html"]).text
     assert not re.search(r"\b(nan|NaN|None|undefined)\b", shown)

@@ -222,7 +222,7 @@ def test_the_report_claims_nothing_that_a_table_cannot_say():
     verdicts = judged(table())
     assert study_problem(verdicts.study) is None
     anchors = {section.anchor for section in compose(verdicts.tables).sections}
-    assert anchors == {"differences", "arms", "reading", "limits", "caveats", "provenance"}
+    assert anchors == {"differences", "arms", "reading", "limits", "caveats", "paper", "provenance"}
     text = text_of(verdicts)
     unknown = r"data set|program|arithmetic|parameters|steps|test acc|validation|\bnan\b|None|0 train"
     assert not re.search(unknown, text, re.IGNORECASE)

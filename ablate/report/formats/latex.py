@@ -1,9 +1,12 @@
-"""report.tex: tables and sentences for a paper; needs `booktabs`, `textcomp`, `[T1]{fontenc}`, `[utf8]{inputenc}`."""
+"""report.tex and paper.tex: tables and paragraphs for a paper.
+
+They need `booktabs`, `textcomp`, `[T1]{fontenc}`, `[utf8]{inputenc}`.
+"""
 
 from collections.abc import Sequence
 
 from ablate.report.document import Document
-from ablate.report.section import Grid, Section
+from ablate.report.section import Grid
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -47,16 +50,15 @@ NEEDS = r"% Needs \usepackage{booktabs,textcomp}, \usepackage[T1]{fontenc} and \
 
 
 def latex(document: Document) -> str:
-    """The tables with a caption, each in a `table` environment, and the text that is meant for a paper."""
+    """The tables with a caption, each in a `table` environment."""
     grids = [grid for section in document.sections for grid in section.grids if grid.caption]
-    printed = [section for section in document.sections if section.printed]
-    text = [line for section in printed for line in paragraphs(section)]
-    return "\n".join([NEEDS, *(line for grid in grids for line in table(grid)), *text, ""])
+    return "\n".join([NEEDS, *(line for grid in grids for line in table(grid)), ""])
 
 
-def paragraphs(section: Section) -> list[str]:
-    """A heading in the line, and the text behind it."""
-    return [rf"\paragraph{{{escape(section.title)}}}", "\n\n".join(map(escape, section.paragraphs))]
+def prose(document: Document) -> str:
+    """The paragraphs that are meant for a paper; they change with what runs took, as tables do not."""
+    printed = [text for section in document.sections if section.printed for text in section.paragraphs]
+    return "\n\n".join([NEEDS, *map(escape, printed)]) + "\n"
 
 
 def table(grid: Grid) -> list[str]:

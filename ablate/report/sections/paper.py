@@ -152,7 +152,7 @@ def failures(tables: Tables) -> Iterator[str]:
             "succeeded; how often runs fail is compared by Boschloo's exact test, in the same family of tests."
         )
     else:
-        yield f"Of {total}, none diverged{f' or collapsed ({collapse})' if collapse else ''}."
+        yield f"No run diverged{f' or collapsed ({collapse})' if collapse else ''}."
     if errors:
         yield f"{plural(errors, 'run')} ended with an error and {'has' if errors == 1 else 'have'} no result."
 
