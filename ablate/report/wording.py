@@ -120,11 +120,13 @@ LEVELS = (0.1, 0.05, 0.01)  # of tests: a p above one of them is not to read as 
 
 
 def decimals(value: float, *, figures: int, least: int) -> int:
-    """The decimals that show a positive value with so many significant figures.
+    """The decimals that show a positive value with so many significant figures; `least` for one that is none.
 
     >>> decimals(92.258, figures=4, least=0), decimals(0.0031, figures=2, least=1)
     (2, 4)
     """
+    if not 0 < value < math.inf:
+        return least
     return min(MOST_DECIMALS, max(least, figures - 1 - math.floor(math.log10(value))))
 
 

@@ -426,8 +426,11 @@ def inconsistency(study: Mapping[str, Any]) -> str | None:
         return f"a cell of {strangers[0]!r}, which is no arm"
     if study["watch"] not in [metric["name"] for metric in study["metrics"]]:
         return f"the watched metric {study['watch']!r} is none of the task's"
-    if not 0 < study["alpha"] < 1 or not (study["metric"]["margin"] or 1.0) > 0:
+    margin = study["metric"]["margin"]
+    if not 0 < study["alpha"] < 1 or (margin is not None and not margin > 0):
         return "alpha or the margin out of range"
+    if not all(metric["scale"] > 0 for metric in study["metrics"]):
+        return "the scale of a metric is not above 0"
     rates = [rate for arm in study["arms"] for rate in arm.get("rates", {}).values()]
     uneven = (len(rate["step"]) != len(rate["rate"]) for rate in rates)
     return "learning rates and steps of unequal number" if any(uneven) else None

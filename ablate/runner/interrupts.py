@@ -6,13 +6,17 @@ heavy, since the command line listens from its first line on.
 """
 
 import contextlib
+import math
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 Between = Callable[[], None]  # called between two parts of some work; what it raises ends the work there
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+TOGETHER_SECONDS = 0.3  # signals that come so close are one
 INTERRUPTED = 75  # the exit code: what was done is stored, the same command continues
 FIRST = b"ablate: stopping as soon as what is done is safe; a second signal stops at once\n"
 SECOND = b"ablate: stopped at once; the same command continues from what is stored\n"
@@ -50,17 +54,65 @@ def listen() -> Stop:
     thread nothing is changed, and nobody ever asks.
     """
     stop = Stop()
+    _handle(dict.fromkeys(SIGNALS, _Asking(stop)))
+    _hear_beside()
+    return stop
 
-    def ask(number: int, frame: Any) -> None:
-        del number, frame
-        if stop.asked:
+
+class _Asking:
+    """A handler that asks to stop, and ends the process the second time.
+
+    Python calls handlers in the main thread, between two of its instructions: never, while that waits in a call of a
+    library. A thread hears of the same signals and lets this know; whoever is the first to tell of one is obeyed.
+    """
+
+    def __init__(self, stop: Stop):
+        self._stop, self._obeyed = stop, 0
+        self._told = {"handler": (0, -math.inf), "thread": (0, -math.inf)}  # how many signals, and when the last one
+        self._lock = threading.RLock()
+
+    def __call__(self, number: int, frame: Any) -> None:
+        self.tell("handler")
+
+    def tell(self, who: str) -> None:
+        """Of a signal; the two that `timeout` sends, to a process and to its group, are one."""
+        with self._lock:
+            (count, last), now = self._told[who], time.monotonic()
+            if now - last < TOGETHER_SECONDS:
+                return
+            self._told[who] = count + 1, now
+            if count + 1 > self._obeyed:
+                self._obeyed = count + 1
+                self._obey()
+
+    def _obey(self) -> None:
+        if self._stop.asked:
             _say((SHOW_CURSOR if os.isatty(2) else b"") + SECOND)
             os._exit(INTERRUPTED)
-        stop.asked = True
+        self._stop.asked = True
         _say(FIRST)
 
-    _handle(dict.fromkeys(SIGNALS, ask))
-    return stop
+
+_pipe: list[int] = []  # one for the process, where `main` may be called again and again
+
+
+def _hear_beside() -> None:
+    """A thread reads which signals come, as the C part of Python's handler writes them down at once."""
+    with contextlib.suppress(ValueError, OSError, RuntimeError):  # not the main thread; no file or thread to be had
+        if not _pipe:
+            ends = os.pipe()
+            os.set_blocking(ends[1], False)
+            threading.Thread(target=_hear, args=(ends[0],), name="signals", daemon=True).start()
+            _pipe.extend(ends)
+        signal.set_wakeup_fd(_pipe[1], warn_on_full_buffer=False)
+
+
+def _hear(end: int) -> None:
+    while True:
+        for number in os.read(end, 64):
+            handler = signal.getsignal(number)
+            if isinstance(handler, _Asking):
+                handler.tell("thread")
 
 
 @contextlib.contextmanager

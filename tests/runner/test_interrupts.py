@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from ablate.runner.execute import execute
-from ablate.runner.interrupts import FIRST, INTERRUPTED, Interrupted, Stop, listen, listening
+from ablate.runner.interrupts import FIRST, INTERRUPTED, SECOND, Interrupted, Stop, listen, listening
 from ablate.runner.plan import make_plan
 from ablate.study.resolving import resolve
 from tests.shell import ROOT, ended, jax_as_it_was, running, send, wait_until
 from tests.train.small import small_config
 
 PATIENT = '''
-import gc, pathlib, time
+import ctypes, gc, pathlib, time
 import jax.numpy as jnp
 import numpy as np
 from ablate import base_config, choice
@@ -29,13 +29,24 @@ HERE = pathlib.Path(__file__).parent
 def wait_at(place):
     """Says where it is, then gives a signal time to land: between bytecodes, and in callbacks of the collector."""
     if place == (HERE / "place").read_text():
+        if place == "library":
+            wait_for_ever()
         (HERE / "there").write_text(place)
         for _ in range(int((HERE / "tenths").read_text())):
             gc.collect()
             time.sleep(0.1)
 
 
+def wait_for_ever():
+    """A call of a library that never returns, whatever signals come: it waits for a mutex that it holds itself."""
+    mutex, library = ctypes.create_string_buffer(128), ctypes.CDLL(None)
+    library.pthread_mutex_lock(mutex)
+    (HERE / "there").touch()
+    library.pthread_mutex_lock(mutex)
+
+
 def slow_data():
+    wait_at("library")
     wait_at("data")
     pixels = np.zeros((60, 4, 4, 1), np.uint8)
     labels = np.arange(60, dtype=np.int32) % 3
@@ -91,6 +102,19 @@ def test_the_second_signal_does_not_wait(tmp_path):
     assert code == INTERRUPTED, errors
     assert time.monotonic() - asked < 60  # not the five minutes that the data take
     assert "stopped at once" in errors
+
+
+def test_the_second_signal_ends_a_call_that_never_returns(tmp_path):
+    with running(*patient(tmp_path, "library", 0)) as process:
+        wait_until((tmp_path / "there").exists, process)
+        for number in (signal.SIGTERM, signal.SIGTERM):  # as `timeout` sends it, to the process and to its group
+            send(process, number)
+        time.sleep(1)
+        assert process.poll() is None
+        send(process, signal.SIGTERM)
+        code, errors = ended(process)
+    assert code == INTERRUPTED, errors
+    assert errors.splitlines() == [FIRST.decode().strip(), SECOND.decode().strip()]
 
 
 def test_nothing_heavy_is_imported_before_signals_are_heard():

@@ -95,13 +95,16 @@ def level_scale(low: float, high: float, unit: Unit) -> Scale:
     return even_scale(low, high, unit.title)
 
 
+NARROWEST = 1e-300  # of an axis: steps below it are no numbers any more
+
+
 def even_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     """About `wanted` round numbers in an interval.
 
     >>> even_ticks(-1.3, 2.6)
     [-1.0, 0.0, 1.0, 2.0]
     """
-    if not high > low:
+    if not NARROWEST < high - low < math.inf:
         return [low]
     rough = (high - low) / wanted
     power = 10.0 ** math.floor(math.log10(rough))
