@@ -17,6 +17,7 @@ from ablate.report.sections.equal_cost import equal_cost
 from ablate.report.sections.examples import test_examples
 from ablate.report.sections.factorial import factorial
 from ablate.report.sections.how_to_read import how_to_read, what_could_not_be_seen
+from ablate.report.sections.inputs import inputs
 from ablate.report.sections.provenance import origin, programs
 from ablate.report.sections.speed import speed
 from ablate.report.sections.training import cost, curves
@@ -34,6 +35,7 @@ SECTIONS: tuple[Callable[[Tables], Section | None], ...] = (
     test_examples,
     categories,
     factorial,
+    inputs,
     curves,
     cost,
     equal_cost,

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ablate.report.plots.confusion_figure import draw_confusion
+from ablate.report.plots.pictures_figure import draw_pictures
 from ablate.report.plots.plot import (
     Confusion,
     Drawing,
@@ -21,6 +22,7 @@ from ablate.report.plots.plot import (
     Lines,
     Matrix,
     Panel,
+    Pictures,
     Plot,
     Point,
     Scatter,
@@ -303,4 +305,5 @@ DRAWERS: dict[type, Callable[[Any], Figure]] = {
     Scatter: draw_scatter,
     Matrix: draw_matrix,
     Confusion: draw_confusion,
+    Pictures: draw_pictures,
 }

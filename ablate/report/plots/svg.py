@@ -10,7 +10,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ablate.report.plots.confusion_svg import PlacedConfusion, place_confusion
-from ablate.report.plots.plot import Confusion, Drawing, Entry, Estimate, Forest, Lines, Matrix, Panel, Scatter, Series
+from ablate.report.plots.pictures_svg import PlacedPictures, place_pictures
+from ablate.report.plots.plot import (
+    Confusion,
+    Drawing,
+    Entry,
+    Estimate,
+    Forest,
+    Lines,
+    Matrix,
+    Panel,
+    Pictures,
+    Scatter,
+    Series,
+)
 from ablate.report.plots.scales import Scale, placed_labels
 from ablate.report.wording import shortened
 
@@ -119,7 +132,7 @@ class PlacedMatrix:
     kind: str = "matrix"
 
 
-Placed = PlacedLines | PlacedForest | PlacedScatter | PlacedMatrix | PlacedConfusion
+Placed = PlacedLines | PlacedForest | PlacedScatter | PlacedMatrix | PlacedConfusion | PlacedPictures
 
 
 def placed(drawing: Drawing) -> Placed:
@@ -255,4 +268,5 @@ PLACERS: dict[type, Callable[[Any], Placed]] = {
     Scatter: place_scatter,
     Matrix: place_matrix,
     Confusion: place_confusion,
+    Pictures: place_pictures,
 }

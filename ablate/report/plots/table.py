@@ -11,6 +11,7 @@ from ablate.report.plots.confusion import confusion
 from ablate.report.plots.cost import cost
 from ablate.report.plots.curves import rate_curves, training_curves, validation_curve
 from ablate.report.plots.forest import forest
+from ablate.report.plots.inputs import inputs
 from ablate.report.plots.interactions import interactions
 from ablate.report.plots.plot import Drawing, Plot
 from ablate.report.records import DRAWN, Tables
@@ -40,6 +41,13 @@ PLOTS = (
         "differences",
         forest,
         "Differences from the baseline with their intervals; a dot is a seed, the pale stripe the declared margin.",
+    ),
+    Kind(
+        "inputs",
+        inputs,
+        "Training examples of a first batch as they are shown to the network, the same ones in every row; above each, "
+        "its label.",
+        of_arms=False,
     ),
     Kind(
         "categories",
