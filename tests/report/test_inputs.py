@@ -1,6 +1,7 @@
 """Pictures of inputs in every format: the same pixels, names escaped, nothing loaded from outside."""
 
 import base64
+import dataclasses
 import io
 import json
 
@@ -9,7 +10,10 @@ import pytest
 from matplotlib.image import imread
 
 from ablate.report.files import contents
+from ablate.report.plots.figure import figure_files
 from ablate.report.plots.pictures_svg import png
+from ablate.report.plots.table import plots_of
+from ablate.report.tables import tabulate
 from ablate.results.inputs import InputRow
 from tests.report import synthetic
 from tests.report.test_report_formats import Page
@@ -57,15 +61,13 @@ def test_the_other_formats_take_it():
     assert "inputs" not in json.loads(plain["report.json"])["sections"]
 
 
-def test_the_figure_is_drawn_and_alike_twice():
-    made = synthetic.classified()
-    first, again = (
-        {name: x for name, x in contents(*made.parts, inputs=rows(3)) if "inputs" in name or "confusion" in name}
-        for _ in range(2)
-    )
+def test_figures_are_drawn_and_alike_twice():
+    tables = dataclasses.replace(tabulate(*synthetic.classified().parts), inputs=tuple(rows(3)))
+    plots = [plot for section in ("inputs", "categories") for plot in plots_of(tables, section)]
+    first, again = ([figure_files(plot) for plot in plots] for _ in range(2))
     assert first == again
-    names = ("inputs", "confusion")
-    assert set(first) == {f"figures/{name}.{kind}" for name in names for kind in ("png", "svg")}
+    names = [name for files in first for name, _ in files]
+    assert names == [f"figures/{name}.{kind}" for name in ("inputs", "confusion") for kind in ("svg", "png")]
 
 
 def test_png_of_one_pixel():
