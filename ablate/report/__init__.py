@@ -13,6 +13,7 @@ from ablate.results.files import write_atomically
 
 if TYPE_CHECKING:
     from ablate.report.comparison.studies import LoadedStudy
+    from ablate.results.inputs import InputRow
     from ablate.results.schema import AcrossRecord, Environment, LookRecord, Progress, RowRecord, Study
 
 
@@ -24,6 +25,7 @@ def write_report(
     progress: "Progress | None" = None,
     between: Callable[[], None] = lambda: None,
     looks: "Sequence[LookRecord]" = (),
+    inputs: "Sequence[InputRow]" = (),
 ) -> list[Path]:
     """Writes all reports of a study, whatever part of it is done.
 
@@ -35,6 +37,7 @@ def write_report(
         progress: the content of progress.json, None where there is none.
         between: called behind each file; what it raises ends the writing there.
         looks: the content of looks.json, with the look that this report is.
+        inputs: the content of inputs.npz.
 
     Returns:
         The files written, tables first.
@@ -47,7 +50,7 @@ def write_report(
     with drawing() as draw:  # the process that helps is on its way before all that a table takes is imported
         from ablate.report.files import contents
 
-        files = contents(study, rows, environment, progress, looks, draw=draw)
+        files = contents(study, rows, environment, progress, looks, inputs, draw=draw)
         return _written(directory, files, between)
 
 

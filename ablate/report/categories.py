@@ -168,8 +168,9 @@ def means_of(shares: np.ndarray) -> tuple[float | None, ...]:
 
 
 def delta_of(before: np.ndarray, after: np.ndarray, confidence: float) -> Interval:
-    """The mean difference of two shares over seeds, with its interval."""
+    """The mean difference of two shares over seeds, with its interval, which ends at -1 and 1."""
     known = ~np.isnan(before)
     if not known.any():
         return Interval(None, None, None)
-    return t_interval((after - before)[known], confidence, rounding_of(before[known], after[known]))
+    mean, low, high = t_interval((after - before)[known], confidence, rounding_of(before[known], after[known]))
+    return Interval(mean, None if low is None else max(low, -1.0), None if high is None else min(high, 1.0))

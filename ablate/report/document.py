@@ -18,6 +18,7 @@ from ablate.report.sections.equal_cost import equal_cost
 from ablate.report.sections.examples import test_examples
 from ablate.report.sections.factorial import factorial
 from ablate.report.sections.how_to_read import how_to_read, what_could_not_be_seen
+from ablate.report.sections.inputs import inputs
 from ablate.report.sections.paper import for_the_paper
 from ablate.report.sections.provenance import origin, programs
 from ablate.report.sections.speed import speed
@@ -37,6 +38,7 @@ SECTIONS: tuple[Callable[[Tables], Section | None], ...] = (
     test_examples,
     categories,
     factorial,
+    inputs,
     curves,
     cost,
     equal_cost,

@@ -1,5 +1,6 @@
 """Which files a report consists of. Pure: path below the run's directory -> content."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
 from ablate.report.document import compose, csv_by_category
@@ -11,6 +12,7 @@ from ablate.report.formats.latex import latex, prose
 from ablate.report.formats.markdown import markdown
 from ablate.report.plots.together import Draw, in_turn
 from ablate.report.tables import tabulate
+from ablate.results.inputs import InputRow
 from ablate.results.schema import Environment, LookRecord, Progress, RowRecord, Study
 
 
@@ -20,11 +22,12 @@ def contents(
     environment: Environment,
     progress: Progress | None,
     looks: Sequence[LookRecord] = (),
+    inputs: Sequence[InputRow] = (),
     *,
     draw: Draw | None = in_turn,
 ) -> Iterator[tuple[str, str | bytes]]:
     """Every file of the report of one study, made when it is asked for; figures by `draw`, none if that is None."""
-    tables = tabulate(study, rows, environment, progress, looks)
+    tables = dataclasses.replace(tabulate(study, rows, environment, progress, looks), inputs=tuple(inputs))
     document = compose(tables)
     yield "cells.csv", cells_csv(tables)
     yield "summary.csv", summary_csv(tables)

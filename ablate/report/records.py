@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ablate.report.wording import Unit, unit_of
+from ablate.results.inputs import InputRow
 from ablate.results.schema import Environment, LookRecord, Number, Progress, StepRatio, Study
 from ablate.stats.examples import TwoErrors
 from ablate.stats.spending import level_at
@@ -120,6 +121,7 @@ class Tables:
         environment: the content of environment.json.
         progress: the content of progress.json, None where there is none.
         looks: the content of looks.json.
+        inputs: what arms present to their networks, where the run stored it.
         factorial: the analysis of a factorial design; None for others and where there is nothing to analyse yet.
     """
 
@@ -133,6 +135,7 @@ class Tables:
     progress: Progress | None
     factorial: "Factorial | None" = None
     looks: tuple[LookRecord, ...] = ()
+    inputs: tuple[InputRow, ...] = ()
 
     @property
     def level(self) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ablate.results.files import read_json
+from ablate.results.inputs import InputRow, read_inputs
 from ablate.results.schema import (
     AcrossRecord,
     Environment,
@@ -34,6 +35,7 @@ class Rows:
     environment: Environment
     progress: Progress | None
     looks: tuple[LookRecord, ...] = ()
+    inputs: tuple[InputRow, ...] = dataclasses.field(default=(), compare=False)
 
     @classmethod
     def load(cls, directory: Path) -> "Rows":
@@ -56,7 +58,7 @@ class Rows:
         environment: Environment = read_record(directory / "environment.json", Environment) or {}
         progress: Progress | None = read_record(directory / "progress.json", Progress)
         looks: list[LookRecord] = read_record(directory / "looks.json", list[LookRecord]) or []
-        return cls(directory, study, rows, environment, progress, tuple(looks))
+        return cls(directory, study, rows, environment, progress, tuple(looks), read_inputs(directory))
 
     def __iter__(self) -> Iterator[RowRecord]:
         return iter(self.rows)

@@ -18,6 +18,7 @@ from ablate.results.store import FINAL, Store, locked
 from ablate.runner.across import plan_across, run_across
 from ablate.runner.costs import operations_per_step, uncounted, with_known_costs, with_operations, with_seconds
 from ablate.runner.environment import differences, environment
+from ablate.runner.inputs import store_inputs
 from ablate.runner.interrupts import Interrupted, Stop, listening
 from ablate.runner.memory import free_bytes, is_out_of_memory
 from ablate.runner.plan import Plan, ProgramPlan, make_plan, replan
@@ -146,8 +147,9 @@ def _train(plan: Plan, session: Session) -> Plan:
             study = _describe(plan, session, before, record)
         # Counting is Python at work on shapes while XLA is at work on numbers.
         count = functools.partial(operations_per_step, plan, session.stop.check, uncounted(study))
-        with beside(count) as counted:
+        with beside(count) as counted, beside(functools.partial(_show_inputs, plan, session)) as shown:
             _train_all(plan, session)
+        shown.result()
         write_json(directory / "study.json", with_operations(study, counted.result()))
     except BaseException:
         session.log.write(state="interrupted")
@@ -158,6 +160,16 @@ def _train(plan: Plan, session: Session) -> Plan:
         session.display.end()
     session.log.write(state="finished", program=None, running_cells=[])
     return plan
+
+
+def _show_inputs(plan: Plan, session: Session) -> None:
+    """Stores what arms present to their networks; no picture is worth a run, so what fails there is left out."""
+    try:
+        store_inputs(plan, session.store.directory, session.stop.check)
+    except (Interrupted, StorageError):
+        raise
+    except (Exception, SystemExit):  # a user's code may fail on a host's processor alone
+        return
 
 
 def _describe(plan: Plan, session: Session, before: Study | None, record: TuningRecord | None) -> Study:

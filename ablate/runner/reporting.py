@@ -41,7 +41,7 @@ def write_reports(directory: Path, between: Between = go_on, *, anew: bool = Tru
     else:
         rows = _looked_at(rows)
         everything = (rows.study, list(rows), rows.environment, rows.progress)
-        written = write_report(directory, *everything, between, rows.looks)
+        written = write_report(directory, *everything, between, rows.looks, rows.inputs)
     names = [path.relative_to(directory).as_posix() for path in written]
     write_json(directory / MARK, {"digest": _digest(rows), "files": names})
     return rows
@@ -92,6 +92,8 @@ def _digest(rows: Rows) -> str:
     progress = {key: (rows.progress or {}).get(key) for key in OF_PROGRESS}
     content = (rows.study, list(rows), rows.environment, progress, rows.looks)
     total = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    for row in rows.inputs:
+        total.update(repr((row.arm, row.pictures.shape, row.captions, row.spoilt)).encode() + row.pictures.tobytes())
     for package in ("report", "stats"):
         for path in sorted((Path(__file__).parent.parent / package).rglob("*.*")):
             total.update(path.read_bytes() if path.suffix != ".pyc" else b"")

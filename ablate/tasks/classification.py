@@ -23,6 +23,7 @@ from ablate.tasks.task import (
     Mean,
     Metric,
     Numbers,
+    Presented,
     ProgramChoices,
     Sanity,
     Tree,
@@ -92,6 +93,20 @@ class Classification:
         """One update of the network."""
         loss = functools.partial(self._loss, hp)
         return self._trainer(hp).step(state, batch, self._targets(batch), loss, keys, clock)
+
+    def presented(self, batch: Batch, keys: Keys, clock: Clock, hp: Numbers) -> Presented:
+        """What a step trains on."""
+        return self._trainer(hp).presented(batch, self._targets(batch), keys, clock)
+
+    def captions(self, targets: Float[np.ndarray, "batch classes"]) -> list[str]:
+        """The class of every target, or where classes are mixed, the two largest with their shares in percent."""
+        return [self._caption(target) for target in targets]
+
+    def _caption(self, target: Float[np.ndarray, " classes"]) -> str:
+        ranks = np.argsort(-target, kind="stable")[:2]
+        parts_of = [(round(100 * float(target[k])), str(self._texts[k])) for k in ranks]
+        mixed = parts_of[-1][0] > 0 and parts_of[0][0] < 100
+        return " + ".join(f"{percent} % {text}" for percent, text in parts_of) if mixed else parts_of[0][1]
 
     def variables(self, state: Learner) -> Tree:
         """Parameters and running statistics."""

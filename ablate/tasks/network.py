@@ -18,7 +18,7 @@ from ablate.models import MODELS
 from ablate.models.layers import Network
 from ablate.tasks import parts
 from ablate.tasks.keys import Keys
-from ablate.tasks.task import Batch, Numbers, ProgramChoices, Tree
+from ablate.tasks.task import Batch, Numbers, Presented, ProgramChoices, Tree
 from ablate.tricks.axis import Axis, Choice
 from ablate.tricks.clock import Clock
 from ablate.tricks.feature_loss import MEMORY, FeatureLoss, begun, no_feature_loss
@@ -119,13 +119,18 @@ class Trainer:
         self, learner: Learner, batch: Batch, targets: Array, loss: Loss, keys: Keys, clock: Clock
     ) -> tuple[Learner, dict[str, Array]]:
         """One update on a batch, augmented together with what it aims at; gives the loss before penalties too."""
+        shown = self.presented(batch, targets, keys, clock)
+        example = Example(shown.scaled, shown.targets, batch)
+        learner, data_loss = self._update(learner, example, loss, keys, clock)
+        return learner, {"train_loss": data_loss}
+
+    def presented(self, batch: Batch, targets: Array, keys: Keys, clock: Clock) -> Presented:
+        """A batch and what it aims at, as noise and augmentation leave them; inputs behind scaling too."""
         inputs = parts.noisy(self.choices, self.hp, keys, batch["index"], in_units(batch[self.data.input]))
         visit = functools.partial(parts.visit, self.hp, keys, clock, batch["index"])
         augment = parts.assemble(self.choices, self.hp).augment
         inputs, targets = augment(keys("augment"), inputs, targets, visit)
-        example = Example(self._scale(inputs), targets, batch)
-        learner, data_loss = self._update(learner, example, loss, keys, clock)
-        return learner, {"train_loss": data_loss}
+        return Presented(inputs, self._scale(inputs), targets)
 
     def _update(
         self, learner: Learner, example: Example, loss: Loss, keys: Keys, clock: Clock

@@ -95,6 +95,16 @@ class Categories(NamedTuple):
     truth: str
 
 
+class Presented(NamedTuple):
+    """What a step shows the network of a batch [batch, ...]: inputs as noise and augmentation leave them, the same
+    behind scaling, and what they are to give.
+    """
+
+    inputs: Array
+    scaled: Array
+    targets: Array
+
+
 @runtime_checkable
 class Task(Protocol):
     """One cell: a frozen dataclass with the fields `choices` and `data`, and arguments of its own behind them.
@@ -105,6 +115,8 @@ class Task(Protocol):
     (`Chance`) as well, by which reports tell cells that collapsed; a `score(prediction, batch)`, 0 or 1 for each
     example [batch], by which they tell how much rests on the test examples; and `categories` (`Categories`) with a
     `decide(prediction)` that gives the number of one for each example, by which they tell what is mistaken for what.
+    Reports show pictures by its `presented(batch, keys, clock, hp)` (`Presented`), with `captions(targets)`, a text for
+    each of them.
     """
 
     choices: ProgramChoices

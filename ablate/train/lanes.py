@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Int
 
 from ablate.data import PLANTED
 from ablate.tasks.keys import Seeds, keys_at
-from ablate.tasks.task import Batch, Numbers, ProgramChoices, Task, columns_of
+from ablate.tasks.task import Batch, Numbers, Presented, ProgramChoices, Task, columns_of
 from ablate.train import lane as one
 from ablate.train.lane import Judged, LaneState, Members
 from ablate.train.strategy import Strategy
@@ -474,6 +474,25 @@ def first_values(
         scalars_of_lane = compiled(lane_of(state, k), batch, uint32(seed), hp)
         values.append({name: float(value) for name, value in scalars_of_lane.items()})
     return values
+
+
+def presenting(task: Any, total: int, evaluations: int) -> Callable[[int | Seeds, Any, Any], Presented]:
+    """A function of seed, numbers and batch of a cell: what its first step shows the network.
+
+    On the host's processor, beside what others train; keys, and so what is drawn, are the same on every device.
+    """
+
+    def shown(seed: Array, hp: Any, batch: Batch) -> Presented:
+        clock = Clock(jnp.int32(0), jnp.float32(total), jnp.full((evaluations,), jnp.nan, jnp.float32))
+        return task.presented(batch, keys_at(seed, jnp.int32(0)), clock, hp)
+
+    compiled = Executable(shown, once=True)
+
+    def of_cell(seed: int | Seeds, hp: Any, batch: Any) -> Presented:
+        with jax.default_device(jax.devices("cpu")[0]):
+            return jax.device_get(compiled(uint32(seed), jax.tree.map(np.float32, hp), dict(batch)))
+
+    return of_cell
 
 
 def variables_like(task: Task, choices: ProgramChoices, init_hp: Any, hp: Any) -> Tree:

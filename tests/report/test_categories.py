@@ -58,10 +58,17 @@ def test_every_number_is_that_of_a_loop_over_the_rows(rotate):
         assert float(line["right"]) == pytest.approx(np.mean(after))
         assert float(line["delta"]) == pytest.approx(deltas.mean(), abs=1e-8)
         if np.ptp(deltas) > 1e-6:
-            wanted = scipy.stats.t.interval(0.95, 3, deltas.mean(), deltas.std(ddof=1) / 2)
+            wanted = np.clip(scipy.stats.t.interval(0.95, 3, deltas.mean(), deltas.std(ddof=1) / 2), -1, 1)
             assert (float(line["delta_low"]), float(line["delta_high"])) == pytest.approx(wanted)
         else:
             assert line["delta_low"] == line["delta_high"] == ""
+
+
+def test_intervals_end_where_differences_do():
+    made = synthetic.decide(synthetic.make(FEW, seeds=2), tuple(f"class {k}" for k in range(60)))
+    lines = csv_of(made, "per_class.csv")
+    ends = [float(line[end]) for line in lines for end in ("delta_low", "delta_high") if line[end]]
+    assert (min(ends), max(ends)) == (-1, 1)
 
 
 def test_the_matrices_count_every_example_of_every_seed():

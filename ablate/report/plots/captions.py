@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from ablate.report.plots.plot import Confusion, Drawing, Forest, Lines, Matrix, Scatter
+from ablate.report.plots.plot import Confusion, Drawing, Forest, Lines, Matrix, Pictures, Scatter
 
 
 def caption(lead: str, drawing: Drawing) -> str:
@@ -60,6 +60,11 @@ def confusion_marks(confusion: Confusion) -> dict[str, bool]:
     }
 
 
+def picture_marks(pictures: Pictures) -> dict[str, bool]:
+    """What stands above a picture, where something does."""
+    return {"above each, its label": any(picture.label for _, row in pictures.rows for picture in row)}
+
+
 def line_notes(lines: Lines) -> list[str]:
     """What is not drawn, and how the vertical axis is spaced."""
     spacing = f"The vertical axis is {lines.y.spacing_words}" if lines.y.spacing_words else ""
@@ -84,5 +89,6 @@ MARKS: dict[type, Callable[[Any], dict[str, bool]]] = {
     Scatter: scatter_marks,
     Matrix: matrix_marks,
     Confusion: confusion_marks,
+    Pictures: picture_marks,
 }
 NOTES: dict[type, Callable[[Any], list[str]]] = {Lines: line_notes, Scatter: scatter_notes}

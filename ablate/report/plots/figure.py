@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ablate.report.plots.axes import set_scale
 from ablate.report.plots.confusion_figure import draw_confusion
+from ablate.report.plots.pictures_figure import draw_pictures
 from ablate.report.plots.plot import (
     Confusion,
     Drawing,
@@ -20,6 +21,7 @@ from ablate.report.plots.plot import (
     Lines,
     Matrix,
     Panel,
+    Pictures,
     Plot,
     Point,
     Scatter,
@@ -289,4 +291,5 @@ DRAWERS: dict[type, Callable[[Any], Figure]] = {
     Scatter: draw_scatter,
     Matrix: draw_matrix,
     Confusion: draw_confusion,
+    Pictures: draw_pictures,
 }

@@ -1,9 +1,11 @@
 """Plots as records, described once: `figure` draws them for print, `svg` for the page.
 
-There are five kinds of drawing. A new plot is a function that gives one of them and a line in `table.PLOTS`.
+There are six kinds of drawing. A new plot is a function that gives one of them and a line in `table.PLOTS`.
 """
 
 import dataclasses
+
+import numpy as np
 
 from ablate.report.plots.scales import Scale
 
@@ -206,7 +208,23 @@ class Confusion:
         return max((share.part for share in entries if not share.right), default=1.0)
 
 
-Drawing = Lines | Forest | Scatter | Matrix | Confusion
+@dataclasses.dataclass(frozen=True, eq=False)
+class Picture:
+    """Pixels as bytes [height, width, channels], of one channel or three, under a caption; `marked` stands out."""
+
+    pixels: np.ndarray
+    caption: str
+    marked: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """Rows of pictures, each with its label; the same columns in all of them."""
+
+    rows: tuple[tuple[str, tuple[Picture, ...]], ...]
+
+
+Drawing = Lines | Forest | Scatter | Matrix | Confusion | Pictures
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ablate.report.plots.confusion_svg import PlacedConfusion, place_confusion
+from ablate.report.plots.pictures_svg import PlacedPictures, place_pictures
 from ablate.report.plots.plot import (
     Confusion,
     Dot,
@@ -20,6 +21,7 @@ from ablate.report.plots.plot import (
     Lines,
     Matrix,
     Panel,
+    Pictures,
     Run,
     Scatter,
     Series,
@@ -147,7 +149,7 @@ class PlacedMatrix:
     kind: str = "matrix"
 
 
-Placed = PlacedLines | PlacedForest | PlacedScatter | PlacedMatrix | PlacedConfusion
+Placed = PlacedLines | PlacedForest | PlacedScatter | PlacedMatrix | PlacedConfusion | PlacedPictures
 
 
 def placed(drawing: Drawing) -> Placed:
@@ -299,4 +301,5 @@ PLACERS: dict[type, Callable[[Any], Placed]] = {
     Scatter: place_scatter,
     Matrix: place_matrix,
     Confusion: place_confusion,
+    Pictures: place_pictures,
 }

@@ -12,6 +12,7 @@ from ablate.report.plots.confusion import confusion
 from ablate.report.plots.cost import cost
 from ablate.report.plots.curves import rate_curves, training_curves, validation_curve
 from ablate.report.plots.forest import forest
+from ablate.report.plots.inputs import inputs
 from ablate.report.plots.interactions import interactions
 from ablate.report.plots.plot import Drawing, Plot
 from ablate.report.records import DRAWN, Tables
@@ -41,6 +42,12 @@ PLOTS = (
         "differences",
         forest,
         "Differences from the baseline",
+    ),
+    Kind(
+        "inputs",
+        inputs,
+        "Training examples of a first batch as the network is shown them, the same ones in every row",
+        of_arms=False,
     ),
     Kind(
         "categories",
