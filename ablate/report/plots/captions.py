@@ -54,22 +54,13 @@ def line_notes(lines: Lines) -> list[str]:
     return [sentence for sentence in (lines.left_out, spacing) if sentence]
 
 
-def scatter_notes(scatter: Scatter) -> list[str]:
-    """Who is not named, and what it takes to be bold."""
-    unnamed = any(not point.label for point in scatter.points)
-    bold = any(point.bold for point in scatter.points)
-    nothing = "Of the others, nothing" if unnamed else "Nothing"
-    front = f"{nothing} measured is both better and cheaper than what is bold"
-    return [
-        *(["Arms shown to be worse than the baseline are not named"] if unnamed else []),
-        *([front] if bold else []),
-    ]
-
-
 MARKS: dict[type, Callable[[Any], dict[str, bool]]] = {
     Forest: forest_marks,
     Lines: line_marks,
     Scatter: scatter_marks,
     Matrix: matrix_marks,
 }
-NOTES: dict[type, Callable[[Any], list[str]]] = {Lines: line_notes, Scatter: scatter_notes}
+NOTES: dict[type, Callable[[Any], list[str]]] = {
+    Lines: line_notes,
+    Scatter: lambda scatter: list(scatter.notes),
+}

@@ -13,7 +13,7 @@ from ablate.report.plots.plot import Dot, Drawing, Entry, Estimate, Forest, Line
 from ablate.report.plots.scales import Scale, spread_out
 from ablate.report.wording import plain, squeezed, step_text, tick_text, value_text
 
-LETTERS = 34  # of a name beside a plot
+LETTERS = 30  # of a name beside a plot
 FEW = 22  # names that fit beside a plot of the usual height; there is one of double height
 COLOURS = 6  # Classes c0 to c5 of the style sheet.
 
