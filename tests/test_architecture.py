@@ -35,11 +35,12 @@ LAYERS = {
     "runner": {
         "clu", "jax", "jaxlib", "numpy", "rich", "ml_collections", "jaxtyping",
         "ablate.study", "ablate.train", "ablate.tasks", "ablate.data", "ablate.tricks", "ablate.results",
-        "ablate.report", "ablate.stats.checks",
+        "ablate.report", "ablate.stats.checks", "ablate.version",
     },
+    "trackers": {"wandb", "mlflow", "trackio", "ablate.report"},
     "cli/main.py": {
         "ablate.cli", "ablate.results.files", "ablate.results.store", "ablate.runner.interrupts", "ablate.study",
-        "ablate.train.strategy",
+        "ablate.train.strategy", "ablate.trackers", "ablate.version",
     },
 }  # fmt: skip
 # what only these packages and modules may see
@@ -60,6 +61,9 @@ ONLY = {
     "matplotlib": {"report"},
     "jinja2": {"report"},
     "ablate.cli": {"__main__.py", "cli"},
+    "wandb": {"trackers"},
+    "mlflow": {"trackers"},
+    "trackio": {"trackers"},
 }
 
 

@@ -94,7 +94,8 @@ def test_an_experiment_from_start_to_end(experiment, ran, capsys):
     study, progress = read_json(directory / "study.json"), read_json(directory / "progress.json")
     cells = len(study["arms"]) * 2
     assert f"{cells} of {cells} cells done" in found.out
-    assert f"{cells} cells, 0 already finished" in found.err
+    assert f"{cells} cells ({len(study['arms'])} arms, 2 seeds) in " in found.err
+    assert "used again" not in found.err
 
     # The files of a run.
     assert {path.name for path in directory.iterdir()} >= {
@@ -170,7 +171,7 @@ def test_the_digits_card_is_five_programs_and_the_same_command_again_trains_noth
     with compiled_functions() as compiled:
         assert main(shrunk("digits.py", directory)) == 0
     assert "jit(advance)" not in compiled
-    assert f"{len(rows)} already finished" in capsys.readouterr().err
+    assert f"{len(rows)} stored, used again; 0 to train" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in (directory / "cells").iterdir()} == rows
     assert {name: (directory / name).read_bytes() for name in tables} == tables
 
@@ -180,8 +181,8 @@ def test_a_study_from_python(tmp_path):
     assert [(row["arm"], row["seed"], row["status"]) for row in rows] == [
         ("baseline", 0, "done"),
         ("baseline", 1, "done"),
-        ("target=smooth_labels(alpha=0.1)", 0, "done"),
-        ("target=smooth_labels(alpha=0.1)", 1, "done"),
+        ("smooth_labels(alpha=0.1)", 0, "done"),
+        ("smooth_labels(alpha=0.1)", 1, "done"),
     ]
     assert list(ablate.load(tmp_path / "study")) == list(rows)
     assert rows[0]["curves"]["step"] == [0, 10, 20]

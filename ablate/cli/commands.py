@@ -1,6 +1,7 @@
 """The commands: from parsed flags to printed results. Heavy imports wait until a command needs them."""
 
 import argparse
+import contextlib
 import dataclasses
 import functools
 import json
@@ -8,7 +9,7 @@ import os
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,25 @@ def run(options: argparse.Namespace, stop: Stop) -> int:
         from ablate.runner.tensorboard import check_installed
 
         check_installed()
+    directory = options.workdir or Path("results") / _name(options)
+    with _begun(directory):
+        return _run(options, stop, directory)
+
+
+@contextlib.contextmanager
+def _begun(directory: Path) -> Iterator[None]:
+    """Says where results go before the seconds that reading and planning take; `ablate status` says that it starts."""
+    from ablate.runner.starting import starting
+
+    with starting(directory):
+        _say(f"results go to {directory}; reads the config and plans")
+        yield
+
+
+def _run(options: argparse.Namespace, stop: Stop, directory: Path) -> int:
     planned = _planned(options, stop)
     from ablate.runner.across import AcrossPlan, run_across
 
-    directory = options.workdir or Path("results") / planned.name
     one = functools.partial(_run_one, options, stop)
     try:
         if isinstance(planned, AcrossPlan):
@@ -64,11 +80,13 @@ def _run_one(options: argparse.Namespace, stop: Stop, plan_: Any, directory: Pat
     """A study in its directory, with what the flags ask for."""
     from ablate.cli.display import display_for
     from ablate.results.store import locked
+    from ablate.runner.environment import changed_since
     from ablate.runner.memory import shortage
 
     with locked(directory):  # or what is said would not happen
         _warn_of_another(directory, plan_)
-    _warn(filter(None, [shortage(plan_)]))
+        changed = changed_since(directory, (cell.name for cell in plan_.cells))
+    _warn(filter(None, [changed, shortage(plan_)]))
     flags = {"retry_failed": options.retry_failed, "measure": options.measure}
     rows = _executed(options, plan_, directory, display=display_for(Console(stderr=True)), stop=stop, **flags)
     if options.tensorboard:
@@ -86,6 +104,15 @@ def _some_failed(rows: Any) -> bool:
 
 def _say(words: str) -> None:
     print(f"ablate: {words}", file=sys.stderr)
+
+
+def new(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate new`: a commented experiment."""
+    del stop  # it ends sooner than it could be asked
+    from ablate.cli.new import write_experiment
+
+    print(write_experiment(options.file))
+    return 0
 
 
 def _executed(options: argparse.Namespace, plan_: Any, directory: Path, **how: Any) -> Any:
@@ -145,7 +172,7 @@ def status(options: argparse.Namespace, stop: Stop) -> int:
     from ablate.report.rows import ACROSS, Conditions, Rows
 
     if not (options.directory / ACROSS).exists():
-        content = _state(Rows.load(options.directory))
+        content = _starting(options.directory) or _state(Rows.load(options.directory))
         print(json.dumps(content, indent=1, ensure_ascii=False) if options.json else status_text(content))
         return 0
     found = Conditions.load(options.directory)
@@ -157,6 +184,19 @@ def status(options: argparse.Namespace, stop: Stop) -> int:
     return 0
 
 
+def _starting(directory: Path) -> dict[str, Any] | None:
+    """The state of a run that has no study yet; None where there is one, or no run."""
+    from ablate.results.schema import Progress, read_record
+    from ablate.runner.starting import STARTING
+
+    progress = read_record(directory / "progress.json", Progress) or {}
+    starts = progress.get("state") == STARTING and _alive(progress.get("pid"))
+    if not starts or (directory / "study.json").exists():
+        return None
+    nothing = {"cells": {}, "program": None, "step": None, "steps": None, "errors": {}}
+    return {"directory": str(directory), "state": STARTING, **nothing, "updated": progress.get("updated")}
+
+
 def _state(rows: Any) -> dict[str, Any]:
     """How far a study is, or its tuning where that runs."""
     from ablate.report.rows import Rows
@@ -166,7 +206,7 @@ def _state(rows: Any) -> dict[str, Any]:
         rows = dataclasses.replace(Rows.load(tuning), progress=rows.progress)
     statuses = {row["cell"]: row["status"] for row in rows}
     progress = rows.progress or {}
-    alive = progress.get("state") == "running" and _alive(progress.get("pid"))
+    alive = progress.get("state") in ("starting", "running") and _alive(progress.get("pid"))
     running = set(progress.get("running_cells") or ())
     for cell in rows.study["cells"]:
         unfinished = ("running" if alive else "interrupted") if cell["cell"] in running else "pending"
@@ -188,13 +228,16 @@ def _state(rows: Any) -> dict[str, Any]:
 
 def report(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate report`: all reports again, from the rows; several directories are compared as well."""
-    from ablate.report import compare_studies
     from ablate.report.rows import ACROSS
-    from ablate.report.variance import DESIGN
-    from ablate.runner.across import report_across
     from ablate.runner.execute import report as write
     from ablate.study.problems import ConfigError
 
+    if options.versions and len(options.directories) != 2:
+        raise ConfigError(["--versions: takes two directories, the version before and the one after"])
+    if options.to:
+        from ablate.cli import tracking
+
+        tracking.check_installed(options.to)
     several = [directory for directory in options.directories if (directory / ACROSS).exists()]
     if several and len(options.directories) > 1:
         raise ConfigError(
@@ -203,21 +246,72 @@ def report(options: argparse.Namespace, stop: Stop) -> int:
     if several and options.out is not None:
         raise ConfigError(["--out: is for a comparison of several directories"])
     if several:
-        say_across(report_across(several[0], stop.check, studies=True))
-        return 0
+        return _report_across(several[0], options, stop)
     studies = [write(directory, stop) for directory in options.directories]
     for rows in studies:
         say_results(rows, rows.directory)
     if len(studies) > 1:
-        for rows in studies:
-            if rows.study["design"] == DESIGN:
-                raise ConfigError([f"report: {rows.directory} holds runs of one recipe; there are no arms to compare"])
-        try:
-            written = compare_studies(studies, options.out or Path("results/comparison"))
-        except ValueError as error:
-            raise ConfigError([f"report: {error}"]) from error
-        print(*written, sep="\n")
+        print(*_compared(studies, options.out or Path("results/comparison"), versions=options.versions), sep="\n")
+    for rows in studies if options.to else ():
+        print(tracking.send({"": rows}, rows.study["name"], options.to, stop))
     return 0
+
+
+def _report_across(directory: Path, options: argparse.Namespace, stop: Stop) -> int:
+    from ablate.cli import tracking
+    from ablate.runner.across import report_across
+
+    found = report_across(directory, stop.check, studies=True)
+    say_across(found)
+    if options.to:
+        print(tracking.send(dict(found.items()), found.record["name"], options.to, stop))
+    return 0
+
+
+def _compared(studies: list[Any], directory: Path, *, versions: bool) -> list[Path]:
+    """Several studies by what their arms do to their baselines, or two versions of one by what became of each arm."""
+    from ablate.report import compare_studies, compare_versions
+    from ablate.report.comparison.versions import same_study
+    from ablate.report.variance import DESIGN
+    from ablate.study.problems import ConfigError
+
+    for rows in studies:
+        if rows.study["design"] == DESIGN:
+            raise ConfigError([f"report: {rows.directory} holds runs of one recipe; there are no arms to compare"])
+    try:
+        if versions:
+            before, after = studies
+            return compare_versions(before, after, (str(before.directory), str(after.directory)), directory)
+        if len(studies) == 2 and same_study(*studies):
+            _say("these are two versions of one study; --versions compares arm with arm, paired by seed")
+        return compare_studies(studies, directory)
+    except ValueError as error:
+        raise ConfigError([f"report: {error}"]) from error
+
+
+def confirm(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate confirm`: the winners again on fresh seeds, in a study of their own; exit codes of `ablate run`."""
+    _prepare(stop)
+    from ablate.cli.display import display_for
+    from ablate.report.rows import Rows
+    from ablate.runner.confirm import FOLDER, plan_confirmation, refuse_another
+    from ablate.runner.execute import execute
+
+    text, directory = options.command_line, options.workdir or options.directory / FOLDER
+    rows = Rows.load(options.directory)
+    plan_ = plan_confirmation(rows, options.arm, options.seeds, command=text, between=stop.check)
+    if plan_ is None:
+        print(f"no arm of {options.directory} is better than its baseline: nothing to confirm; --arm=NAME names others")
+        return 0
+    refuse_another(directory, plan_)
+    _warn([*plan_.notes, *plan_.warnings])
+    display = display_for(Console(stderr=True))
+    try:
+        rows = execute(plan_, directory, retry_failed=options.retry_failed, display=display, stop=stop)
+    except Interrupted as error:
+        return _interrupted(error, directory)
+    say_results(rows, directory)
+    return int(_some_failed(rows))
 
 
 def predict(options: argparse.Namespace, stop: Stop) -> int:
@@ -295,6 +389,12 @@ def _measure(options: argparse.Namespace, stop: Stop) -> int:
 
 def variance(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate variance`: what each stream of randomness does to the baseline; exit codes of `ablate run`."""
+    directory = options.workdir or Path("results") / f"variance_{_name(options)}"
+    with _begun(directory):
+        return _variance(options, stop, directory)
+
+
+def _variance(options: argparse.Namespace, stop: Stop, directory: Path) -> int:
     spec = _alone(_spec(options, stop))
     from ablate.cli.display import display_for
     from ablate.report.variance import analyse, as_json
@@ -302,7 +402,6 @@ def variance(options: argparse.Namespace, stop: Stop) -> int:
     from ablate.runner.variance import plan_variance, refuse_another
 
     plan_ = plan_variance(spec, options.seeds, **_texts(options), between=stop.check)
-    directory = options.workdir or Path("results") / f"variance_{plan_.name}"
     refuse_another(directory, plan_)
     untuned = (
         ["tune: the baseline runs with the numbers of the config; nothing is tuned here"] if spec.tune.grid else []
@@ -423,11 +522,16 @@ def _texts(options: argparse.Namespace) -> dict[str, Any]:
     from ablate.study.loading import folder_of, question_of
 
     return {
-        "name": Path(options.config if os.path.exists(options.config) else options.config.split(":")[0]).stem,
+        "name": _name(options),
         "question": question_of(options.config),
         "command": options.command_line,
         "folder": folder_of(options.config),
     }
+
+
+def _name(options: argparse.Namespace) -> str:
+    """Of the study: that of its file, without what stands behind a colon."""
+    return Path(options.config if os.path.exists(options.config) else options.config.split(":")[0]).stem
 
 
 def _spec(options: argparse.Namespace, stop: Stop) -> Any:

@@ -1,14 +1,22 @@
 """What a person sees while a study trains: a live bar on a terminal, plain lines elsewhere; always on stderr."""
 
 import time
+from collections.abc import Iterable, Sequence
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
 
-from ablate.report.wording import plural
+from ablate.cli.standings import Standings
+from ablate.report.wording import duration, plain, plural, shortened
+from ablate.results.schema import RowRecord
+from ablate.runner.estimate import work_of_step
 from ablate.runner.plan import Plan, ProgramPlan
+from ablate.runner.reuse import NEW, Reuse
 
 LINE_SECONDS = 10.0
+SPEAKING = 0.02  # of the work must be timed before it says how long the rest takes
+NAMED = 3  # arms and reasons that a line names
 
 
 def display_for(console: Console) -> "Live | Lines":
@@ -16,83 +24,213 @@ def display_for(console: Console) -> "Live | Lines":
     return Live(console) if console.is_terminal and not console.is_dumb_terminal else Lines(console)
 
 
-def _total(plan: Plan) -> int:
-    return len(plan.cells) * plan.spec.train.steps
+class Pace:
+    """How far a run is, and the time left: work by the operations that programs need, seconds of training alone.
+
+    What passes between the beginning of a program and the end of its first steps is compiling, and in no rate.
+    """
+
+    def __init__(self) -> None:
+        self.total = self.done = 0.0
+        self._trained = self._seconds = self._work = 0.0
+        self._since: float | None = None
+
+    def begin(self, plan: Plan, reuse: Reuse) -> None:
+        """A study, or its tuning."""
+        self.total = self.done = 0.0
+        for item in plan.programs:
+            work = item.training.steps * work_of_step(item)
+            self.total += work * len(item.program.lanes)
+            self.done += work * sum(lane.cell.name in reuse.kept for lane in item.program.lanes)
+
+    def program(self, item: ProgramPlan) -> None:
+        """A program, which compiles first."""
+        self._work, self._since = work_of_step(item), None
+
+    def restored(self, cell_steps: int) -> None:
+        """Steps that a checkpoint spares."""
+        self.done += cell_steps * self._work
+
+    def steps(self, cell_steps: int) -> None:
+        """Steps that were just trained."""
+        now = time.monotonic()
+        self.done += cell_steps * self._work
+        if self._since is not None:
+            self._trained += cell_steps * self._work
+            self._seconds += now - self._since
+        self._since = now
+
+    @property
+    def compiling(self) -> bool:
+        """Whether the program has not trained yet."""
+        return self._since is None
+
+    @property
+    def share(self) -> float:
+        """Of the work that is done, from 0 to 1."""
+        return self.done / self.total if self.total else 0.0
+
+    def left(self) -> str:
+        """The time left, in words; empty as long as nobody knows."""
+        if self._trained < self.total * SPEAKING or self.done >= self.total:
+            return ""
+        return f"about {duration((self.total - self.done) * self._seconds / self._trained)} left"
+
+
+class Watched:
+    """What both displays know of a run."""
+
+    def __init__(self) -> None:
+        self.pace, self.standings = Pace(), Standings()
+        self._cells = self._ended = self._programs = self._program = 0
+
+    def begin(self, plan: Plan, reuse: Reuse) -> list[str]:
+        """Gives the lines that a run begins with."""
+        self.pace.begin(plan, reuse)
+        self.standings = Standings.of(plan, reuse.kept.values())
+        self._cells, self._ended, self._program = len(plan.cells), len(reuse.kept), 0
+        waiting = [any(lane.cell.name not in reuse.kept for lane in item.program.lanes) for item in plan.programs]
+        self._programs = sum(waiting)
+        return list(_opening(plan, reuse))
+
+    def program(self, item: ProgramPlan, cells: int) -> str:
+        """Gives a line about the program."""
+        self._program += 1
+        self.pace.program(item)
+        lanes = f"{item.strategy.name}, {plural(item.width, 'lane')}"
+        return f"{self.place}: {plural(cells, 'cell')} of {_first(item.program.arms)}; {lanes}"
+
+    def ended(self, row: RowRecord) -> None:
+        """Counts a cell."""
+        self._ended += 1
+        self.standings.add(row)
+
+    @property
+    def place(self) -> str:
+        """Which program runs; one that runs again with fewer lanes is the same one."""
+        return f"program {min(self._program, self._programs)} of {self._programs}" if self._program else "prepares"
+
+    @property
+    def compiling(self) -> bool:
+        """Whether the program that runs has not trained yet."""
+        return self._program > 0 and self.pace.compiling
+
+    @property
+    def cells(self) -> str:
+        """How many cells have ended."""
+        return f"{self._ended} of {plural(self._cells, 'cell')}"
 
 
 class Live:
-    """One bar over all cell-steps, with the time left and the program that runs."""
+    """A bar with the share of work done, cells ended and the time left; below it, which arms lead on validation."""
 
     def __init__(self, console: Console):
-        self._progress = Progress(
+        self._watched = Watched()
+        self._progress = _Bar(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("cell-steps"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("{task.percentage:.0f} %"),
+            TextColumn("{task.fields[cells]}", markup=False),
+            TextColumn("{task.fields[left]}", markup=False),
             console=console,
             transient=True,
         )
-        self._task = self._progress.add_task("starting", total=None)
+        self._task = self._progress.add_task("starting", total=1.0, cells="", left="")
 
-    def begin(self, plan: Plan, finished: int) -> None:
-        """Shows the bar."""
-        done = finished * plan.spec.train.steps
-        self._progress.update(self._task, total=_total(plan), completed=done)
+    def begin(self, plan: Plan, reuse: Reuse) -> None:
+        """Says what there is to do, and shows the bar."""
+        for line in self._watched.begin(plan, reuse):
+            self._say(line)
+        self._show()
         self._progress.start()
 
     def program(self, item: ProgramPlan, cells: int) -> None:
         """Names the program that now runs."""
-        self._progress.update(self._task, description=_program_line(item, cells))
+        self._watched.program(item, cells)
+        self._show()
 
     def steps(self, cell_steps: int) -> None:
         """Moves the bar."""
-        self._progress.advance(self._task, cell_steps)
+        self._watched.pace.steps(cell_steps)
+        self._show()
 
-    def resumed(self, step: int, steps: int) -> None:
+    def resumed(self, step: int, steps: int, cells: int) -> None:
         """Says that a checkpoint goes on."""
-        self._progress.console.print(_resumed(step, steps), markup=False, highlight=False)
+        self._watched.pace.restored(step * cells)
+        self._say(_resumed(step, steps))
+
+    def ended(self, row: RowRecord) -> None:
+        """Counts a cell."""
+        self._watched.ended(row)
+        self._show()
 
     def end(self) -> None:
         """Takes the bar away."""
         self._progress.stop()
+
+    def _show(self) -> None:
+        watched = self._watched
+        compiling = ", compiling" if watched.compiling else ""
+        leading = watched.standings.lines()
+        self._progress.below = (
+            [f"{watched.standings.title} so far", *(f"  {line}" for line in leading)] if leading else []
+        )
+        self._progress.update(
+            self._task,
+            description=watched.place + compiling,
+            completed=watched.pace.share,
+            cells=watched.cells,
+            left=watched.pace.left(),
+        )
+
+    def _say(self, text: str) -> None:
+        self._progress.console.print(text, markup=False, highlight=False)
+
+
+class _Bar(Progress):
+    """A bar with lines of text below it, which are cut where the terminal ends."""
+
+    below: Sequence[str] = ()
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The bar, then the lines."""
+        yield from super().get_renderables()
+        yield from (Text(line, no_wrap=True, overflow="ellipsis") for line in self.below)
 
 
 class Lines:
     """A line per program and one every few seconds, for logs."""
 
     def __init__(self, console: Console):
-        self._console = console
-        self._done = self._total = self._new = 0
-        self._started = self._last = time.monotonic()
+        self._console, self._watched = console, Watched()
+        self._last = time.monotonic()
 
-    def begin(self, plan: Plan, finished: int) -> None:
-        """Says how much there is to do."""
-        self._total, self._done = _total(plan), finished * plan.spec.train.steps
-        programs = plural(len(plan.programs), "program")
-        self._say(f"{len(plan.cells)} cells, {finished} already finished, {programs}")
+    def begin(self, plan: Plan, reuse: Reuse) -> None:
+        """Says what there is to do."""
+        for line in self._watched.begin(plan, reuse):
+            self._say(line)
 
     def program(self, item: ProgramPlan, cells: int) -> None:
         """Names the program that now runs."""
-        self._say(_program_line(item, cells))
+        self._say(self._watched.program(item, cells))
 
     def steps(self, cell_steps: int) -> None:
         """Every few seconds, how far it is and the time left."""
-        self._done += cell_steps
-        self._new += cell_steps
-        now = time.monotonic()
-        if now - self._last > LINE_SECONDS and self._new:
-            left = (self._total - self._done) * (now - self._started) / self._new
-            # The first steps come after a compile, which says nothing about the time left.
-            words = f", about {left:.0f} s left" if self._new > self._total / 50 else ""
-            self._say(f"{100 * self._done / self._total:.0f} % of all cell-steps{words}")
-            self._last = now
+        pace = self._watched.pace
+        pace.steps(cell_steps)
+        if time.monotonic() - self._last > LINE_SECONDS:
+            self._last = time.monotonic()
+            parts = [f"{100 * pace.share:.0f} %", self._watched.cells, pace.left()]
+            self._say("; ".join(filter(None, [", ".join(filter(None, parts)), self._watched.standings.line()])))
 
-    def resumed(self, step: int, steps: int) -> None:
+    def resumed(self, step: int, steps: int, cells: int) -> None:
         """Says that a checkpoint goes on."""
+        self._watched.pace.restored(step * cells)
         self._say(_resumed(step, steps))
+
+    def ended(self, row: RowRecord) -> None:
+        """Counts a cell."""
+        self._watched.ended(row)
 
     def end(self) -> None:
         """Nothing stays open."""
@@ -101,11 +239,38 @@ class Lines:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+def _opening(plan: Plan, reuse: Reuse) -> Iterable[str]:
+    """How much there is to do, what is used again, and why the rest is not."""
+    sizes = f"{plural(len(plan.arms), 'arm')}, {plural(len(plan.spec.seeds), 'seed')}"
+    yield f"{plural(len(plan.cells), 'cell')} ({sizes}) in {plural(len(plan.programs), 'program')}"
+    if reuse.kept:
+        yield f"{len(reuse.kept)} stored, used again; {reuse.missing} to train{_why(reuse)}"
+    elif reuse.reasons.keys() - {NEW}:
+        yield f"nothing stored can be used again{_why(reuse)}"
+    if reuse.failed:
+        yield f"{reuse.failed} of those stored failed and stay so; --retry-failed trains them again"
+
+
+def _why(reuse: Reuse) -> str:
+    """The reasons with most cells."""
+    by_size = sorted(reuse.reasons.items(), key=lambda reason: -len(reason[1]))
+    told = [f"{len(cells)} {NEW}" if reason == NEW else _told(reason, cells) for reason, cells in by_size[:NAMED]]
+    rest = sum(len(cells) for _, cells in by_size[NAMED:])
+    parts = [*told, *([f"{rest} for other reasons"] if rest else [])]
+    return f": {'; '.join(parts)}" if parts else ""
+
+
+def _told(reason: str, cells: tuple) -> str:
+    arms = dict.fromkeys(cell.arm.name for cell in cells)
+    return plain(f"{len(cells)} of {_first(tuple(arms))} because {reason}")
+
+
+def _first(arms: tuple[str, ...]) -> str:
+    """The arms, or how they begin."""
+    if len(arms) <= NAMED:
+        return ", ".join(arms)
+    return f"{', '.join(shortened(arm, 30) for arm in arms[: NAMED - 1])} and {len(arms) - NAMED + 1} more arms"
+
+
 def _resumed(step: int, steps: int) -> str:
     return f"continues from its checkpoint at step {step} of {steps}"
-
-
-def _program_line(item: ProgramPlan, cells: int) -> str:
-    arms = item.program.arms
-    which = arms[0] if len(arms) == 1 else f"{len(arms)} arms"
-    return f"program {item.program.id}: {cells} cells of {which}, {item.strategy.name}, {item.width} lanes"

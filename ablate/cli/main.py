@@ -12,10 +12,14 @@ from ablate.runner.interrupts import INTERRUPTED, Interrupted, Stop, listen
 
 EPILOG = """\
 examples:
+  ablate new mine.py
   ablate run --config=experiments/digits.py
   ablate run --config=experiments/digits.py --config.seeds=12 --config.recipe.norm.name=layer
   ablate plan --config=experiments/digits.py --config.design=factorial
   ablate status results/digits
+  ablate confirm results/digits
+  ablate report results/before results/after --versions
+  ablate report results/digits --to=wandb
   ablate predict results/digits --arm=baseline
   ablate variance --config=experiments/digits.py --seeds=10
   ablate verdict runs.csv --arm=model --seed=seed --metric=top1 --status=State
@@ -80,7 +84,7 @@ def _guarded(options: argparse.Namespace, stop: Stop) -> int:
         print(f"ablate: interrupted{why}; the same command continues", file=sys.stderr)
         return INTERRUPTED
     except StorageError as error:
-        print(f"ablate: {error}", file=sys.stderr)
+        print(f"ablate: {error}{'; the same command continues' if error.passes else ''}", file=sys.stderr)
         return INTERRUPTED if error.passes else USAGE
     except OSError as error:
         print(f"ablate: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
@@ -108,8 +112,23 @@ def _quoted(argv: Sequence[str]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from ablate.cli.commands import check, plan, predict, probe, report, run, status, tricks, variance, verdict
+    from ablate.cli.commands import (
+        check,
+        confirm,
+        new,
+        plan,
+        predict,
+        probe,
+        report,
+        run,
+        status,
+        tricks,
+        variance,
+        verdict,
+    )
+    from ablate.trackers import TRACKERS
     from ablate.train.strategy import STRATEGIES
+    from ablate.version import version
 
     parser = argparse.ArgumentParser(
         prog="ablate",
@@ -117,8 +136,12 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version() or 'unknown'}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    text = "write a commented experiment that runs as it stands, to be made your own"
+    zero = commands.add_parser("new", help=text, description=_sentence(text))
+    zero.add_argument("file", type=_folder, metavar="FILE.py", help="a new file")
+    zero.set_defaults(command=new)
     one = _configured(commands, "run", run, "train what is missing, then report; the same command again continues")
     one.add_argument("--workdir", type=_folder, help="where results go (default: results/<experiment>)")
     one.add_argument("--strategy", choices=tuple(STRATEGIES), help="how programs run; chosen if not given")
@@ -144,7 +167,12 @@ def _parser() -> argparse.ArgumentParser:
     again = commands.add_parser("report", help=text, description=_sentence(text))
     again.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="directories that `ablate run` wrote")
     again.add_argument("--out", type=Path, help="where the comparison goes (default: results/comparison)")
+    again.add_argument(
+        "--versions", action="store_true", help="the two are versions of one study: compare arm with arm, seed by seed"
+    )
+    again.add_argument("--to", choices=tuple(TRACKERS), help="send cells and verdicts to this tracker, too")
     again.set_defaults(command=report)
+    _confirming(commands, confirm)
     text = "what a kept cell predicts for every example, as CSV; trains nothing"
     six = commands.add_parser("predict", help=text, description=_sentence(text))
     six.add_argument("directory", type=Path, metavar="DIR", help="a study that ran with train.keep_weights=True")
@@ -188,6 +216,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     seven.add_argument("--json", action="store_true", help="one JSON object, that of variance.json")
     return parser
+
+
+def _confirming(commands, command) -> None:
+    text = "the winners of a study and its baseline again, on fresh seeds; the same command again continues"
+    parser = commands.add_parser("confirm", help=text, description=_sentence(text))
+    parser.add_argument("directory", type=Path, metavar="DIR", help="a directory that `ablate run` wrote, to its end")
+    parser.add_argument(
+        "--arm", action="append", default=[], metavar="NAME", help="an arm instead, better or not; may be repeated"
+    )
+    parser.add_argument("--seeds", type=int, metavar="N", help="fresh seeds (default: as many as the study has)")
+    parser.add_argument("--workdir", type=_folder, help="where results go (default: DIR/confirm)")
+    parser.add_argument("--retry-failed", action="store_true", help="train failed cells again")
+    parser.set_defaults(command=command)
 
 
 def _judging(commands, command) -> None:
@@ -247,15 +288,6 @@ class _Once(argparse.Action):
 
 def _sentence(text: str) -> str:
     return text[0].upper() + text[1:] + "."
-
-
-def _version() -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version("ablate")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 if __name__ == "__main__":

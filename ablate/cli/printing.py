@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from ablate.report.wording import plain, plural
+from ablate.report.wording import duration, plain, plural
 
 SHOWN = 30  # arms in a terminal, so that a thousand of them are not a thousand lines
 
@@ -30,6 +30,7 @@ def say_results(rows: Any, directory: Path) -> None:
         say_variance(rows, directory)
         return
     from ablate.report.sections.answers import answers, status_line
+    from ablate.report.sections.confirmation import confirmed_lines
     from ablate.report.sections.tuning import tuned_lines
     from ablate.report.tables import tabulate
 
@@ -37,7 +38,7 @@ def say_results(rows: Any, directory: Path) -> None:
     print(status_line(tables))
     for line in _first_of([f"{answer.arm}: {answer.text}" for answer in answers(tables)]):
         print(f"  {line}")
-    for line in tuned_lines(rows.study.get("tuning")):
+    for line in (*confirmed_lines(tables), *tuned_lines(rows.study.get("tuning"))):
         print(f"  {line}")
     print(reports(directory))
 
@@ -136,16 +137,10 @@ def status_text(content: dict[str, Any] | None) -> str:
     if content is None:
         return "not started"
     counts = ", ".join(f"{count} {name}" for name, count in content["cells"].items())
-    lines = [f"{content['directory']}: {content['state']}; {counts}"]
+    lines = [f"{content['directory']}: {'; '.join(filter(None, [content['state'], counts]))}"]
     if content["program"]:
         lines.append(f"program {content['program']}, step {content['step']} of {content['steps']}")
     if content["updated"]:
         lines.append(f"last heard of at {content['updated']}")
     lines += [f"{cell}: {' '.join(message)}" for cell, message in content["errors"].items()]
     return "\n".join(map(plain, lines))  # of files that anybody may have written
-
-
-def duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

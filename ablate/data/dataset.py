@@ -275,7 +275,22 @@ def _problems(part: str, arrays: Arrays, classes: int) -> Iterator[str]:
 
 def _image(images: np.ndarray, classes: int) -> Iterator[str]:
     if images.dtype == np.int32 or images.ndim != 4:
-        yield f"image must be uint8 or float [n, height, width, channels], got {images.dtype} {images.shape}"
+        yield (
+            "image must be uint8 or float [n, height, width, channels], got "
+            f"{images.dtype} {images.shape}{_remedy(images)}"
+        )
+
+
+def _remedy(images: np.ndarray) -> str:
+    """What would make images of these."""
+    remedies = []
+    if images.ndim == 3:
+        remedies.append("grey images take image[..., None]")
+    if images.ndim == 2:
+        remedies.append("pixels take image.reshape(n, height, width, channels), features the name vector")
+    if images.dtype == np.int32 and images.size and images.min() >= 0 and images.max() <= 255:
+        remedies.append("integers from 0 to 255 take image.astype('uint8')")
+    return "".join(f"; {remedy}" for remedy in remedies)
 
 
 def _vector(vectors: np.ndarray, classes: int) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Any image classification set of tensorflow-datasets, read without TensorFlow and decoded once.
 
-Preparing a set needs TensorFlow (`pip install 'ablate[tfds]'`); reading a prepared one does not. Decoding runs at
+Preparing a set needs TensorFlow (`pip install 'ablate-jax[tfds]'`); reading a prepared one does not. Decoding runs at
 some thousand images per second, so the decoded arrays are kept in the user's cache and mapped into memory.
 """
 
@@ -29,7 +29,7 @@ def tfds_dataset(
         test_split: the split that is read once, at the end.
 
     Returns:
-        A `DataSet`.
+        A `DataSet`; its facts hold the texts of the `labels`, if they are texts.
 
     Raises:
         DataError: not prepared, unknown, not image classification, or images of several sizes with `size` 0.
@@ -41,14 +41,21 @@ def tfds_dataset(
     cache = _cache_folder(builder, size)
     images, labels = _arrays(builder, split, cache, size)
     test_images, test_labels = _arrays(builder, test_split, cache, size)
-    classes = builder.info.features["label"].num_classes
+    label = builder.info.features["label"]
     return DataSet(
         name=name,
         pool={"image": images, "label": labels},
         test={"image": test_images, "label": test_labels},
-        classes=classes,
+        classes=label.num_classes,
         description=f"{builder.info.full_name} of tensorflow-datasets",
+        facts={"labels": names} if (names := _names(label)) else {},
     )
+
+
+def _names(label: Any) -> tuple[str, ...]:
+    """What the classes are called; empty where they have numbers alone."""
+    names = tuple(label.names or ())
+    return () if names == tuple(map(str, range(len(names)))) else names
 
 
 def _builder(name: str) -> Any:
@@ -88,7 +95,7 @@ def _prepare(builder: Any, name: str) -> None:
     if importlib.util.find_spec("tensorflow") is None:
         raise DataError(
             f"data.name: {name!r} is not prepared in {builder.data_path} (as array_record); set TFDS_DATA_DIR to the "
-            "folder that has it, or pip install 'ablate[tfds]' to prepare it here"
+            "folder that has it, or pip install 'ablate-jax[tfds]' to prepare it here"
         )
     try:
         builder.download_and_prepare(file_format="array_record")

@@ -51,6 +51,23 @@ def write_report(
         return _written(directory, files, between)
 
 
+def write_page(
+    directory: Path,
+    study: "Study",
+    rows: Iterable["RowRecord"],
+    environment: "Environment",
+    progress: "Progress | None" = None,
+) -> Path:
+    """Writes report.html alone, of a study that still trains: it shows no verdicts, so it is no look.
+
+    Raises:
+        StorageError: it could not be written.
+    """
+    from ablate.report.files import page
+
+    return write_atomically(Path(directory) / "report.html", page(study, rows, environment, progress))
+
+
 def _written(directory: Path, files: Iterable[tuple[str, str | bytes]], between: Callable[[], None]) -> list[Path]:
     """Writes files one by one."""
     written = []
@@ -109,6 +126,30 @@ def write_across(
         from ablate.report.comparison.across_page import contents
 
         return _written(directory, contents(record, studies, draw), between)
+
+
+def compare_versions(
+    before: "LoadedStudy", after: "LoadedStudy", names: tuple[str, str], directory: Path
+) -> list[Path]:
+    """Writes versions.csv, .md, .html, .tex and a figure that compare two versions of one study, arm by arm.
+
+    Args:
+        before: the first version, as `ablate.load` gives it.
+        after: the second one.
+        names: what to call them.
+        directory: where the files go.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ValueError: the two are not of one study.
+        StorageError: a file could not be written.
+    """
+    from ablate.report.comparison.version_page import version_contents
+    from ablate.report.comparison.versions import versions
+
+    return _written(directory, version_contents(versions(before, after, names)), lambda: None)
 
 
 def compare_studies(studies: Sequence["LoadedStudy"], directory: Path) -> list[Path]:

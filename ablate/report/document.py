@@ -11,11 +11,14 @@ from ablate.report.records import Tables
 from ablate.report.section import Section
 from ablate.report.sections.answers import Answer, answers, headline, status_line
 from ablate.report.sections.arms import arms, differences, failures
+from ablate.report.sections.categories import CHANGED_EXAMPLES, PER_CATEGORY, categories
 from ablate.report.sections.caveats import caveats
+from ablate.report.sections.confirmation import confirmation
 from ablate.report.sections.equal_cost import equal_cost
 from ablate.report.sections.examples import test_examples
 from ablate.report.sections.factorial import factorial
 from ablate.report.sections.how_to_read import how_to_read, what_could_not_be_seen
+from ablate.report.sections.paper import for_the_paper
 from ablate.report.sections.provenance import origin, programs
 from ablate.report.sections.speed import speed
 from ablate.report.sections.training import cost, curves
@@ -25,12 +28,14 @@ from ablate.report.wording import plain
 
 OPENING: tuple[Callable[[Tables], Section | None], ...] = (differences,)
 SECTIONS: tuple[Callable[[Tables], Section | None], ...] = (
+    confirmation,
     arms,
     winners,
     how_to_read,
     what_could_not_be_seen,
     caveats,
     test_examples,
+    categories,
     factorial,
     curves,
     cost,
@@ -38,6 +43,7 @@ SECTIONS: tuple[Callable[[Tables], Section | None], ...] = (
     speed,
     tuning,
     failures,
+    for_the_paper,
     programs,
     origin,
 )
@@ -96,4 +102,11 @@ def compose(tables: Tables) -> Document:
         sections=(*opening, *others),
         opening=len(opening),
         running=tables.running,
+        tables=(*CSV_FILES, *csv_by_category(tables)),
     )
+
+
+def csv_by_category(tables: Tables) -> tuple[str, ...]:
+    """The files with numbers by category that a study has; examples only where seeds share them."""
+    known = tables.by_category
+    return (PER_CATEGORY, *((CHANGED_EXAMPLES,) if known.shared else ())) if known else ()

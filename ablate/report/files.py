@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ablate.report.document import compose
+from ablate.report.document import compose, csv_by_category
+from ablate.report.formats.categories_csv import examples_csv, per_category_csv
 from ablate.report.formats.csv_files import cells_csv, summary_csv
 from ablate.report.formats.html import html
 from ablate.report.formats.json_record import record
@@ -27,9 +28,17 @@ def contents(
     document = compose(tables)
     yield "cells.csv", cells_csv(tables)
     yield "summary.csv", summary_csv(tables)
+    if tables.by_category:
+        written = (per_category_csv, examples_csv)
+        yield from zip(csv_by_category(tables), (write(tables.by_category) for write in written), strict=False)
     yield "report.md", markdown(document)
     yield "report.html", html(document)
     yield "report.tex", latex(document)
     yield "report.json", record(tables, document)
     if draw:
         yield from draw([plot for section in document.sections for plot in section.plots])
+
+
+def page(study: Study, rows: Iterable[RowRecord], environment: Environment, progress: Progress | None) -> str:
+    """report.html alone."""
+    return html(compose(tabulate(study, rows, environment, progress)))

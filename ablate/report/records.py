@@ -15,6 +15,7 @@ from ablate.stats.spending import level_at
 from ablate.stats.verdict import Contrast
 
 if TYPE_CHECKING:
+    from ablate.report.categories import ByCategory
     from ablate.report.factorial import Factorial
 
 UNFINISHED = ("pending", "running")
@@ -40,6 +41,7 @@ class Cell:
     best_step: int | None
     members: Sequence[Mapping[str, Number]]
     right: str | None
+    predicted: str | None
     error: str | None
 
     @property
@@ -186,6 +188,13 @@ class Tables:
     @functools.cached_property
     def _by_arm(self) -> dict[str, tuple[Cell, ...]]:
         return by_arm(self.cells)
+
+    @functools.cached_property
+    def by_category(self) -> "ByCategory | None":
+        """What is mistaken for what; None where that is not known. It is made when something first shows it."""
+        from ablate.report.categories import by_category
+
+        return by_category(self)
 
     @property
     def confidence(self) -> str:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,7 +25,8 @@ ACROSS = "across.json"
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Rows:
-    """The stored cells of a study, in the study's order; iterate, index, or take `to_pandas()`."""
+    """The stored cells of a study, in the study's order; iterate, index, or take a frame: `to_pandas()`,
+    `curves()`, `verdicts()`."""
 
     directory: Path
     study: Study
@@ -127,19 +128,40 @@ class Rows:
         return cells[arm, seed]
 
     def to_pandas(self) -> Any:
-        """One line per cell: arm, seed, status, metrics and costs, as a pandas DataFrame.
+        """One line per cell of the study, those that have not ended too, as a pandas DataFrame.
+
+        Its columns are those of cells.csv, and what arms chose where they differ: `optimizer` is the name of a choice,
+        `optimizer.learning_rate` a number of it, so that `frame.groupby("optimizer")` works.
 
         Raises:
             ModuleNotFoundError: pandas is not installed.
         """
-        import pandas as pd
+        from ablate.report.frames import cells_frame
 
-        return pd.DataFrame(
-            [
-                {key: row[key] for key in ("cell", "arm", "seed", "status")} | row["metrics"] | row["costs"]
-                for row in self.rows
-            ]
-        )
+        return cells_frame(self)
+
+    def curves(self) -> Any:
+        """One line per cell and evaluation: `cell`, `arm`, `seed`, `step` and a column per curve.
+
+        Example:
+            seaborn.lineplot(rows.curves(), x="step", y="learning_rate", hue="arm")
+
+        Raises:
+            ModuleNotFoundError: pandas is not installed.
+        """
+        from ablate.report.frames import curves_frame
+
+        return curves_frame(self)
+
+    def verdicts(self) -> Any:
+        """One line per arm: the columns of summary.csv (`delta`, `p_holm`, `verdict`, ...), and what arms chose.
+
+        Raises:
+            ModuleNotFoundError: pandas is not installed.
+        """
+        from ablate.report.frames import verdicts_frame
+
+        return verdicts_frame(self)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -181,6 +203,23 @@ class Conditions:
     def items(self) -> Iterable[tuple[str, Rows]]:
         """Name and rows of every condition that has begun."""
         return self.by_name.items()
+
+    def to_pandas(self) -> Any:
+        """The cells of every condition that has begun, as `Rows.to_pandas` gives them, behind a column `condition`."""
+        return self._joined(Rows.to_pandas)
+
+    def curves(self) -> Any:
+        """The curves of every condition that has begun, as `Rows.curves` gives them, behind a column `condition`."""
+        return self._joined(Rows.curves)
+
+    def verdicts(self) -> Any:
+        """The arms of every condition that has begun, as `Rows.verdicts` gives them, behind a column `condition`."""
+        return self._joined(Rows.verdicts)
+
+    def _joined(self, frame_of: Callable[[Rows], Any]) -> Any:
+        from ablate.report.frames import joined
+
+        return joined({name: frame_of(rows) for name, rows in self.items()})
 
     def __repr__(self) -> str:
         conditions = self.record["conditions"]

@@ -52,6 +52,7 @@ class Section:
         grids: its tables.
         bullets: sentences of a list.
         facts: label and value, shown as it is.
+        printed: whether its paragraphs stand in a paper, too.
     """
 
     anchor: str
@@ -61,6 +62,7 @@ class Section:
     grids: tuple[Grid, ...] = ()
     bullets: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+    printed: bool = False
 
 
 def grid(columns: Sequence[Column[Item]], items: Iterable[Item], *, caption: str = "", sortable: bool = False) -> Grid:

@@ -3,7 +3,6 @@
 Rows store null where a number is not finite, and what `ablate.stats` gives as nan becomes None in `finite`.
 """
 
-import base64
 import dataclasses
 import math
 import statistics
@@ -16,6 +15,7 @@ from ablate.report.factorial import analyse
 from ablate.report.looks import Standing, gone, standing
 from ablate.report.records import FAILURES, UNFINISHED, Cell, Summary, Tables, by_arm, level_of, rotates
 from ablate.report.wording import plain, unit_of
+from ablate.results.packed import unpacked
 from ablate.results.schema import (
     ArmRecord,
     CellError,
@@ -96,6 +96,7 @@ def join_cell(entry: CellRecord, row: RowRecord | None) -> Cell:
         best_step=row.get("best_step") if row else None,
         members=row.get("members", []) if row else [],
         right=row.get("right") if row else None,
+        predicted=row.get("predicted") if row else None,
         error=last_line(row["error"]) if row else None,
     )
 
@@ -250,13 +251,10 @@ def examples_of(own: Iterable[Cell], baseline: Iterable[Cell], study: Study) -> 
 def rights_of(cell: Cell, study: Study) -> np.ndarray | None:
     """Whether each test example was right; None where that is not known, or not what the metric is the share of."""
     value, examples = cell.value(study["metric"]["name"]), study["data"].get("test") or 0
-    try:
-        packed = np.frombuffer(base64.b64decode(cell.right or "", validate=True), np.uint8)
-    except ValueError:
+    bits = unpacked(cell.right, examples)
+    if value is None or bits is None:
         return None
-    if value is None or not examples or packed.size != -(-examples // 8):
-        return None
-    right = np.unpackbits(packed)[:examples].astype(bool)
+    right = bits.astype(bool)
     return right if abs(right.mean() - value) <= 2 * rounding_of(np.array([value])) else None
 
 

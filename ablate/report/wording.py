@@ -248,6 +248,17 @@ def plural(n: int, word: str) -> str:
     return f"{n} {word}" if n == 1 else f"{n} {word}s"
 
 
+def duration(seconds: float) -> str:
+    """A rough length of time.
+
+    >>> duration(0.2), duration(75), duration(600), duration(9000)
+    ('1 s', '75 s', '10 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def shortened(text: str, limit: int) -> str:
     """Text cut to a width, with an ellipsis.
 

@@ -104,8 +104,8 @@ def read_json(path: Path) -> Any | None:
 def clear_temporary(*folders: Path) -> None:
     """Removes what killed writers left behind."""
     for folder in folders:
-        for path in folder.glob(f".*{TEMPORARY}"):
-            with storing(path):
+        with storing(folder):
+            for path in folder.glob(f".*{TEMPORARY}"):
                 path.unlink(missing_ok=True)
 
 

@@ -74,6 +74,13 @@ class RowRecord(RowHead):
             "task does not judge single examples so",
         ]
     ]
+    predicted: NotRequired[
+        Annotated[
+            str | None,
+            "the number of the category predicted for each test example, in as many bits as the study's categories "
+            "need, packed alike; null where the task decides on none",
+        ]
+    ]
     members: NotRequired[
         Annotated[
             list[dict[str, Number]],
@@ -187,6 +194,19 @@ class DataRecord(TypedDict):
     test: NotRequired[Annotated[int, "test examples"]]
 
 
+class CategoriesRecord(TypedDict):
+    """What predictions choose among, one for each example: the classes of a classifier."""
+
+    one: Annotated[str, "the word for a category"]
+    many: Annotated[str, "the word for several"]
+    names: Annotated[list[str], "of all of them, in the order of their numbers from 0"]
+    truth: Annotated[
+        list[str],
+        "the right one of every test example, packed as `predicted` of a row: one text for all seeds, or where each "
+        "draws its own test examples, one per seed",
+    ]
+
+
 class TrainRecord(TypedDict):
     """How every cell of a study trains."""
 
@@ -216,6 +236,26 @@ class TuningRecord(TypedDict):
     arms: Annotated[dict[str, TunedArm], "by name"]
 
 
+class FirstEstimate(TypedDict):
+    """What a study said of an arm that another one repeats."""
+
+    n: Annotated[int, "pairs of seeds, or seeds where they are not shared"]
+    delta: Annotated[Number, "arm minus baseline, as stored; null where there was none"]
+    low: Annotated[Number, "end of its interval"]
+    high: Annotated[Number, "end of its interval"]
+    verdict: Annotated[str, "of the arm"]
+
+
+class ConfirmsRecord(TypedDict):
+    """The study whose arms another one repeats on fresh seeds, and what it said of them."""
+
+    study: Annotated[str, "its name"]
+    seeds: Annotated[list[int], "its seeds"]
+    used: Annotated[list[int], "seeds that it, its tuning or its looks used, which are not fresh"]
+    level: Annotated[float, "of its intervals, one arm at a time"]
+    arms: Annotated[dict[str, FirstEstimate], "by name"]
+
+
 STUDY_FORMAT: Literal[2] = 2
 
 
@@ -243,11 +283,13 @@ class Study(TypedDict):
     looks: NotRequired[Annotated[list[int], "numbers of seeds at which alpha is spent; empty for a single look"]]
     failure: NotRequired[Annotated[FailureRecord, "the rule of collapse; only what diverged failed where it is not"]]
     data: Annotated[DataRecord, "see below"]
+    categories: NotRequired[Annotated[CategoriesRecord | None, "null where the task decides on none"]]
     train: Annotated[TrainRecord, "see below"]
     seed_varies: Annotated[list[str], 'words for the sentence "a seed varies ..."']
     cells: Annotated[list[CellRecord], "all of the study"]
     programs: Annotated[list[ProgramRecord], "in the order in which they run"]
     tuning: NotRequired[Annotated[TuningRecord | None, "null where nothing was tuned"]]
+    confirms: NotRequired[Annotated[ConfirmsRecord, "of what `ablate confirm` wrote"]]
     warnings: NotRequired[Annotated[list[str], "about the config"]]
     fingerprint: NotRequired[Annotated[str, "hash of the code of all cells"]]
 
@@ -259,7 +301,9 @@ class Environment(TypedDict):
     differs: NotRequired[Annotated[list[str], "what changed since an earlier session whose rows are used again"]]
     python: NotRequired[Annotated[str, "version"]]
     platform: NotRequired[Annotated[str, "operating system and machine"]]
-    devices: NotRequired[Annotated[list[str], "that JAX has"]]
+    devices: NotRequired[Annotated[list[str], "that JAX has; how many there are shows in the last digits of results"]]
+    processor: NotRequired[Annotated[str, "its name"]]
+    instructions: NotRequired[Annotated[list[str], "of the processor, those that change last digits; Linux tells them"]]
     xla_flags: NotRequired[Annotated[str, "as set"]]
     git_commit: NotRequired[Annotated[str | None, "of the folder that it ran in"]]
     git_dirty: NotRequired[Annotated[bool, "whether files of it differ from that commit"]]
@@ -272,7 +316,7 @@ class Progress(TypedDict):
     pid: NotRequired[Annotated[int, "of the process"]]
     started: NotRequired[Annotated[str, "ISO 8601, UTC"]]
     updated: NotRequired[Annotated[str, "ISO 8601, UTC"]]
-    state: NotRequired[Annotated[str, "`running`, `finished` or `interrupted`"]]
+    state: NotRequired[Annotated[str, "`starting`, `running`, `finished` or `interrupted`"]]
     sessions: NotRequired[Annotated[int, "calls so far"]]
     compiles: NotRequired[Annotated[int, "of all sessions"]]
     cached: NotRequired[Annotated[int, "of these, read from the cache of compiled programs"]]

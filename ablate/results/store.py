@@ -13,6 +13,7 @@ from pathlib import Path
 from ablate.results.files import StorageError, clear_temporary, storing, write_json
 from ablate.results.schema import RowRecord, read_record
 
+LOCK = ".lock"
 FINAL = ("done", "diverged")  # a cell with one of these is never trained again
 
 
@@ -35,7 +36,7 @@ def locked(directory: Path) -> Iterator[None]:
         words = f"no folder can be made ({what}); give another --workdir"
         raise StorageError(error.errno, words, str(directory)) from error
     with storing(directory):
-        file = open(directory / ".lock", "a+")  # noqa: SIM115  # closed below, when the block ends
+        file = open(directory / LOCK, "a+")  # noqa: SIM115  # closed below, when the block ends
     with file:
         with storing(directory):
             try:
@@ -76,4 +77,5 @@ class Store:
 
     def clear_temporary(self) -> None:
         """Removes what killed writers left behind."""
-        clear_temporary(self.directory, self.cells, self.directory / "figures")
+        folders = ("cells", "weights", "figures", "predictions")
+        clear_temporary(self.directory, *(self.directory / name for name in folders))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ablate.results.files import StorageError, write_atomically
+from ablate.results.files import PASSING, StorageError, write_atomically
 
 SHARES = "shares"  # the array beside those of the members
 
@@ -42,7 +42,7 @@ def read_weights(path: Path) -> Weights:
 
     Raises:
         FileNotFoundError: they were not kept.
-        StorageError: the file is damaged.
+        StorageError: the file is damaged, or the disk fails for now.
     """
     import zipfile
 
@@ -57,6 +57,8 @@ def read_weights(path: Path) -> Weights:
     except FileNotFoundError:
         raise
     except (OSError, ValueError, EOFError, KeyError, IndexError, zipfile.BadZipFile) as error:
+        if isinstance(error, OSError) and error.errno in PASSING:  # the disk's fault, not the file's
+            raise StorageError(error.errno, error.strerror, str(path)) from error
         words = f"the kept weights are damaged ({error}); delete the file, and the same `ablate run` makes it again"
         raise StorageError(errno.EINVAL, words, str(path)) from error
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from ablate.data import DataSet
 from ablate.report import write_across
 from ablate.report.rows import ACROSS, Conditions, Rows
-from ablate.results.files import write_json
+from ablate.results.files import clear_temporary, write_json
 from ablate.results.schema import AcrossRecord, ConditionRecord, read_record
 from ablate.results.store import locked
 from ablate.runner.interrupts import Between, go_on
@@ -115,6 +115,7 @@ def run_across(
         InUseError, Interrupted, StorageError: as `run` does.
     """
     with locked(directory):
+        clear_temporary(directory, directory / "figures")
         record = _resumed(across.record, read_record(directory / ACROSS, AcrossRecord))
         write_json(directory / ACROSS, record)
         if not all(one["ended"] for one in record["conditions"]):  # what stands there is of another plan, or not whole

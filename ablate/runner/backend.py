@@ -5,7 +5,6 @@ sizes (https://github.com/jax-ml/jax/issues/39103), and a reduction of seven axe
 (https://github.com/jax-ml/jax/issues/40412). Both come from one kind of fusion, which a flag turns off.
 """
 
-import contextlib
 import hashlib
 import os
 import platform
@@ -14,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+
+from ablate.runner.processor import flags
 
 WRONG_ON_CPU = ("0.10.2",)  # releases of jaxlib
 RIGHT_FLAG = "--xla_cpu_experimental_ynn_fusion_type=-reduce"
@@ -55,10 +56,7 @@ def compiled_programs() -> Path:
 
 def _processor() -> str:
     """Tells apart processors that have other instructions."""
-    told = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        told += next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    told = " ".join([platform.processor() or platform.machine(), *flags()])
     return f"{platform.machine()}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 

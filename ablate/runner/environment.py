@@ -3,10 +3,14 @@
 import os
 import platform
 import subprocess
+from collections import Counter
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
-from ablate.results.schema import Environment
+from ablate.results.schema import Environment, read_record
+from ablate.runner.processor import model_name, rounding_instructions
+from ablate.version import version
 
 PACKAGES = ("ablate", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-collections", "clu", "numpy", "scipy")
 VARIABLES = ("XLA_FLAGS", "JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
@@ -18,6 +22,17 @@ def environment(results: Path | None = None) -> Environment:
     Args:
         results: a folder whose files may differ from the commit: what a run writes is no change of its code.
     """
+    return {
+        **machine(),
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "git_commit": _git("rev-parse", "HEAD"),
+        "git_dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ":/", *_without(results))),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+    }
+
+
+def machine() -> Environment:
+    """Versions and hardware: what the last digits of results may depend on."""
     import jax
 
     return {
@@ -25,10 +40,8 @@ def environment(results: Path | None = None) -> Environment:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],
-        "xla_flags": os.environ.get("XLA_FLAGS", ""),
-        "git_commit": _git("rev-parse", "HEAD"),
-        "git_dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ":/", *_without(results))),
-        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "processor": model_name(),
+        "instructions": rounding_instructions(),
     }
 
 
@@ -37,19 +50,57 @@ def differences(now: Environment, earlier: Environment | None) -> list[str]:
     if not earlier:
         return []
     changed = [
-        f"{name} {earlier.get('versions', {}).get(name)} then, {version} now"
+        f"trained with {name} {earlier.get('versions', {}).get(name)}, now {version}"
         for name, version in now.get("versions", {}).items()
         if earlier.get("versions", {}).get(name) != version
     ]
     changed += [
-        f"{key} {earlier.get(key)} then, {now.get(key)} now"
-        for key in ("python", "platform", "devices")
-        if earlier.get(key) != now.get(key)
+        f"trained {how} {earlier.get(key)}, now {now.get(key)}"
+        for key, how in {"python": "with Python", "platform": "on", "processor": "on"}.items()
+        if key in earlier and earlier.get(key) != now.get(key)
     ]
+    changed += _changed_devices(now.get("devices", []), earlier.get("devices", []))
+    if "instructions" in earlier:
+        changed += _changed_instructions(now.get("instructions", []), earlier["instructions"])
     return sorted({*changed, *earlier.get("differs", ())})
 
 
+def changed_since(directory: Path, cells: Iterable[str]) -> str | None:
+    """A warning where stored cells of a plan are about to be used again, and were trained elsewhere or otherwise.
+
+    Args:
+        directory: where the plan runs.
+        cells: the names of its cells.
+    """
+    kept = sum((directory / "cells" / f"{name}.json").exists() for name in cells)
+    differs = differences(machine(), read_record(directory / "environment.json", Environment)) if kept else []
+    if not differs:
+        return None
+    one = kept == 1
+    return f"{kept} stored cell{' is' if one else 's are'} used again, {'; '.join(differs)}: last digits may differ"
+
+
+def _changed_devices(now: list[str], earlier: list[str]) -> list[str]:
+    if len(now) != len(earlier):
+        return [f"trained on {_counted(earlier)}, now {_counted(now)}"]
+    return [] if now == earlier else [f"trained on {', '.join(earlier)}, now {', '.join(now)}"]
+
+
+def _counted(devices: list[str]) -> str:
+    kinds = Counter(device.split(":")[0] for device in devices)
+    words = (f"{count} {kind} device{'s' if count > 1 else ''}" for kind, count in sorted(kinds.items()))
+    return ", ".join(words) or "no device"
+
+
+def _changed_instructions(now: list[str], earlier: list[str]) -> list[str]:
+    gone, new = sorted({*earlier} - {*now}), sorted({*now} - {*earlier})
+    words = [f"trained with {', '.join(gone)}, now without"] if gone else []
+    return words + ([f"trained without {', '.join(new)}, now with"] if new else [])
+
+
 def _version(name: str) -> str | None:
+    if name == "ablate":  # a package whose distribution is called otherwise
+        return version()
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -32,14 +32,18 @@ def estimate(plan: Plan, between: Between = go_on) -> dict[str, Any]:
     }
 
 
-def _seconds(item: ProgramPlan, rate: float) -> float:
-    training, lanes = item.training, item.width * len(item.waves)
-    cell = next(iter(item.inputs.values()))
+def work_of_step(item: ProgramPlan) -> float:
+    """Operations of one step of one cell with its share of evaluation, as if all ran at the rate of matrix products."""
+    training, cell = item.training, next(iter(item.inputs.values()))
     evaluated = (item.evaluations - 1) * len(cell.split.validation) + len(cell.split.test)
-    steps = training.steps + evaluated / (PASSES * training.batch_size)
-    work = item.operations * steps * lanes
-    kind = item.convolutions
-    return COMPILE_SECONDS[kind] + CELL_SECONDS * len(item.inputs) + work / (rate * EFFICIENCY[kind])
+    steps = 1 + evaluated / (PASSES * training.batch_size * training.steps)
+    return item.operations * steps / EFFICIENCY[item.convolutions]
+
+
+def _seconds(item: ProgramPlan, rate: float) -> float:
+    cell_steps = item.training.steps * item.width * len(item.waves)
+    others = COMPILE_SECONDS[item.convolutions] + CELL_SECONDS * len(item.inputs)
+    return others + work_of_step(item) * cell_steps / rate
 
 
 def _matrix_rate(size: int = 512, repeats: int = 8) -> float:

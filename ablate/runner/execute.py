@@ -15,7 +15,6 @@ from ablate.report.rows import ACROSS, Conditions, Rows
 from ablate.results.files import StorageError, storing, write_json
 from ablate.results.schema import Environment, Study, TuningRecord, read_record
 from ablate.results.store import FINAL, Store, locked
-from ablate.results.weights import read_weights, weights_path
 from ablate.runner.across import plan_across, run_across
 from ablate.runner.costs import operations_per_step, uncounted, with_known_costs, with_operations, with_seconds
 from ablate.runner.environment import differences, environment
@@ -23,7 +22,8 @@ from ablate.runner.interrupts import Interrupted, Stop, listening
 from ablate.runner.memory import free_bytes, is_out_of_memory
 from ablate.runner.plan import Plan, ProgramPlan, make_plan, replan
 from ablate.runner.rates import with_rates
-from ablate.runner.reporting import write_reports
+from ablate.runner.reporting import Interim, write_reports
+from ablate.runner.reuse import reuse_of
 from ablate.runner.session import Display, Log, Session, Silent
 from ablate.runner.study_file import study_json
 from ablate.runner.waves import WaveRun, failed_row, waves_of
@@ -96,7 +96,8 @@ def execute(
     """
     heard = listening() if stop is None else contextlib.nullcontext(stop)
     with heard as stop, continued(), locked(directory):
-        session = Session(Store(directory), Log(directory), stop, display or Silent(), retry_failed)
+        watching = display or Silent(), retry_failed, Interim(directory)
+        session = Session(Store(directory), Log(directory), stop, *watching)
         plan = _train(plan, session)
         rows = write_reports(directory, stop.check, anew=False)
         if measure:
@@ -150,6 +151,8 @@ def _train(plan: Plan, session: Session) -> Plan:
         write_json(directory / "study.json", with_operations(study, counted.result()))
     except BaseException:
         session.log.write(state="interrupted")
+        if session.interim:
+            session.interim.interrupted()
         raise
     finally:
         session.display.end()
@@ -184,20 +187,20 @@ def _tune(plan: Plan, session: Session) -> tuple[Plan, TuningRecord]:
 
 
 def _train_all(plan: Plan, session: Session) -> None:
-    names = [cell.name for cell in plan.cells]
-    rows = session.store.read(names, set_aside=True)
-    kept = {name for name, row in rows.items() if row["status"] in FINAL or not session.retry_failed}
-    if plan.spec.train.keep_weights:  # rows of an earlier run may have none
-        kept = {name for name in kept if rows[name]["status"] not in FINAL or _has_weights(session, name)}
-    session.display.begin(plan, len(kept))
-    missing = [(item, [lane for lane in item.program.lanes if lane.cell.name not in kept]) for item in plan.programs]
-    todo = collections.deque(Todo(item, lanes) for item, lanes in missing if lanes)
+    options = {"retry_failed": session.retry_failed, "keep_weights": plan.spec.train.keep_weights}
+    reuse = reuse_of(plan.cells, session.store, **options)
+    session.display.begin(plan, reuse)
+    missing = [[lane for lane in item.program.lanes if lane.cell.name not in reuse.kept] for item in plan.programs]
+    todo = collections.deque(Todo(item, lanes) for item, lanes in zip(plan.programs, missing, strict=True) if lanes)
     while todo:  # what has been trained is let go, with its data on the devices
         session.stop.check()
         current, upcoming = todo.popleft(), todo[0] if todo else None
         with beside(functools.partial(_prepare, upcoming, session)):
             _train_program(current, session)
-    if all(row["status"] in FINAL for row in session.store.read(names).values()):
+        if todo and session.interim:  # behind the last one comes the report itself
+            session.interim.write()
+    rows = session.store.read(cell.name for cell in plan.cells)
+    if all(row["status"] in FINAL for row in rows.values()):
         clear(session.store.directory / "checkpoints")
 
 
@@ -240,8 +243,9 @@ def _train_program(todo: Todo, session: Session) -> None:
         except (Exception, SystemExit) as error:  # a program may fail in any way; the study goes on without it
             narrower = item.narrower() if is_out_of_memory(error) else None
             if narrower is None:
-                for lane in left.values():
-                    session.store.write(failed_row(item, lane.cell, error))
+                for row in [failed_row(item, lane.cell, error) for lane in left.values()]:
+                    session.store.write(row)
+                    session.display.ended(row)
                 return None
         todo = Todo(narrower, todo.missing)
 
@@ -254,15 +258,8 @@ def _train_waves(todo: Todo, left: dict[str, Lane], session: Session) -> None:
         for row in wave.rows(session):
             if left.pop(row["cell"], None) is not None:
                 session.store.write(row)
+                session.display.ended(row)
         wave.forget(session)
-
-
-def _has_weights(session: Session, cell: str) -> bool:
-    """Whether the variables of a cell are there and whole; what is damaged is as good as absent."""
-    try:
-        return bool(read_weights(weights_path(session.store.directory, cell)))
-    except (FileNotFoundError, StorageError):
-        return False
 
 
 def lanes_of(item: ProgramPlan, together: int = 1) -> Lanes:

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from ablate.data import DataError, DataSet, Split, lane_numbers, tfds_dataset
+from ablate.results.schema import ConfirmsRecord
 from ablate.runner.backend import wrong_numbers
 from ablate.runner.interrupts import Between, go_on
 from ablate.study.cells import Cell, cells_of
@@ -158,6 +159,7 @@ class Plan:
     devices: tuple[Device, ...]
     folder: str = ""  # of the config file; "" where there is none
     notes: tuple[str, ...] = ()  # sentences for the caveats of its report
+    confirms: ConfirmsRecord | None = None  # the study whose arms it repeats on fresh seeds
 
     @property
     def dataset(self) -> DataSet:

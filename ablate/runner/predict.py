@@ -7,7 +7,6 @@ weights/<cell>.npz ──variables, shares────────────�
 import ast
 import csv
 import io
-import os
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -20,16 +19,15 @@ from ablate.report.rows import Rows
 from ablate.report.variance import DESIGN
 from ablate.results.files import StorageError
 from ablate.results.weights import Weights
+from ablate.runner.again import DATA_CHANGED, changed_since, resolved_again
 from ablate.runner.plan import Plan, load_data, plan_one
 from ablate.study.cells import restored
 from ablate.study.choices import DATA, SAMPLING_NAMES, Chosen, check_choice
-from ablate.study.loading import look_in
 from ablate.study.problems import ConfigError, unknown
-from ablate.study.resolving import arm_of, resolve
+from ablate.study.resolving import arm_of
 from ablate.train.lane import Members
 from ablate.train.lanes import columns, variables_like
 
-DATA_CHANGED = "the data have changed since"
 CALL = re.compile(r"(?P<name>[^()]+)(?:\((?P<arguments>.*)\))?", re.DOTALL)
 
 
@@ -80,13 +78,8 @@ def predict(rows: Rows, arm: str, seed: int, data: str = "") -> Predictions:
 
 def _plan_again(rows: Rows, arm: str, seed: int, recipe: Mapping[str, Any]) -> Plan:
     """The plan of one cell from what study.json says of it."""
-    look_in(rows.study.get("folder") or ".")
-    try:
-        spec = resolve(restored(rows.study["config"]))
+    with resolved_again(rows) as spec:
         return plan_one(spec, arm_of(spec, arm, recipe), seed, name=rows.study["name"])
-    except ConfigError as error:
-        where = f"files and modules of the study are looked for from {os.getcwd()}; call this where it was run"
-        raise ConfigError([*error.problems, where]) from error
 
 
 def as_csv(columns: Mapping[str, np.ndarray], index: np.ndarray) -> str:
@@ -125,11 +118,8 @@ def _filled(like: Any, arrays: Mapping[str, np.ndarray]) -> Any:
 
 def _changed(rows: Rows, plan: Plan, arm: str, seed: int) -> list[str]:
     """What a row says of the code and data that it was trained with, against what there is now."""
-    row: Any = next((row for row in rows if (row["arm"], row["seed"]) == (arm, seed)), {})
-    before, now = row.get("identity", {}), plan.cells[0].identity
-    code = [name for name, mark in now["code"].items() if before.get("code", {}).get(name) != mark]
-    changed = [f"the code of {', '.join(code)} has changed since {row['cell']} was trained"] if code and row else []
-    return changed + ([DATA_CHANGED] if row and before.get("content") != now["content"] else [])
+    row = next((row for row in rows if (row["arm"], row["seed"]) == (arm, seed)), None)
+    return changed_since(row, plan.cells[0]) if row else []
 
 
 def other_examples(text: str, dataset: DataSet, table: Chosen | None) -> dict[str, np.ndarray]:

@@ -1,17 +1,20 @@
 """Reports of a directory, and the ledger of those that showed verdicts."""
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
 import json
 import os
+import time
 from pathlib import Path
 
 from ablate.report.rows import Rows
-from ablate.results.files import storing, write_json
+from ablate.results.files import StorageError, storing, write_json
 from ablate.results.schema import ReportedRecord, read_record
 from ablate.runner.interrupts import Between, go_on
 
+INTERIM_SECONDS = 10.0
 MARK = ".reported"  # says what the reports of a directory were made of
 OF_PROGRESS = ("compiles", "cached", "compile_seconds", "train_seconds")  # what a report shows of it
 
@@ -42,6 +45,39 @@ def write_reports(directory: Path, between: Between = go_on, *, anew: bool = Tru
     names = [path.relative_to(directory).as_posix() for path in written]
     write_json(directory / MARK, {"digest": _digest(rows), "files": names})
     return rows
+
+
+class Interim:
+    """report.html while a study trains: what has ended so far, without verdicts, at the ends of programs.
+
+    It takes about a second, so one follows the other, or the start, by `INTERIM_SECONDS` at the least.
+    """
+
+    def __init__(self, directory: Path):
+        self._directory = directory
+        self._last, self._written = time.monotonic(), False
+
+    def write(self) -> None:
+        """At the end of a program.
+
+        Raises:
+            StorageError: the page could not be written.
+        """
+        if time.monotonic() - self._last > INTERIM_SECONDS:
+            self._write()
+            self._last, self._written = time.monotonic(), True
+
+    def interrupted(self) -> None:
+        """A page that there is waits for no other any more."""
+        if self._written:
+            with contextlib.suppress(StorageError):
+                self._write()
+
+    def _write(self) -> None:
+        from ablate.report import write_page
+
+        rows = Rows.load(self._directory)
+        write_page(self._directory, rows.study, list(rows), rows.environment, rows.progress)
 
 
 def _is_written(rows: Rows) -> bool:

@@ -10,29 +10,32 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ablate.results.files import write_json
-from ablate.results.schema import Progress, read_record
+from ablate.results.schema import Progress, RowRecord, read_record
 from ablate.results.store import Store
 from ablate.runner.interrupts import Stop
 from ablate.runner.plan import Plan, ProgramPlan
+from ablate.runner.reporting import Interim
+from ablate.runner.reuse import Reuse
 from ablate.train.lanes import Compiled
 
 HEARTBEAT_SECONDS = 2.0
 
 
 class Display(Protocol):
-    """What watches a run; `cells` and `steps` are amounts that were just finished."""
+    """What watches a run; `cells` are those that a program has left, `cell_steps` what was just trained."""
 
-    def begin(self, plan: Plan, finished: int) -> None: ...
+    def begin(self, plan: Plan, reuse: Reuse) -> None: ...
     def program(self, item: ProgramPlan, cells: int) -> None: ...
     def steps(self, cell_steps: int) -> None: ...
-    def resumed(self, step: int, steps: int) -> None: ...
+    def resumed(self, step: int, steps: int, cells: int) -> None: ...
+    def ended(self, row: RowRecord) -> None: ...
     def end(self) -> None: ...
 
 
 class Silent:
     """A display that shows nothing: the Python API."""
 
-    def begin(self, plan: Plan, finished: int) -> None:
+    def begin(self, plan: Plan, reuse: Reuse) -> None:
         """Nothing to show."""
 
     def program(self, item: ProgramPlan, cells: int) -> None:
@@ -41,7 +44,10 @@ class Silent:
     def steps(self, cell_steps: int) -> None:
         """Nothing to show."""
 
-    def resumed(self, step: int, steps: int) -> None:
+    def resumed(self, step: int, steps: int, cells: int) -> None:
+        """Nothing to show."""
+
+    def ended(self, row: RowRecord) -> None:
         """Nothing to show."""
 
     def end(self) -> None:
@@ -87,10 +93,11 @@ class Session:
     stop: Stop
     display: Display
     retry_failed: bool
+    interim: Interim | None = None
 
     def inside(self, name: str) -> "Session":
-        """The same session in a folder of its directory."""
-        return dataclasses.replace(self, store=Store(self.store.directory / name))
+        """The same session in a folder of its directory, which has no page of its own."""
+        return dataclasses.replace(self, store=Store(self.store.directory / name), interim=None)
 
 
 def _now() -> str:

@@ -1,9 +1,11 @@
 """study.json: a plan as the report will read it."""
 
 from ablate.data import number_split
+from ablate.results.packed import bits_for, packed
 from ablate.results.schema import (
     STUDY_FORMAT,
     ArmRecord,
+    CategoriesRecord,
     DataRecord,
     FailureRecord,
     ProgramRecord,
@@ -16,14 +18,14 @@ from ablate.stats.checks import SPREADS, STANDARD_ERRORS
 from ablate.study.cells import digest, jsonable
 from ablate.study.choices import sampling_of
 from ablate.study.design import Arm, Recipe
-from ablate.tasks.task import Chance, Metric, Task
+from ablate.tasks.task import Categories, Chance, Metric, Task
 
 
 def study_json(plan: Plan) -> Study:
     """The content of study.json."""
     spec, task = plan.spec, plan.task
     owner = {lane.cell.name: item.program.id for item in plan.programs for lane in item.program.lanes}
-    return {
+    study: Study = {
         "format": STUDY_FORMAT,
         "name": plan.name,
         "question": plan.question,
@@ -49,6 +51,7 @@ def study_json(plan: Plan) -> Study:
         "looks": list(spec.report.looks),
         "failure": _failure_json(task),
         "data": _data_json(plan),
+        "categories": _categories_json(plan),
         "train": {
             "steps": spec.train.steps,
             "batch_size": spec.train.batch_size,
@@ -64,6 +67,9 @@ def study_json(plan: Plan) -> Study:
         "programs": [_program_json(item) for item in plan.programs],
         "fingerprint": digest([cell.identity["code"] for cell in plan.cells])[:16],
     }
+    if plan.confirms:
+        study["confirms"] = plan.confirms
+    return study
 
 
 def _seed_varies(plan: Plan) -> list[str]:
@@ -110,6 +116,24 @@ def _data_json(plan: Plan) -> DataRecord:
         "validation": len(split.validation),
         "test": dataset.sizes[1],
         "description": dataset.description,
+    }
+
+
+def _categories_json(plan: Plan) -> CategoriesRecord | None:
+    """What predictions choose among, and the right one of every test example."""
+    categories: Categories | None = getattr(plan.task, "categories", None)
+    if categories is None:
+        return None
+    first, bits = plan.arms[0].name, bits_for(len(categories.names))
+    inputs = {name: cell for item in plan.programs for name, cell in item.inputs.items()}
+    tests = [inputs[cell.name].split.test for cell in plan.cells if cell.arm.name == first]
+    known = plan.dataset.whole(categories.truth)
+    rotates = sampling_of(plan.spec.recipe["data"]).rotate_test
+    return {
+        "one": categories.one,
+        "many": categories.many,
+        "names": list(categories.names),
+        "truth": [packed(known[test], bits) for test in (tests if rotates else tests[:1])],
     }
 
 

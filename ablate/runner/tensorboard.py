@@ -1,4 +1,4 @@
-"""Curves and hyperparameters of every cell for TensorBoard; needs `pip install 'ablate[tensorboard]'`.
+"""Curves and hyperparameters of every cell for TensorBoard; needs `pip install 'ablate-jax[tensorboard]'`.
 
 `clu.metric_writers` takes many seconds to import, so nothing imports this module unless it is asked for.
 """
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ablate.report.recipes import flat
 from ablate.report.rows import Rows
 from ablate.study.problems import ConfigError
 
@@ -20,7 +21,7 @@ def check_installed() -> None:
     """
     missing = [name for name in ("tensorflow", "tensorboard") if importlib.util.find_spec(name) is None]
     if missing:
-        raise ConfigError([f"--tensorboard: {' and '.join(missing)} missing; pip install 'ablate[tensorboard]'"])
+        raise ConfigError([f"--tensorboard: {' and '.join(missing)} missing; pip install 'ablate-jax[tensorboard]'"])
 
 
 def write_tensorboard(rows: Rows, directory: Path) -> None:
@@ -57,17 +58,8 @@ def hyperparameters(recipe: dict[str, Any], row: Mapping[str, Any]) -> dict[str,
     >>> hyperparameters({"norm": {"name": "group", "groups": 4}}, {"arm": "a", "seed": 0})
     {'arm': 'a', 'seed': 0, 'norm': 'group', 'norm.groups': 4}
     """
-    flat: dict[str, Any] = {"arm": row["arm"], "seed": row["seed"]}
-    for axis, choice in recipe.items():
-        flat |= _flat(axis, choice)
-    return flat
-
-
-def _flat(axis: str, choice: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {axis: choice["name"]}
-    for name, value in choice.items():
-        if name == "then":  # another choice of the same axis, behind this one
-            flat |= _flat(f"{axis}.then", value)
-        elif name != "name":
-            flat[f"{axis}.{name}"] = value if isinstance(value, int | float | str | bool) else str(value)
-    return flat
+    choices = {
+        name: value if isinstance(value, int | float | str | bool) else str(value)
+        for name, value in flat(recipe).items()
+    }
+    return {"arm": row["arm"], "seed": row["seed"], **choices}

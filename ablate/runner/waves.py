@@ -92,9 +92,8 @@ class WaveRun:
         loop = Loop(self._lanes, self._wave)
         begin = loop.start(session.stop.check)
         state = checkpoints.latest(begin, len(self._members)) or begin
-        session.display.steps(state.step * len(self._members))
         if state.step:
-            session.display.resumed(state.step, self._wave.steps)
+            session.display.resumed(state.step, self._wave.steps, len(self._members))
         before, spent, saved = state.step, 0.0, time.monotonic()
         for state in loop.run(state):  # noqa: B020  # each follows from the one before
             session.display.steps((state.step - before) * len(self._members))
@@ -140,6 +139,7 @@ class WaveRun:
             "best_step": result.best_step,
             "members": result.members,
             "right": result.right,
+            "predicted": result.predicted,
             "costs": self._costs(loop, result),
             "error": None,
         }

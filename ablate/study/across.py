@@ -14,6 +14,7 @@ from typing import Any
 
 from ablate.study.cells import digest, jsonable, slug
 from ablate.study.choices import DATA, TRAIN, Chosen
+from ablate.study.names import title
 from ablate.study.problems import ConfigError
 from ablate.study.resolving import NUMBERS, Spec, resolve
 
@@ -81,7 +82,7 @@ def note_of(condition: Condition, spec: Spec, conditions: int) -> str:
 def _level(key: str, chosen: Chosen, spec: Spec) -> str:
     if key in NUMBERS:
         return f"{key}={chosen.given[key]}"
-    return chosen.title(spec.recipe[chosen.axis]) if chosen.given else f"{chosen.axis}={chosen.label()}"
+    return title(chosen, spec.recipe[chosen.axis]) if chosen.given else f"{chosen.axis}={chosen.label()}"
 
 
 def _content(spec: Spec, chosen: Mapping[str, Chosen], conditions: int) -> dict[str, Any]:

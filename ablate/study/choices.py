@@ -88,16 +88,11 @@ class Chosen:
         >>> Chosen(norm, "group", Choice(dict), {"groups": 4, "epsilon": 1e-5}, {"groups": 4}).label()
         'group(groups=4)'
         """
-        own = f"{self.name}({self._given()})" if self.given else self.name
+        own = f"{self.name}({self.given_text()})" if self.given else self.name
         return f"{own} then {self.then.label()}" if self.then else own
 
-    def title(self, base: "Chosen") -> str:
-        """How an arm that makes this choice instead of the baseline's is named: `norm=batch`, `train(batch_size=8)`."""
-        if self.axis in (TRAIN.name, DATA.name) and self.name == base.name:
-            return f"{self.axis}({self._given()})"
-        return f"{self.axis}={self.label()}"
-
-    def _given(self) -> str:
+    def given_text(self) -> str:
+        """The arguments that the config wrote down: `groups=4`."""
         return ", ".join(f"{key}={_short(value)}" for key, value in self.given.items())
 
 
@@ -176,8 +171,13 @@ def public_names(axis: Axis) -> dict[str, str]:
     Those that are written in the code come first, and win over those that small letters make of another one.
     """
     public = {getattr(choice.make, "__name__", key): key for key, choice in axis.choices.items()}
-    small = {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", given).lower(): key for given, key in public.items()}
+    small = {in_small_letters(given): key for given, key in public.items()}
     return {given: key for given, key in {**public, **small, **public}.items() if given not in axis.choices}
+
+
+def in_small_letters(name: str) -> str:
+    """The name of a module in small letters: `spatial_dropout`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def _look_up(axis: Axis, name: str, key: str, problems: list[str]) -> Choice | None:

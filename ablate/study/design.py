@@ -13,6 +13,7 @@ import numpy as np
 
 from ablate.stats import designs
 from ablate.study.choices import Chosen
+from ablate.study.names import title
 from ablate.study.problems import ConfigError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def leave_one_out(spec: "Spec") -> tuple[Arm, ...]:
     full = {**spec.recipe, **{axis: choices[0] for axis, choices in spec.vary.items()}}
     without = [
         Arm(
-            f"without {choices[0].title(spec.recipe[axis])}",
+            f"without {title(choices[0], spec.recipe[axis])}",
             {**full, axis: spec.recipe[axis]},
             {axis: spec.recipe[axis]},
         )
@@ -75,7 +76,7 @@ def cumulative(spec: "Spec") -> tuple[Arm, ...]:
     grown = [Arm("baseline", spec.recipe, {})]
     for axis, choices in spec.vary.items():
         changes = {**grown[-1].changes, axis: choices[0]}
-        grown.append(Arm(f"+ {choices[0].title(spec.recipe[axis])}", {**spec.recipe, **changes}, changes))
+        grown.append(Arm(f"+ {title(choices[0], spec.recipe[axis])}", {**spec.recipe, **changes}, changes))
     return tuple(grown)
 
 
@@ -145,7 +146,7 @@ DESIGNS = {
 
 
 def _arm(recipe: Recipe, changes: Recipe) -> Arm:
-    name = " + ".join(chosen.title(recipe[axis]) for axis, chosen in changes.items())
+    name = " + ".join(title(chosen, recipe[axis]) for axis, chosen in changes.items())
     return Arm(name, {**recipe, **changes}, dict(changes))
 
 

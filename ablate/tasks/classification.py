@@ -10,13 +10,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from ablate.data import DataInfo
 from ablate.tasks import parts
 from ablate.tasks.keys import Keys
 from ablate.tasks.network import Learner, Outputs, Trainer
-from ablate.tasks.task import Batch, Chance, Mean, Metric, Numbers, ProgramChoices, Sanity, Tree, mean_of
+from ablate.tasks.task import (
+    Batch,
+    Categories,
+    Chance,
+    Mean,
+    Metric,
+    Numbers,
+    ProgramChoices,
+    Sanity,
+    Tree,
+    mean_of,
+)
 from ablate.tricks.clock import Clock
 
 
@@ -62,6 +73,15 @@ class Classification:
         """Every class as often as the others."""
         return Chance("accuracy", 1 / self.classes)
 
+    @property
+    def categories(self) -> Categories:
+        """The classes, called by their texts where the data's facts have `labels`."""
+        return Categories("class", "classes", tuple(map(str, self._texts)), "label")
+
+    @property
+    def _texts(self) -> Sequence[Any]:
+        return self.data.facts.get("labels") or range(self.classes)
+
     def init(self, keys: Keys, batch: Batch, init_hp: Numbers, hp: Numbers) -> Learner:
         """The network before its first step."""
         return self._trainer(hp).init(keys, batch, init_hp)
@@ -97,16 +117,20 @@ class Classification:
 
     def score(self, prediction: Float[Array, "batch classes"], batch: Batch) -> Float[Array, " batch"]:
         """1 where the largest logit is that of the label."""
-        return (jnp.argmax(prediction, -1) == batch["label"]).astype(jnp.float32)
+        return (self.decide(prediction) == batch["label"]).astype(jnp.float32)
+
+    def decide(self, prediction: Float[Array, "batch classes"]) -> Int[Array, " batch"]:
+        """The class with the largest logit."""
+        return jnp.argmax(prediction, -1)
 
     def columns(self, prediction: Float[Array, "batch classes"], batch: Batch) -> dict[str, Any]:
         """The label where it is known, the most probable class, and the probability of every class.
 
         Classes are called by their texts where the data's facts have `labels`.
         """
-        texts = self.data.facts.get("labels") or range(self.classes)
+        texts = self._texts
         numbers = {"label": batch["label"]} if "label" in batch else {}
-        numbers["predicted"] = jnp.argmax(prediction, -1)
+        numbers["predicted"] = self.decide(prediction)
         named = {name: np.array(texts)[np.asarray(label)] for name, label in numbers.items()}
         probs = jax.nn.softmax(prediction)
         return {**named, **{f"p_{text}": probs[:, k] for k, text in enumerate(texts)}}

@@ -79,6 +79,22 @@ class Chance(NamedTuple):
     level: float
 
 
+class Categories(NamedTuple):
+    """What predictions choose among, one category for each example.
+
+    Args:
+        one: the word for a category, `class`.
+        many: the word for several.
+        names: of all of them, in the order of their numbers from 0.
+        truth: the array of the data set that holds the right one of every example.
+    """
+
+    one: str
+    many: str
+    names: tuple[str, ...]
+    truth: str
+
+
 @runtime_checkable
 class Task(Protocol):
     """One cell: a frozen dataclass with the fields `choices` and `data`, and arguments of its own behind them.
@@ -86,8 +102,9 @@ class Task(Protocol):
     `choices` holds the choices of all of its axes, those that make initial values too when `init` is called; `data`
     is what may be known of the data. `metrics`, `watch` and `curves` may be attributes of the class or properties that
     follow from its own arguments: they are asked for before there are choices and data. A task may have a `chance`
-    (`Chance`) as well, by which reports tell cells that collapsed, and a `score(prediction, batch)`, 0 or 1 for each
-    example [batch], by which they tell how much rests on the test examples.
+    (`Chance`) as well, by which reports tell cells that collapsed; a `score(prediction, batch)`, 0 or 1 for each
+    example [batch], by which they tell how much rests on the test examples; and `categories` (`Categories`) with a
+    `decide(prediction)` that gives the number of one for each example, by which they tell what is mistaken for what.
     """
 
     choices: ProgramChoices

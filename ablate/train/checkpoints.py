@@ -32,7 +32,12 @@ class Checkpoints:
 
     def __init__(self, folder: Path):
         self._folder = folder.absolute()
-        self._manager = _manager(self._folder)
+        try:
+            self._manager = _manager(self._folder)
+        except StorageError:
+            raise
+        except Exception as error:  # Orbax raises whatever its parsers meet
+            self._start_again(f"unreadable ({type(error).__name__})")
 
     def save(self, state: LoopState, members: int) -> None:
         """Writes a state without its padding lanes; the one before is removed once this one is complete.
@@ -68,8 +73,10 @@ class Checkpoints:
             storage = _storage_error(self._folder, error, "read")
             if storage.passes:  # the disk fails, which says nothing about the checkpoint
                 raise storage from error
+            self._manager.close()
             return self._start_again(f"unreadable ({type(error).__name__})")
         if not np.array_equal(stored.pop(DIGEST), digest_of(stored)):
+            self._manager.close()
             return self._start_again("damaged (its numbers do not give the digest stored with them)")
         width = len(like.state.step)
         leaves = [_padded(leaf, width, 0) for leaf in stored["state"]]
@@ -79,7 +86,7 @@ class Checkpoints:
 
     def _start_again(self, reason: str) -> None:
         logging.getLogger("ablate").warning("%s: %s, starting again", self._folder, reason)
-        self.remove()
+        clear(self._folder)
         self._manager = _manager(self._folder)
 
     def remove(self) -> None:
@@ -130,16 +137,15 @@ def _storage_error(folder: Path, error: Exception, verb: str) -> StorageError:
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
     """Without the tracebacks that Orbax logs of errors which it also raises."""
-    logger = logging.getLogger("absl")
-    before, logger.disabled = logger.disabled, True
+    logger, hook = logging.getLogger("absl"), sys.unraisablehook
+    silent, logger.disabled = logger.disabled, True
+    if hook is not _unraisable:  # threads of TensorStore may tell of an error before it is raised here, and after
+        _Hook.before, sys.unraisablehook = hook, _unraisable
     try:
         yield
-    except Exception:
-        if sys.unraisablehook is not _unraisable:
-            _Hook.before, sys.unraisablehook = sys.unraisablehook, _unraisable
-        raise
+        sys.unraisablehook = hook
     finally:
-        logger.disabled = before
+        logger.disabled = silent
 
 
 class _Hook:

@@ -28,6 +28,16 @@ class Members(NamedTuple):
     shares: Sequence[Any]
 
 
+class Judged(NamedTuple):
+    """What evaluation says of each example of a batch; None where the task says nothing of that kind.
+
+    `score` is 0 or 1, `decided` the number of the category that the prediction comes to.
+    """
+
+    score: Float[Array, " batch"] | None
+    decided: Int[Array, " batch"] | None
+
+
 class LaneState(NamedTuple):
     """A cell between two steps."""
 
@@ -89,15 +99,18 @@ def step(
 
 def evaluate(
     task: Task, averaged: Tree, batch: Batch, seed: Seed, hp: Numbers, weights: Float[Array, " batch"]
-) -> tuple[Tree, Float[Array, " batch"] | None]:
-    """Sums of one batch, and its scores example by example; None where the task has none.
+) -> tuple[Tree, Judged]:
+    """Sums of one batch, and what is said of it example by example.
 
     The sums are first those of the prediction, then, where several members make it, those of each of them.
     """
     predictions = predict(task, members_of(task, averaged, hp), batch, seed, hp)
-    score = getattr(task, "score", None)
+    score, decide = (getattr(task, name, None) for name in ("score", "decide"))
     sums = [task.measure(prediction, batch, weights) for prediction in predictions]
-    return sums, None if score is None else score(predictions[0], batch)
+    return sums, Judged(
+        score=None if score is None else score(predictions[0], batch),
+        decided=None if decide is None else decide(predictions[0]),
+    )
 
 
 def predict(task: Task, members: Members, batch: Batch, seed: Seed, hp: Numbers) -> list[Tree]:

@@ -23,7 +23,7 @@ from ablate.data import PLANTED
 from ablate.tasks.keys import Seeds, keys_at
 from ablate.tasks.task import Batch, Numbers, ProgramChoices, Task, columns_of
 from ablate.train import lane as one
-from ablate.train.lane import LaneState, Members
+from ablate.train.lane import Judged, LaneState, Members
 from ablate.train.strategy import Strategy
 from ablate.train.traced import operations_in
 from ablate.tricks.clock import Clock
@@ -259,8 +259,8 @@ class Lanes:
 
     def evaluate(
         self, sums: Tree, averaged: Tree, seed: Any, hp: Any, index: Any, weights: Any, pool: Tree = None
-    ) -> tuple[Tree, Any]:
-        """Adds one batch [lanes, batch] of examples to the sums of every lane; gives their scores too, if there are."""
+    ) -> tuple[Tree, Judged]:
+        """Adds one batch [lanes, batch] of examples to the sums of every lane; tells of each of them, too."""
         index, weights = self.place(index, EXAMPLES), self.place(weights, EXAMPLES)
         return self._evaluate(sums, averaged, self._at_hand(pool), seed, hp, index, weights)
 
@@ -435,12 +435,12 @@ def measure_one(task: Task) -> Callable[..., Tree]:
 
 
 def evaluate_one(task: Task) -> Callable[..., Tree]:
-    """One batch of an evaluation of one cell, added to what earlier batches gave, and its scores by example."""
+    """One batch of an evaluation of one cell, added to what earlier batches gave, and what it says of each example."""
 
     def evaluate(sums, averaged, arrays, seed, hp, index, weights):
         batch = batch_of(arrays, index, {})
-        measured, scores = one.evaluate(task, averaged, batch, seed, hp, weights)
-        return jax.tree.map(jnp.add, sums, measured), scores
+        measured, judged = one.evaluate(task, averaged, batch, seed, hp, weights)
+        return jax.tree.map(jnp.add, sums, measured), judged
 
     return evaluate
 

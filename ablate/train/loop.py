@@ -4,7 +4,6 @@
 where it likes, and continues later from any of them.
 """
 
-import base64
 import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,11 +15,12 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from ablate.data import DataSet, Split
+from ablate.results.packed import bits_for, packed
 from ablate.tasks.keys import Seeds
 from ablate.tasks.task import Numbers, ProgramChoices, Task
 from ablate.train.batches import BatchOrder, DataKey
 from ablate.train.feed import Chunk, Evaluated, Feed, most_steps
-from ablate.train.lane import LaneState, Members, members_of
+from ablate.train.lane import Judged, LaneState, Members, members_of
 from ablate.train.lanes import EVERYWHERE, LANES, Lanes, Streamed, by_lane, lane_of, uint32
 
 EvalBatch = tuple[Int[np.ndarray, "lanes batch"], Float[np.ndarray, "lanes batch"]]  # positions, weights
@@ -118,8 +118,8 @@ class LoopState(NamedTuple):
 class Result:
     """What a cell's row says about its training; `members` where several sets of variables make its predictions.
 
-    `right` holds a bit per test example, where the task scores each of them by 0 or 1: packed, most significant bit
-    first, in base64.
+    `right` holds a bit per test example, where the task scores each of them by 0 or 1, and `predicted` the number of a
+    category, where it decides on one; both as `ablate.results.packed` writes them.
     """
 
     status: Literal["done", "diverged"]
@@ -130,6 +130,7 @@ class Result:
     best_step: int | None
     members: list[dict[str, Number]]
     right: str | None
+    predicted: str | None
 
 
 class Pace(NamedTuple):
@@ -213,8 +214,8 @@ class Loop:
         """Reads the test split, once, with the best variables where they were kept; tells what became of every cell."""
         state = self._lanes.place(end.state, LANES)
         pools = self._feed.pools(self._evaluated(self._test))
-        test, scores = self._measure(state, self._test, _tested(state), pools)
-        right = _packed(scores, len(self._wave.inputs[0].split.test))
+        test, judged = self._measure(state, self._test, _tested(state), pools)
+        told = _told(self._lanes.task, judged, len(self._wave.inputs[0].split.test), len(self._wave.inputs))
         whole, *members = jax.device_get(self._lanes.summarise(test))
         watched = whole[self._lanes.task.watch]
         diverged, stopped, best = (np.asarray(x) for x in (state.diverged_step, state.stopped_step, state.best_step))
@@ -226,7 +227,7 @@ class Loop:
                 [lane_of(member, lane) for member in members],
                 {"step": self._wave.evaluations} | {name: curve[:, lane] for name, curve in end.curves.items()},
                 tuple(_or_none(at[lane]) for at in (diverged, stopped, best)),
-                right[lane] if right else None,
+                told[lane],
             )
             for lane in range(len(self._wave.inputs))
         ]
@@ -284,14 +285,14 @@ class Loop:
 
     def _measure(
         self, state: LaneState, batches: Sequence[EvalBatch], averaged: Any, pools: Iterator[Any]
-    ) -> tuple[Any, list[Any]]:
-        """Sums over all batches, and the scores of each; none where the task does not score examples."""
-        sums, scores = self._lanes.no_sums(state, self._hp, self._wave.eval_batch_size), []
+    ) -> tuple[Any, list[Judged]]:
+        """Sums over all batches, and what each of these says of its examples."""
+        sums, judged = self._lanes.no_sums(state, self._hp, self._wave.eval_batch_size), []
         for index, weights in batches:
             index = self._feed.index(index)
             sums, own = self._lanes.evaluate(sums, averaged, self._seed, self._hp, index, weights, next(pools))
-            scores += [] if own is None else [own]
-        return sums, scores
+            judged.append(own)
+        return sums, judged
 
 
 def longest_chunk(lanes: Lanes, wave: WaveInputs) -> int:
@@ -347,13 +348,30 @@ def _by_path(tree: Any) -> dict[str, np.ndarray]:
     return {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in leaves}
 
 
-def _packed(scores: Sequence[Any], examples: int) -> list[str | None] | None:
-    """One text per lane from the scores [lanes, batch] of all batches; None for a lane with others than 0 and 1."""
-    if not scores:
+def _told(task: Task, judged: Sequence[Judged], examples: int, lanes: int) -> list[dict[str, str | None]]:
+    """`right` and `predicted` of every lane, from what all batches [lanes, batch] said; None where they say nothing."""
+    categories = getattr(task, "categories", None)
+    scores, decided = (_by_lane(batches, examples) for batches in zip(*judged, strict=True))
+    bits = bits_for(len(categories.names)) if categories else 1
+    return [
+        {
+            "right": None if scores is None else _packed(scores[lane], 1),
+            "predicted": None if decided is None else _packed(decided[lane], bits),
+        }
+        for lane in range(lanes)
+    ]
+
+
+def _by_lane(batches: Sequence[Any], examples: int) -> np.ndarray | None:
+    """What batches [lanes, batch] said of each example [lanes, examples]; None where they said nothing."""
+    if batches[0] is None:
         return None
-    by_lane = np.concatenate([np.asarray(batch) for batch in scores], axis=1)[:, :examples]
-    texts = [base64.b64encode(np.packbits(lane == 1.0).tobytes()).decode("ascii") for lane in by_lane]
-    return [text if np.isin(lane, (0.0, 1.0)).all() else None for text, lane in zip(texts, by_lane, strict=True)]
+    return np.concatenate([np.asarray(batch) for batch in batches], axis=1)[:, :examples]
+
+
+def _packed(values: np.ndarray, bits: int) -> str | None:
+    """The numbers as text; None where some of them are none from 0 to 2^bits - 1."""
+    return packed(values, bits) if np.isin(values, np.arange(2**bits)).all() else None
 
 
 def _or_none(step: np.int32) -> int | None:
@@ -378,7 +396,7 @@ def _result(
     members: Sequence[Mapping[str, Any]],
     curves: Mapping[str, Any],
     steps: Sequence[int | None],
-    right: str | None,
+    told: Mapping[str, str | None],
 ) -> Result:
     diverged, stopped, best = steps
     names = [metric.name for metric in task.metrics]
@@ -395,7 +413,7 @@ def _result(
         stopped_step=stopped,
         best_step=best,
         members=[] if diverged is not None else [{n: number(m[n]) for n in names} for m in members],
-        right=right if diverged is None else None,
+        **(told if diverged is None else dict.fromkeys(told)),
     )
 
 

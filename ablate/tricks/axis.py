@@ -153,6 +153,7 @@ class Axis:
         tasks: the tasks that have it; empty for every task.
         default: where there is no identity, the choice that a fresh config has.
         begin: arguments of that choice.
+        bare: False where names of choices are read behind the axis only, as `init=normal`, so that arms name both.
         of_loss: True where its choices decide what the loss of training measures, whose curves then differ in kind.
     """
 
@@ -167,6 +168,7 @@ class Axis:
     tasks: tuple[str, ...] = SUPERVISED
     default: str = ""
     begin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    bare: bool = True
     of_loss: bool = False
 
     def arguments(self, choice: Choice) -> dict[str, Argument]:

@@ -32,6 +32,7 @@ def constant_bias(value: Scalar = 0.0) -> Initializer:
 
 AXIS = Axis(
     name="bias",
+    bare=False,
     tasks=(*SUPERVISED, "adversarial"),
     seam="() -> initializer (key, shape, dtype)",
     identity="zeros",

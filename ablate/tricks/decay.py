@@ -90,6 +90,7 @@ def add_weights(share: Rate, mask: str) -> optax.GradientTransformation:
 
 AXIS = Axis(
     name="decay",
+    bare=False,
     tasks=(*SUPERVISED, "adversarial"),
     seam="(optimizer, learning_rate) -> optax transform",
     data=("optimizer", "learning_rate"),

@@ -44,6 +44,7 @@ def split_init(init: Initializer | DataInit) -> DataInit:
 
 AXIS = Axis(
     name="init",
+    bare=False,
     tasks=(*SUPERVISED, "adversarial"),
     default="lecun",
     seam="() -> initializer (key, shape, dtype), or DataInit(kernel, adjust)",

@@ -131,6 +131,7 @@ def matches(pattern: str, path: str) -> bool:
 
 AXIS = Axis(
     name="layerwise",
+    bare=False,
     seam="(path, clock) -> factor of one parameter's update",
     data=("path", "clock"),
     supplied=("depths",),

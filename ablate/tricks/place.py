@@ -66,6 +66,7 @@ def after_activation(norm: Step, activation: Step, x: Features) -> Features:
 
 AXIS = Axis(
     name="place",
+    bare=False,
     seam="(norm, activation, x) -> x",
     data=("norm", "activation", "x"),
     identity="before_activation",

@@ -44,6 +44,7 @@ def bfloat16() -> np.dtype:
 
 AXIS = Axis(
     name="precision",
+    bare=False,
     tasks=(*SUPERVISED, "adversarial"),
     seam="() -> dtype",
     identity="float32",

@@ -194,6 +194,7 @@ def _along_channels(values: Float[Array, " channels"], ndim: int) -> Float[Array
 
 AXIS = Axis(
     name="scale",
+    bare=False,
     seam="(images, stats) -> images",
     data=("images", "stats"),
     identity="unit",

@@ -302,6 +302,7 @@ OFF = {"warmup": 0.0}
 
 AXIS = Axis(
     name="schedule",
+    bare=False,
     tasks=(*SUPERVISED, "adversarial"),
     seam="(clock) -> factor of the base learning rate",
     data=("clock",),

@@ -455,7 +455,7 @@ def test_the_same_command_again_trains_nothing(finished, ablate):
     code, out, err = ablate(*words)
     assert code == 0
     assert "10 of 10 cells done" in out
-    assert "10 cells, 10 already finished" in err
+    assert "10 stored, used again; 0 to train" in err
     assert {path: path.stat().st_mtime_ns for path in (directory / "cells").iterdir()} == stamps
     assert {path.name: path.read_bytes() for path in directory.iterdir() if path.suffix in (".csv", ".tex")} == before
 

@@ -2,8 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from ablate.data import DataError, from_arrays
 from ablate.report.formats.csv_files import field
 from ablate.results.store import locked
 from ablate.study.problems import unknown
@@ -142,3 +144,19 @@ def test_status_shows_no_control_characters(ablate, file, tmp_path):
 @pytest.mark.parametrize("text", ["|DDE", "＝1+1", "＋1", "－1", "＠SUM", "=1"])
 def test_what_a_spreadsheet_would_run_is_quoted(text):
     assert field(text) == f"'{text}"
+
+
+@pytest.mark.parametrize(
+    ("images", "remedy"),
+    [
+        (np.zeros((4, 8, 8), np.uint8), "grey images take image[..., None]"),
+        (np.zeros((4, 64)), "pixels take image.reshape(n, height, width, channels)"),
+        (np.zeros((4, 8, 8, 1), int), "integers from 0 to 255 take image.astype('uint8')"),
+        (np.full((4, 8, 8, 1), 256), ""),  # no bytes
+    ],
+)
+def test_images_of_another_shape_or_type_are_told_what_would_make_them_right(images, remedy):
+    with pytest.raises(DataError) as error:
+        from_arrays(test=0.5, image=images, label=np.arange(4) % 2)
+    assert remedy in str(error.value)
+    assert ("take" in str(error.value)) == bool(remedy)

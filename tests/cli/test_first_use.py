@@ -53,7 +53,7 @@ def test_no_arm_is_named_after_a_number_that_tuning_chooses():
     cfg.vary.optimizer = (ablate.choice("adam", learning_rate=0.001, beta1=0.8),)
     cfg.tune.grid = {"optimizer": {"learning_rate": (0.01, 0.1)}}
     plan = make_plan(resolve(cfg), name="x")
-    assert [arm.name for arm in plan.arms] == ["baseline", "optimizer=adam(beta1=0.8)"]
+    assert [arm.name for arm in plan.arms] == ["baseline", "adam(beta1=0.8)"]
 
 
 def test_tricks_may_lie_beside_the_experiment(tmp_path, monkeypatch, capsys):

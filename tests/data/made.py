@@ -3,6 +3,7 @@
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -18,15 +19,20 @@ def folder_of(name: str) -> Path:
     return Path(os.environ["TFDS_DATA_DIR"]) / name / "1.0.0"
 
 
-def write_data_set(name: str, splits: dict[str, list[np.ndarray]], label: str = "label", classes: int = 3) -> Path:
-    """Writes images [height, width, channels], the k-th of a split with label k modulo classes; gives the folder."""
+def write_data_set(name: str, splits: dict[str, list[np.ndarray]], label: str = "label", classes: Any = 3) -> Path:
+    """Writes images [height, width, channels], the k-th of a split with label k modulo classes; gives the folder.
+
+    `classes` is how many there are, or what they are called.
+    """
+    named = {"num_classes": classes} if isinstance(classes, int) else {"names": list(classes)}
+    classes = classes if isinstance(classes, int) else len(classes)
     folder = folder_of(name)
     folder.mkdir(parents=True)
     channels = next(iter(splits.values()))[0].shape[-1]
     features = tfds.features.FeaturesDict(
         {
             "image": tfds.features.Image(shape=(None, None, channels)),
-            label: tfds.features.ClassLabel(num_classes=classes),
+            label: tfds.features.ClassLabel(**named),
         }
     )
     serializer = ExampleSerializer(features.get_serialized_info())

@@ -73,6 +73,7 @@ def test_texts_are_classes_in_alphabetical_order(write):
         (
             {"image": IMAGES[..., 0], "label": LABELS[:, None]},
             "image must be uint8 or float [n, height, width, channels], got uint8 (40, 5, 5); "
+            "grey images take image[..., None]; "
             "label must be one integer per example, got int32 (40, 1)",
         ),
         (

@@ -57,6 +57,13 @@ def test_a_prepared_data_set(make):
     assert ("tensorflow" in sys.modules) == before
 
 
+def test_classes_are_called_as_the_set_calls_them(make):
+    make("made_named", classes=("cat", "dog", "=cow"))
+    assert tfds_dataset("made_named").facts == {"labels": ("cat", "dog", "=cow")}
+    make("made_numbered")
+    assert tfds_dataset("made_numbered").facts == {}
+
+
 def test_names_with_a_version(make):
     make()
     assert tfds_dataset("made_set:1.0.0").fingerprint() == tfds_dataset("made_set").fingerprint()
@@ -181,7 +188,7 @@ def test_what_is_not_prepared(monkeypatch):
     message = message_of("mnist")
     assert message.startswith(f"data.name: 'mnist' is not prepared in {folder_of('mnist').parent}")
     assert "set TFDS_DATA_DIR" in message
-    assert "pip install 'ablate[tfds]'" in message
+    assert "pip install 'ablate-jax[tfds]'" in message
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Every seed has an effect of its own that all arms share, as paired seeds do in a
 sharper than unpaired ones.
 """
 
+import base64
 import copy
 import dataclasses
 import math
@@ -342,6 +343,50 @@ HOSTILE = (
 )
 
 
+def decide(made: Made, names: tuple[str, ...], *, scored: bool = True, rotate: bool = False) -> Made:
+    """Gives every finished row a predicted category for each of its 300 test examples, in place.
+
+    Args:
+        made: the study.
+        names: of the categories.
+        scored: whether `right` and the accuracy follow from them; else the rows say nothing of single examples.
+        rotate: whether each seed has test examples of its own.
+    """
+    count, bits = len(names), max(1, (len(names) - 1).bit_length())
+    drawn = {seed: np.random.default_rng(seed if rotate else 0) for seed in made.study["seeds"]}
+    truth = {seed: rng.integers(count, size=300) for seed, rng in drawn.items()}
+    ease = {seed: rng.normal(1.6, 1.0, size=300) for seed, rng in drawn.items()}
+    written = [pack(truth[seed], bits) for seed in made.study["seeds"]]
+    made.study["categories"] = {
+        "one": "class", "many": "classes", "names": list(names), "truth": written if rotate else written[:1],
+    }  # fmt: skip
+    made.study["data"]["arguments"] = {"rotate_test": True} if rotate else {}
+    made.study["data"]["pool"] = 1797
+    places = {arm["name"]: k for k, arm in enumerate(made.study["arms"])}
+    for row in made.rows:
+        if row["status"] == "done":
+            own, seed = np.random.default_rng([places[row["arm"]], row["seed"]]), row["seed"]
+            wrong = ease[seed] + places[row["arm"]] / 10 + own.normal(0, 0.4, size=300) < 0
+            decided = np.where(wrong, (truth[seed] + 1 + own.integers(2, size=300)) % count, truth[seed])
+            row["predicted"], row["right"] = pack(decided, bits), None
+            if scored:
+                row["right"] = pack(decided == truth[seed], 1)
+                row["metrics"]["test_accuracy"] = float(np.float32(np.mean(decided == truth[seed])))
+    return made
+
+
+def pack(values: np.ndarray, bits: int) -> str:
+    """Numbers in so many bits each, the highest first, as base64: written out, not as the package does it."""
+    text = "".join(format(int(value), f"0{bits}b") for value in values)
+    text += "0" * (-len(text) % 8)
+    return base64.b64encode(bytes(int(text[k : k + 8], 2) for k in range(0, len(text), 8))).decode()
+
+
+def classified() -> Made:
+    """Ten classes, and what every cell took each test example for."""
+    return decide(make(arms=dict([*ARMS.items()][:6])), tuple(map(str, range(10))))
+
+
 def hostile() -> Made:
     """Names that break out of every format unless they are escaped."""
     arms = {name: ({name: {"name": name, name: name}} if i else {}, 0.004 * i) for i, name in enumerate(HOSTILE)}
@@ -351,6 +396,7 @@ def hostile() -> Made:
     made.environment["versions"][HOSTILE[2]] = HOSTILE[5]
     made.study["programs"][0]["why"] = HOSTILE[2]
     fail(rows_of(made, HOSTILE[4])[1], HOSTILE[2] + HOSTILE[1] + HOSTILE[5])
+    decide(made, HOSTILE, scored=False)
     return made
 
 
@@ -469,6 +515,7 @@ VARIANTS = {
     "all_failed": all_failed,
     "one_seed": one_seed,
     "one_arm": one_arm,
+    "classified": classified,
     "hostile": hostile,
     "factorial": factorial,
     "loss_metric": loss_metric,

@@ -365,7 +365,7 @@ def test_figures_are_drawn_and_alike_twice(variant):
     made = synthetic.VARIANTS[variant]()
     files = drawn(made)
     names = {"forest", "curves", "train_loss", "learning_rate", "cost"}
-    names |= {"interactions"} if variant == "factorial" else set()
+    names |= {"factorial": {"interactions"}, "hostile": {"confusion"}}.get(variant, set())
     nothing_to_show = {"empty": {"curves", "train_loss", "cost"}, "one_arm": {"forest"}}
     names -= nothing_to_show.get(variant, set())
     assert set(files) == {f"figures/{name}.{kind}" for name in names for kind in ("svg", "png")}

@@ -230,9 +230,8 @@ def test_to_pandas(tmp_path):
     write_json(tmp_path / "study.json", study(("a",)))
     Store(tmp_path).write(row("a"))
     frame = ablate.load(tmp_path).to_pandas()
-    assert frame.to_dict("records") == [
-        {"cell": "a", "arm": "a", "seed": 0, "status": "done", "test_accuracy": 0.5, "steps": 4}
-    ]
+    expected = {"cell": "a", "arm": "a", "seed": 0, "status": "done", "test_accuracy": 0.5, "steps": 4}
+    assert frame[[*expected]].to_dict("records") == [expected]
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"format": 1, "cells": []}'])

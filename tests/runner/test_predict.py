@@ -11,6 +11,7 @@ import pytest
 import ablate
 from ablate import base_config, choice
 from ablate.cli.main import main
+from ablate.results.packed import unpacked
 from ablate.runner.predict import predict
 from ablate.study import ConfigError
 from tests.train.small import small_config
@@ -62,6 +63,18 @@ def test_predictions_give_the_test_metrics(digits, arm):
     loss = -np.log(probs[np.arange(450), columns["label"]]).mean()
     assert loss == pytest.approx(metrics["test_loss"], rel=1e-5)
     np.testing.assert_allclose(probs.sum(1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("arm", ["baseline", SNAPSHOTS, "clip=global_norm(max=1)"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_rows_hold_the_same_predictions_and_the_study_the_labels(digits, arm, seed):
+    columns, *_ = predict(digits, arm, seed)
+    known = digits.study["categories"]
+    assert (known["one"], known["many"], known["names"]) == ("class", "classes", [str(k) for k in range(10)])
+    assert [unpacked(text, 450, bits=4).tolist() for text in known["truth"]] == [columns["label"].tolist()]
+    written = row_of(digits, arm, seed)["predicted"]
+    assert unpacked(written, 450, bits=4).tolist() == columns["predicted"].tolist()
+    assert len(written) == 300  # 450 numbers of 4 bits, in base64
 
 
 def test_regression_predicts_in_the_unit_of_its_target(table):
@@ -171,6 +184,10 @@ def test_predictions_of_test_examples_that_the_seed_drew(tmp_path, capsys):
             right = columns["label"] == columns["predicted"]
             assert right.mean() == pytest.approx(row_of(rows, arm, seed)["metrics"]["test_accuracy"], abs=1e-6)
             places.append(tuple(index))
+            truth = unpacked(rows.study["categories"]["truth"][seed], 450, bits=4)
+            assert truth.tolist() == columns["label"].tolist()
+            decided = unpacked(row_of(rows, arm, seed)["predicted"], 450, bits=4)
+            assert decided.tolist() == columns["predicted"].tolist()
     # Arms share the examples of a seed, seeds do not.
     assert places[0] == places[1] != places[2] == places[3]
     assert min(places[0]) < 1347 < max(places[0]) < 1797

@@ -20,6 +20,7 @@ from ablate.runner.backend import prepare_jax
 from ablate.runner.execute import Silent, execute
 from ablate.runner.interrupts import Interrupted
 from ablate.runner.plan import Plan, make_plan
+from ablate.runner.reuse import Reuse
 from ablate.study.resolving import resolve
 from ablate.train.checkpoints import Checkpoints
 from tests.shell import (
@@ -143,25 +144,27 @@ def _kept(run: Path, since: int = 0) -> Callable[[], bool]:
 
 
 def _again(path: Path) -> Callable[[], bool]:
-    """Tells whether a file was written since now."""
+    """Tells whether a session trains, by a record of progress that was written since now."""
     before = path.stat().st_mtime_ns if path.exists() else 0
-    return lambda: path.exists() and path.stat().st_mtime_ns > before
+    return lambda: path.stat().st_mtime_ns > before and (read_json(path) or {}).get("state") == "running"
 
 
 class Interrupting(Silent):
     """Asks the run to stop after its first new steps, as Ctrl-C would, and notes where it began."""
 
-    def __init__(self, calls: int = 2):
-        self.seen: list[int] = []
-        self.finished = 0
+    def __init__(self, calls: int = 1):
+        self.begun, self.finished = 0, 0
         self._calls = calls
 
-    def begin(self, plan: Plan, finished: int) -> None:
-        self.finished = finished
+    def begin(self, plan: Plan, reuse: Reuse) -> None:
+        self.finished = len(reuse.kept)
+
+    def resumed(self, step: int, steps: int, cells: int) -> None:
+        self.begun = step * cells
 
     def steps(self, cell_steps: int) -> None:
-        self.seen.append(cell_steps)
-        if len(self.seen) == self._calls:  # the first call tells what a checkpoint held
+        self._calls -= 1
+        if self._calls == 0:
             os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -188,7 +191,7 @@ def test_interrupted_at_every_single_moment_it_ends_with_the_same_tables(tmp_pat
             execute(plan, tmp_path / "parts", display=display)
             break
         except Interrupted:
-            begun.append(display.seen[0])
+            begun.append(display.begun)
     # Cell-steps in the checkpoint that each session found, first of 4 lanes, then of 2. A wave's moments: evaluation,
     # 10 steps, evaluation, 5 steps, evaluation; the session that finds the last one goes on to the next wave.
     assert begun == [0, 0, 40, 40, 60, 60, 0, 20, 20, 30]

@@ -67,9 +67,9 @@ def test_every_cell_gets_its_curves_and_hyperparameters(rows, tmp_path, monkeypa
 
 def test_without_the_packages_one_line_says_what_to_install_before_anything_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"tensorflow and tensorboard missing; pip install 'ablate\[tensorboard\]'"):
+    with pytest.raises(ConfigError, match=r"and tensorboard missing; pip install 'ablate-jax\[tensorboard\]'"):
         check_installed()
     code = main(["run", "--config=experiments/digits.py", f"--workdir={tmp_path / 'run'}", "--tensorboard"])
     assert code == 2
     assert not (tmp_path / "run" / "cells").exists()
-    assert "ablate[tensorboard]" in capsys.readouterr().err
+    assert "ablate-jax[tensorboard]" in capsys.readouterr().err

@@ -25,7 +25,7 @@ def test_a_tuple_of_choices_stands_one_behind_the_other():
     assert [each.name for each in spec.recipe["clip"].chain] == ["value", "global_norm"]
     names = [arm.name for arm in arms_of(spec)]
     assert names == [
-        "baseline", "augment=flip then random_crop(padding=1)", "augment=flip", "augment=random_crop(padding=1)",
+        "baseline", "flip then random_crop(padding=1)", "flip", "random_crop(padding=1)",
     ]  # fmt: skip
     plain = spec.vary["augment"][0].plain()
     assert plain == {"name": "flip", "then": {"name": "random_crop", "padding": 1}}
@@ -86,7 +86,7 @@ def test_structural_choices_are_compiled_in_only_where_they_are_chosen():
 def test_study_json_and_the_identity_know_all_of_them():
     plan = planned(config({"augment": (("flip", CROP), ("flip", choice("random_crop", padding=2)))}))
     arms = {arm["name"]: arm for arm in study_json(plan)["arms"]}
-    changed = arms["augment=flip then random_crop(padding=1)"]["changes"]["augment"]
+    changed = arms["flip then random_crop(padding=1)"]["changes"]["augment"]
     assert changed["then"]["padding"] == 1
     assert len({cell.fingerprint for cell in plan.cells}) == 3
     assert len({cell.identity["code"]["augment"] for cell in plan.cells}) == 2  # the two chains reach the same code

@@ -28,8 +28,10 @@ VARY = {
     "decay": ("coupled", "decoupled"),
     "schedule": ("warmup", "cosine"),
 }
-ARMS = {f"{axis}={name}" for axis, names in VARY.items() for name in names} | {"baseline"}
-MASKED = {"penalty=l1", "penalty=l2", "decay=coupled", "decay=decoupled"}
+ARMS = {f"{axis}={name}" if axis != "penalty" else name for axis, names in VARY.items() for name in names} | {
+    "baseline"
+}
+MASKED = {"l1", "l2", "decay=coupled", "decay=decoupled"}
 
 
 @functools.cache
@@ -115,8 +117,8 @@ def test_a_new_task_trains_nothing_anew(changed):
 @pytest.mark.parametrize(
     ("module", "old", "new", "arms"),
     [
-        ("tricks.penalty", "weight * total(jnp.abs", "2 * weight * total(jnp.abs", {"penalty=l1"}),
-        ("tricks.penalty", "jnp.sum(measure(w))", "jnp.mean(measure(w))", {"penalty=l1", "penalty=l2"}),
+        ("tricks.penalty", "weight * total(jnp.abs", "2 * weight * total(jnp.abs", {"l1"}),
+        ("tricks.penalty", "jnp.sum(measure(w))", "jnp.mean(measure(w))", {"l1", "l2"}),
         ("tricks.masks", "jnp.ndim(w) > 1", "jnp.ndim(w) > 2", MASKED),
         ("tricks.masks", '("kernels", "all")', '("kernels", "none", "all")', MASKED),
         ("tricks.decay", "import jax.numpy as jnp", "import numpy as jnp", set()),  # in an example only
@@ -167,7 +169,9 @@ def test_the_report_and_the_command_line_are_not_read(monkeypatch):
     monkeypatch.setattr(identity, "source_of", lambda name: names.add(name) or source_of(name))
     fingerprints()
     packages = {".".join(name.split(".")[:2]) for name in names if name.startswith("ablate.")}
-    assert packages == {f"ablate.{name}" for name in ("data", "models", "study", "tasks", "train", "tricks")}
+    assert packages == {f"ablate.{name}" for name in ("data", "models", "results", "study", "tasks", "train", "tricks")}
+    # Of what is stored, how predictions are packed.
+    assert {name for name in names if name.startswith("ablate.results.")} == {"ablate.results.packed"}
 
 
 PLAN = """

@@ -6,6 +6,7 @@ import pytest
 
 import ablate
 from ablate import choice
+from ablate.results.packed import unpacked
 from tests.train.small import identical, lanes_of, planned, small_config, train, wave_of
 
 
@@ -50,6 +51,9 @@ def test_members_are_measured_and_their_mean_probabilities_too(average):
     mean = np.mean(probs, 0)
     assert result.metrics["test_loss"] == pytest.approx(-np.log(mean[rows, labels]).mean(), rel=1e-4)
     assert result.metrics["test_accuracy"] == pytest.approx((mean.argmax(1) == labels).mean(), abs=1e-6)
+    sure = np.diff(np.sort(mean, 1)[:, -2:], axis=1)[:, 0] > 1e-6  # where rounding cannot turn the decision
+    assert (unpacked(result.predicted, len(images), bits=4) == mean.argmax(1))[sure].all()
+    assert sure.mean() > 0.99
 
 
 def test_frozen_layers_stay_with_their_moments_and_their_statistics_until_they_thaw():

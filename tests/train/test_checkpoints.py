@@ -1,8 +1,10 @@
 """Checkpoints: going on from one equals never having stopped, and a damaged one costs no more than its time."""
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from ablate import choice
 from ablate.results.files import StorageError
 from ablate.runner.plan import Plan
-from ablate.train.checkpoints import Checkpoints, clear
+from ablate.train.checkpoints import Checkpoints, _quietly, clear
 from ablate.train.lanes import Lanes
 from ablate.train.loop import Loop, LoopState, WaveInputs
 from tests.train.small import Trained, identical, kept, lanes_of, planned, small_config, train, wave_of
@@ -238,3 +240,22 @@ def test_a_full_disk_is_named_by_its_number_and_its_words(lanes, wave, whole, tm
     with pytest.raises(StorageError, match="not a disk's fault") as refused:
         checkpoints.save(whole.states[0], MEMBERS)
     assert not refused.value.passes
+
+
+def test_what_threads_tell_of_closed_event_loops_is_kept_from_users(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    closed, other = (SimpleNamespace(exc_value=RuntimeError(text)) for text in ("Event loop is closed", "another"))
+    with _quietly():
+        assert sys.unraisablehook is not told.append
+    assert sys.unraisablehook == told.append
+
+    def save():
+        sys.unraisablehook(closed)  # before the error reaches us
+        raise ValueError("a full disk")
+
+    with pytest.raises(ValueError, match="a full disk"), _quietly():
+        save()
+    sys.unraisablehook(closed)  # and for as long as futures are left
+    sys.unraisablehook(other)
+    assert told == [other]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ablate import choice
+from ablate.results.packed import unpacked
 from ablate.runner.execute import execute
 from ablate.runner.plan import Plan
 from ablate.train import loop as loop_module
@@ -89,6 +90,10 @@ def test_every_way_of_running_gives_the_same_results(plan, whole, strategy, widt
             np.testing.assert_allclose(
                 np.array(found[name].curves[key], float), np.array(curve, float), rtol=ROUNDING, err_msg=f"{name} {key}"
             )
+        decided, right = unpacked(found[name].predicted, 450, bits=4), unpacked(found[name].right, 450)
+        assert decided is not None
+        assert np.array_equal(decided == plan.dataset.test["label"], right), name
+        assert (decided != unpacked(wanted.predicted, 450, bits=4)).sum() <= 1  # a tie, by rounding
 
 
 def test_the_same_seed_starts_from_the_same_weights_in_every_arm(plan, whole):

@@ -77,9 +77,7 @@ def tested_text(arm: Overall, comparison: Comparison) -> str:
 def legible(rows: Sequence[Estimate]) -> list[float]:
     """What the axis has to hold: zero, every mean, and of the rest what leaves them legible."""
     means = [row.estimate for row in rows if row.estimate is not None]
-    values = [
-        x for row in rows for x in (row.estimate, row.low, row.high, *(dot.x for dot in row.dots)) if x is not None
-    ]
+    values = [x for row in rows for x in row.values]
     sizes = sorted(abs(x) for x in values)
     most = max(FARTHEST * sizes[len(sizes) // 2], *(abs(x) for x in means))
     return [0.0, *(min(max(x, -most), most) for x in values)]

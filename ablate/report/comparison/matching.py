@@ -8,6 +8,7 @@ import numpy as np
 
 from ablate.report.records import Summary, Tables
 from ablate.report.wording import plain
+from ablate.results.schema import Study
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +74,12 @@ def blocks(matches: Sequence[Match], *, ended: bool = False) -> list[Block]:
 
 def data_of(match: Match) -> str:
     """What tells the data of a study from those of another, whatever a study does to their examples."""
-    data = match.tables.study["data"]
+    return source_of(match.tables.study)
+
+
+def source_of(study: Study) -> str:
+    """What tells the data of a study from those of another, whatever it does to their examples."""
+    data = study["data"]
     return data.get("source") or repr((data["name"], sorted(data.get("arguments", {}).items(), key=str)))
 
 

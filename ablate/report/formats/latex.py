@@ -1,9 +1,9 @@
-"""report.tex: the table per arm for a paper; needs `booktabs`, `textcomp`, `[T1]{fontenc}`, `[utf8]{inputenc}`."""
+"""report.tex: tables and sentences for a paper; needs `booktabs`, `textcomp`, `[T1]{fontenc}`, `[utf8]{inputenc}`."""
 
 from collections.abc import Sequence
 
 from ablate.report.document import Document
-from ablate.report.section import Grid
+from ablate.report.section import Grid, Section
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -47,9 +47,16 @@ NEEDS = r"% Needs \usepackage{booktabs,textcomp}, \usepackage[T1]{fontenc} and \
 
 
 def latex(document: Document) -> str:
-    """The tables with a caption, each in a `table` environment."""
+    """The tables with a caption, each in a `table` environment, and the text that is meant for a paper."""
     grids = [grid for section in document.sections for grid in section.grids if grid.caption]
-    return "\n".join([NEEDS, *(line for grid in grids for line in table(grid)), ""])
+    printed = [section for section in document.sections if section.printed]
+    text = [line for section in printed for line in paragraphs(section)]
+    return "\n".join([NEEDS, *(line for grid in grids for line in table(grid)), *text, ""])
+
+
+def paragraphs(section: Section) -> list[str]:
+    """A heading in the line, and the text behind it."""
+    return [rf"\paragraph{{{escape(section.title)}}}", "\n\n".join(map(escape, section.paragraphs))]
 
 
 def table(grid: Grid) -> list[str]:

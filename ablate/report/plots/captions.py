@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from ablate.report.plots.plot import Drawing, Forest, Lines, Matrix, Scatter
+from ablate.report.plots.plot import Confusion, Drawing, Forest, Lines, Matrix, Scatter
 
 
 def caption(lead: str, drawing: Drawing) -> str:
@@ -48,6 +48,18 @@ def matrix_marks(matrix: Matrix) -> dict[str, bool]:
     return {"bold where the corrected test shows it": any(entry and entry.bold for row in matrix.rows for entry in row)}
 
 
+def confusion_marks(confusion: Confusion) -> dict[str, bool]:
+    """What the colours are, each with whether there is one."""
+    entries = [share for panel in confusion.panels for row in panel.rows for share in row if share and share.part]
+    return {
+        "counts over all seeds, coloured by their share of the row": True,
+        "blue on the diagonal is right": any(share.right for share in entries),
+        "orange is wrong, darkest for the largest share of a row off the diagonal": not all(
+            share.right for share in entries
+        ),
+    }
+
+
 def line_notes(lines: Lines) -> list[str]:
     """What is not drawn, and how the vertical axis is spaced."""
     spacing = f"The vertical axis is {lines.y.spacing_words}" if lines.y.spacing_words else ""
@@ -59,6 +71,7 @@ MARKS: dict[type, Callable[[Any], dict[str, bool]]] = {
     Lines: line_marks,
     Scatter: scatter_marks,
     Matrix: matrix_marks,
+    Confusion: confusion_marks,
 }
 NOTES: dict[type, Callable[[Any], list[str]]] = {
     Lines: line_notes,

@@ -11,7 +11,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from ablate.report.plots.axes import set_scale
+from ablate.report.plots.confusion_figure import draw_confusion
 from ablate.report.plots.plot import (
+    Confusion,
     Drawing,
     Entry,
     Estimate,
@@ -290,4 +292,5 @@ DRAWERS: dict[type, Callable[[Any], Figure]] = {
     Forest: draw_forest,
     Scatter: draw_scatter,
     Matrix: draw_matrix,
+    Confusion: draw_confusion,
 }

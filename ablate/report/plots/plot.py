@@ -1,6 +1,6 @@
 """Plots as records, described once: `figure` draws them for print, `svg` for the page.
 
-There are four kinds of drawing. A new plot is a function that gives one of them and a line in `table.PLOTS`.
+There are five kinds of drawing. A new plot is a function that gives one of them and a line in `table.PLOTS`.
 """
 
 import dataclasses
@@ -94,6 +94,12 @@ class Estimate:
         """Numbers and verdict."""
         return "  ".join(filter(None, (self.text, self.verdict)))
 
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Everything that it draws."""
+        drawn = (self.estimate, self.low, self.high, *(dot.x for dot in self.dots))
+        return tuple(x for x in drawn if x is not None)
+
 
 @dataclasses.dataclass(frozen=True)
 class Forest:
@@ -162,7 +168,46 @@ class Matrix:
         return max((abs(entry.value) for row in self.rows for entry in row if entry), default=0.0) or 1.0
 
 
-Drawing = Lines | Forest | Scatter | Matrix
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """An entry of a confusion matrix: its part of the row, the same as a count, and in words."""
+
+    part: float
+    text: str
+    title: str
+    right: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class ConfusionPanel:
+    """One matrix; None where nothing was taken for that."""
+
+    title: str
+    rows: tuple[tuple[Share | None, ...], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Confusion:
+    """Matrices over the same rows and columns: `down` and `across` say what these are."""
+
+    panels: tuple[ConfusionPanel, ...]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    down: str
+    across: str
+
+    def strength(self, share: Share) -> float:
+        """How dark an entry is, from 0 to 1: by its part of the row, where it is wrong over the largest such part."""
+        return share.part if share.right else share.part / self.largest_wrong
+
+    @property
+    def largest_wrong(self) -> float:
+        """The largest part of a row that is wrong."""
+        entries = (share for panel in self.panels for row in panel.rows for share in row if share)
+        return max((share.part for share in entries if not share.right), default=1.0)
+
+
+Drawing = Lines | Forest | Scatter | Matrix | Confusion
 
 
 @dataclasses.dataclass(frozen=True)

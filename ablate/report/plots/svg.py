@@ -9,7 +9,21 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ablate.report.plots.plot import Dot, Drawing, Entry, Estimate, Forest, Lines, Matrix, Panel, Run, Scatter, Series
+from ablate.report.plots.confusion_svg import PlacedConfusion, place_confusion
+from ablate.report.plots.plot import (
+    Confusion,
+    Dot,
+    Drawing,
+    Entry,
+    Estimate,
+    Forest,
+    Lines,
+    Matrix,
+    Panel,
+    Run,
+    Scatter,
+    Series,
+)
 from ablate.report.plots.scales import Scale, spread_out
 from ablate.report.wording import plain, squeezed, step_text, tick_text, value_text
 
@@ -133,7 +147,7 @@ class PlacedMatrix:
     kind: str = "matrix"
 
 
-Placed = PlacedLines | PlacedForest | PlacedScatter | PlacedMatrix
+Placed = PlacedLines | PlacedForest | PlacedScatter | PlacedMatrix | PlacedConfusion
 
 
 def placed(drawing: Drawing) -> Placed:
@@ -284,4 +298,5 @@ PLACERS: dict[type, Callable[[Any], Placed]] = {
     Forest: place_forest,
     Scatter: place_scatter,
     Matrix: place_matrix,
+    Confusion: place_confusion,
 }

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from ablate.report.plots.captions import caption
+from ablate.report.plots.confusion import confusion
 from ablate.report.plots.cost import cost
 from ablate.report.plots.curves import rate_curves, training_curves, validation_curve
 from ablate.report.plots.forest import forest
@@ -40,6 +41,12 @@ PLOTS = (
         "differences",
         forest,
         "Differences from the baseline",
+    ),
+    Kind(
+        "categories",
+        confusion,
+        "Confusion matrices",
+        of_arms=False,
     ),
     Kind(
         "factorial",

@@ -37,8 +37,8 @@ def find_caveats(tables: Tables, environment: Environment) -> tuple[str, ...]:
     if environment.get("git_dirty"):
         sentences.append("The working tree had uncommitted changes: the commit named below is not the whole code.")
     if environment.get("differs"):
-        changed = listed(environment.get("differs", []), 12)
-        sentences.append(f"Cells of an earlier session were used again; since then the environment changed: {changed}.")
+        changed = "; ".join(environment.get("differs", []))
+        sentences.append(f"Cells of an earlier session were used again, {changed}: last digits may differ.")
     return tuple(plain(sentence) for sentence in sentences)
 
 
@@ -247,11 +247,11 @@ def rests_on_the_test_set(tables: Tables) -> Iterator[str]:
 
 def best_of_many(tables: Tables) -> Iterator[str]:
     """The winner's curse."""
-    gains = [arm for arm in tables.tricks if arm.verdict == "better"]
+    gains = [arm for arm in tables.tricks if arm.verdict == "better" and not tables.study.get("confirms")]
     if gains and len(tables.tricks) > 1:
         yield (
             f"The best of {len(tables.tricks)} arms looks better than it is: the largest estimate is picked because it "
-            "is large. Repeat it on fresh seeds before relying on its size."
+            "is large. Repeat it on fresh seeds before relying on its size; `ablate confirm` does."
         )
 
 

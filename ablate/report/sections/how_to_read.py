@@ -68,19 +68,25 @@ def looks_note(tables: Tables) -> tuple[str, ...]:
 
 def failure_note(tables: Tables) -> str:
     """What counts as failed, and what follows."""
-    rule, unit = tables.study.get("failure"), tables.unit
-    collapse = ""
-    if rule:
-        kinds = [f"worse than the median of its arm by more than {rule['spreads']:g} spreads in {unit.metric}"]
-        if rule["metric"] and rule["chance"] is not None:
-            of = tables.unit_of(rule["metric"])
-            chance = f"{number(rule['chance'], 1, of.scale)} {of.suffix}".strip()
-            kinds.insert(0, f"{of.metric} within {rule['standard_errors']:g} standard errors of chance ({chance})")
-        collapse = f", or that collapsed ({'; or '.join(kinds)})"
+    kinds = collapse_text(tables)
+    collapse = f", or that collapsed ({kinds})" if kinds else ""
     return (
         f"Failed: a seed that diverged{collapse}. Failures are compared by an exact test of their own (Boschloo's), "
         "quality over the seeds on which both sides succeeded."
     )
+
+
+def collapse_text(tables: Tables) -> str:
+    """When a run has collapsed; empty where the study has no such rule."""
+    rule = tables.study.get("failure")
+    if not rule:
+        return ""
+    kinds = [f"worse than the median of its arm by more than {rule['spreads']:g} spreads in {tables.unit.metric}"]
+    if rule["metric"] and rule["chance"] is not None:
+        of = tables.unit_of(rule["metric"])
+        chance = f"{number(rule['chance'], 1, of.scale)} {of.suffix}".strip()
+        kinds.insert(0, f"{of.metric} within {rule['standard_errors']:g} standard errors of chance ({chance})")
+    return "; or ".join(kinds)
 
 
 def arithmetic_note(tables: Tables) -> str:

@@ -103,6 +103,7 @@ def provenance(study: Study, environment: Environment, progress: Progress | None
         "data arguments": ", ".join(f"{key}={value}" for key, value in (data.get("arguments") or {}).items()),
         "training": ", ".join(training),
         "devices": ", ".join(str(device) for device in environment.get("devices") or ()),
+        "processor": environment.get("processor"),
         "versions": ", ".join(versions),
         "python": environment.get("python"),
         "platform": environment.get("platform"),

@@ -1,0 +1,60 @@
+"""What other shells see of a run before it has a study. Imports nothing heavy: it is said in the first second."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ablate.results.files import write_json
+from ablate.results.schema import Progress, read_record
+from ablate.results.store import LOCK, locked
+
+STARTING = "starting"
+
+
+@contextlib.contextmanager
+def starting(directory: Path) -> Iterator[None]:
+    """Tells other shells that a run begins here, which reads its config and plans before it has a study.
+
+    Where it comes to none, what was there before is put back, and a folder that was made for it is taken away.
+
+    Raises:
+        InUseError: another process runs there.
+        StorageError: the directory cannot be written to.
+    """
+    path, made = directory / "progress.json", not directory.exists()
+    with locked(directory):
+        before = read_record(path, Progress)
+        with contextlib.suppress(OSError):
+            write_json(
+                path,
+                {
+                    **(before or {}),
+                    "state": STARTING,
+                    "pid": os.getpid(),
+                    "updated": datetime.now(UTC).isoformat(timespec="seconds"),
+                },
+            )
+    try:
+        yield
+    finally:
+        _put_back(path, before)
+        if made:
+            _take_away(directory)
+
+
+def _put_back(path: Path, before: Progress | None) -> None:
+    """Unless a run has written there since, this one or another."""
+    now = read_record(path, Progress) or {}
+    if now.get("state") == STARTING and now.get("pid") == os.getpid():
+        with contextlib.suppress(OSError):
+            path.unlink() if before is None else write_json(path, before)
+
+
+def _take_away(directory: Path) -> None:
+    """A folder with nothing in it but its lock."""
+    with contextlib.suppress(OSError):
+        if [path.name for path in directory.iterdir()] == [LOCK]:
+            (directory / LOCK).unlink()
+            directory.rmdir()
