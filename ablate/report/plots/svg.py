@@ -20,7 +20,6 @@ from ablate.report.plots.plot import (
     Lines,
     Matrix,
     Panel,
-    Run,
     Scatter,
     Series,
 )
@@ -199,13 +198,11 @@ def place_series(series: Series, x: Scale, y: Scale) -> Curve:
         steps="|".join(map(step_text, series.x)),
         values="|".join(curve_texts(series)),
         crosses=tuple((x.place(a), from_above(b, y)) for a, b in series.crosses),
-        runs=tuple(place_run(run, x, y) for run in series.runs),
+        runs=tuple(
+            PlacedRun(run.label, " ".join(trace(run.x, run.y, x, y)), "|".join(map(value_text, run.y)))
+            for run in series.runs
+        ),
     )
-
-
-def place_run(run: Run, x: Scale, y: Scale) -> PlacedRun:
-    """One seed."""
-    return PlacedRun(run.label, " ".join(trace(run.x, run.y, x, y)), "|".join(map(value_text, run.y)))
 
 
 def trace(across: Sequence[float], up: Sequence[float], x: Scale, y: Scale) -> list[str]:
