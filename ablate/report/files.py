@@ -45,4 +45,4 @@ def contents(
 
 def page(study: Study, rows: Iterable[RowRecord], environment: Environment, progress: Progress | None) -> str:
     """report.html alone."""
-    return html(compose(tabulate(study, rows, environment, progress)))
+    return html(compose(tabulate(study, rows, environment, progress)), alone=True)

@@ -64,6 +64,19 @@ def test_a_pointer_over_curves_reads_values_intervals_and_the_nearest_seed(size,
     assert (found["after"], found["near"]) == ([], 0)
 
 
+def test_what_a_tap_asked_for_stays_until_the_next(tmp_path):
+    script = f"""{READ}
+    const touch = (kind) => area.dispatchEvent(new win.PointerEvent(kind, {{
+      bubbles: true, pointerType: 'touch', clientX: box.left + box.width, clientY: box.top + 5 }}));
+    touch('pointerdown'); const down = say().length; touch('pointerleave'); const lifted = say().length;
+    area.dispatchEvent(new win.FocusEvent('blur'));
+    return {{ down, lifted, elsewhere: say().length }};
+    """
+    found = measure(page_of("finished"), tmp_path, PHONE, script)
+    assert found["down"] == found["lifted"] > 3
+    assert found["elsewhere"] == 0
+
+
 def test_the_keyboard_walks_along_curves(tmp_path):
     script = f"""{READ}
     area.focus(); const last = say(); press('ArrowLeft'); const before = say();

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ablate.report.files import contents
+from ablate.report.files import contents, page
 from ablate.report.formats.html import FIRST
 from tests.report import synthetic
 
@@ -35,27 +35,30 @@ def test_question_answer_and_forest_come_before_any_sentence():
         "Differences from the baseline:",
         "points of test accuracy (95",
     )
-    page = files["report.html"][files["report.html"].index("<body>") :]
-    assert in_order(page, *parts, 'id="arms"')
-    assert in_order(page, 'class="strip"', 'id="sentences"')
+    body = files["report.html"][files["report.html"].index("<body>") :]
+    assert in_order(body, *parts, 'id="arms"')
+    assert in_order(body, 'class="strip"', 'id="sentences"')
     assert in_order(files["report.md"], *parts[:3], "figures/forest.png", "## Arm by arm", parts[3], "## Arms")
 
 
 def test_a_page_loads_itself_again_only_while_cells_are_being_trained():
-    page = page_of(running("running"))
-    assert page.count(REFRESH) == 1
-    assert page.count("Interim: 73 of 78 cells have ended; verdicts appear when all have.") == 1
-    assert page.count("The study runs: this page loads itself again every 15 seconds.") == 1
+    moment = page_of(running("running"))
+    assert moment.count(REFRESH) == 1
+    assert moment.count("Interim: 73 of 78 cells have ended; verdicts appear when all have.") == 1
+    assert moment.count("The study runs: this page loads itself again every 15 seconds.") == 1
     for made in (running("finished"), running("interrupted"), running(None), running("running", pending=0)):
         assert '<meta http-equiv="refresh"' not in page_of(made)
         assert "this page loads" not in page_of(made)
 
 
-def test_a_page_of_the_moment_has_no_verdict_and_names_no_figure_that_is_not_there():
-    page = page_of(running("running"))
-    assert not re.search(r'class="verdict (better|worse|equivalent|inconclusive)"', page)
-    assert "figures/" not in page
-    assert 'href="figures/forest.svg"' in page_of(running("interrupted"))
+def test_a_page_of_the_moment_has_no_verdict_and_names_no_file_that_is_not_there():
+    moment = page(*running("running").parts)
+    assert REFRESH in moment
+    assert not re.search(r'class="verdict (better|worse|equivalent|inconclusive)"', moment)
+    assert not re.search(r"figures/|summary\.csv|cells\.csv", moment)
+    whole = page_of(running("running"))
+    assert 'href="figures/forest.svg"' in whole
+    assert "<code>summary.csv</code> and <code>cells.csv</code>" in whole
 
 
 def test_a_running_study_of_the_baseline_alone_is_interim_too():

@@ -12,7 +12,7 @@ from ablate.report.document import compose
 from ablate.report.formats.csv_files import summary_csv
 from ablate.report.formats.html import html
 from ablate.report.plots import figure
-from ablate.report.plots.cost import cost
+from ablate.report.plots.cost import MOST_NAMES, cost
 from ablate.report.plots.forest import forest
 from ablate.report.records import DRAWN, by_arm, drawn, ranked
 from tests.report import synthetic
@@ -75,6 +75,20 @@ def test_what_is_worse_is_neither_named_nor_in_front_however_cheap():
     assert [point.title.split(":")[0] for point in points] == ["baseline", "cheap", "dear"]
     assert "cheap" not in front_of(tables, cost_points(tables))
     assert not points[1].bold
+
+
+def test_where_names_do_not_fit_beside_the_plot_the_front_alone_is_named():
+    made = synthetic.make(arms={"baseline": ({}, 0.0)} | {f"arm {k}": ({}, 0.0004 * k) for k in range(90)}, seeds=3)
+    for k, arm in enumerate(made.study["arms"][1:]):
+        arm["flops"] = 1e6 * (0.5 if k % 8 == 0 else 2) + k  # every eighth is cheap, and dearer the better
+    tables = tables_of(made)
+    plot = next(plot for section in compose(tables).sections for plot in section.plots if plot.name == "cost")
+    points = plot.drawing.points
+    assert len(points) > MOST_NAMES
+    assert {point.title.split(":")[0] for point in points if point.label} == {"baseline"} | front_of(
+        tables, cost_points(tables)
+    )
+    assert "Only the baseline and what is bold have names." in plot.caption
 
 
 @pytest.mark.parametrize("letters", [12, 40, 90])

@@ -16,9 +16,9 @@ FIRST = 40  # sentences that stand on the page at once, others at a click
 REFRESH = 15  # seconds after which the page of a running study loads itself again
 
 
-def html(document: Document) -> str:
-    """The page of one study."""
-    return page("report.html.j2", document=document)
+def html(document: Document, *, alone: bool = False) -> str:
+    """The page of one study; `alone` where the files that it would lead to are not beside it."""
+    return page("report.html.j2", document=document, alone=alone)
 
 
 def page(template: str, **content: Any) -> str:

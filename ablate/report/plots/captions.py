@@ -62,25 +62,13 @@ def confusion_marks(confusion: Confusion) -> dict[str, bool]:
 
 def picture_marks(pictures: Pictures) -> dict[str, bool]:
     """What stands above a picture, where something does."""
-    return {"above each, its label": any(picture.label for _, row in pictures.rows for picture in row)}
+    return {"above each, its label": any(picture.caption for _, row in pictures.rows for picture in row)}
 
 
 def line_notes(lines: Lines) -> list[str]:
     """What is not drawn, and how the vertical axis is spaced."""
     spacing = f"The vertical axis is {lines.y.spacing_words}" if lines.y.spacing_words else ""
     return [sentence for sentence in (lines.left_out, spacing) if sentence]
-
-
-def scatter_notes(scatter: Scatter) -> list[str]:
-    """Who is not named, and what it takes to be bold."""
-    unnamed = any(not point.label for point in scatter.points)
-    bold = any(point.bold for point in scatter.points)
-    nothing = "Of the others, nothing" if unnamed else "Nothing"
-    front = f"{nothing} measured is both better and cheaper than what is bold"
-    return [
-        *(["Arms shown to be worse than the baseline are not named"] if unnamed else []),
-        *([front] if bold else []),
-    ]
 
 
 MARKS: dict[type, Callable[[Any], dict[str, bool]]] = {
@@ -91,4 +79,7 @@ MARKS: dict[type, Callable[[Any], dict[str, bool]]] = {
     Confusion: confusion_marks,
     Pictures: picture_marks,
 }
-NOTES: dict[type, Callable[[Any], list[str]]] = {Lines: line_notes, Scatter: scatter_notes}
+NOTES: dict[type, Callable[[Any], list[str]]] = {
+    Lines: line_notes,
+    Scatter: lambda scatter: list(scatter.notes),
+}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from ablate.report.plots.axes import set_scale
@@ -160,8 +161,11 @@ def draw_series(axis: Axes, series: Series) -> None:
     if series.low:
         alpha = 0.25 if series.colour is None else 0.18
         axis.fill_between(series.x, series.low, series.high, color=line_style["color"], alpha=alpha, linewidth=0)
-    for run in series.runs:
-        axis.plot(run.x, run.y, color=line_style["color"], linewidth=0.4, alpha=0.35)
+    if series.runs:
+        lines = [np.column_stack((run.x, run.y)) for run in series.runs]
+        axis.add_collection(
+            LineCollection(lines, colors=line_style["color"], linewidths=0.4, alpha=0.35), autolim=False
+        )
     axis.plot(series.x, series.y, **line_style)
     for x, y in series.crosses:
         axis.plot([x], [y], color=line_style["color"], marker="x", markersize=5, markeredgewidth=1.4)

@@ -138,11 +138,12 @@ class Point:
 
 @dataclasses.dataclass(frozen=True)
 class Scatter:
-    """Named points."""
+    """Named points; `notes` are sentences on who is named and who is bold."""
 
     points: tuple[Point, ...]
     x: Scale
     y: Scale
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

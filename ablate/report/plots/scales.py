@@ -72,11 +72,11 @@ def even_scale(low: float, high: float, label: str = "", wanted: int = 5) -> Sca
     return Scale(low, high, tuple(even_ticks(low, high, wanted)), label)
 
 
-def padded(values: Sequence[float], part: float, label: str = "") -> Scale:
+def padded(values: Sequence[float], part: float, label: str = "", wanted: int = 8) -> Scale:
     """An even axis that leaves a part of the values' range free around them."""
     low, high = min(values), max(values)
     padding = part * (high - low) or 0.1 * abs(high) or 1.0
-    return even_scale(low - padding, high + padding, label, 8)
+    return even_scale(low - padding, high + padding, label, wanted)
 
 
 def level_scale(low: float, high: float, unit: Unit) -> Scale:

@@ -22,14 +22,13 @@ from ablate.report.plots.plot import (
     Matrix,
     Panel,
     Pictures,
-    Run,
     Scatter,
     Series,
 )
 from ablate.report.plots.scales import Scale, spread_out
 from ablate.report.wording import plain, squeezed, step_text, tick_text, value_text
 
-LETTERS = 34  # of a name beside a plot
+LETTERS = 30  # of a name beside a plot
 FEW = 22  # names that fit beside a plot of the usual height; there is one of double height
 COLOURS = 6  # Classes c0 to c5 of the style sheet.
 
@@ -201,13 +200,11 @@ def place_series(series: Series, x: Scale, y: Scale) -> Curve:
         steps="|".join(map(step_text, series.x)),
         values="|".join(curve_texts(series)),
         crosses=tuple((x.place(a), from_above(b, y)) for a, b in series.crosses),
-        runs=tuple(place_run(run, x, y) for run in series.runs),
+        runs=tuple(
+            PlacedRun(run.label, " ".join(trace(run.x, run.y, x, y)), "|".join(map(value_text, run.y)))
+            for run in series.runs
+        ),
     )
-
-
-def place_run(run: Run, x: Scale, y: Scale) -> PlacedRun:
-    """One seed."""
-    return PlacedRun(run.label, " ".join(trace(run.x, run.y, x, y)), "|".join(map(value_text, run.y)))
 
 
 def trace(across: Sequence[float], up: Sequence[float], x: Scale, y: Scale) -> list[str]:

@@ -42,7 +42,7 @@ def program_grid(study: Study) -> Grid:
     differing = differing_axes([program.get("structure") or {} for program in study["programs"]])
     columns = (
         Column[ProgramRecord]("program", lambda program: plain(program["id"]), numeric=False),
-        Column[ProgramRecord]("arms", lambda program: listed(list(map(plain, program["arms"])), 99), numeric=False),
+        Column[ProgramRecord]("arms", lambda program: listed(list(map(plain, program["arms"])), 24), numeric=False),
         Column[ProgramRecord]("cells", lambda program: str(len(program["cells"]))),
         Column[ProgramRecord](
             "compiled in", lambda program: structure_text(program.get("structure") or {}, differing), numeric=False

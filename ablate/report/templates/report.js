@@ -24,6 +24,11 @@
     tip.style.left = `${Math.max(4, left) + window.scrollX}px`;
     tip.style.top = `${(above > 4 ? above : y + 16) + window.scrollY}px`;
   };
+  // A finger leaves at once, and what it asked for stays until the next tap.
+  const ended = (mark, leave) => {
+    mark.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") leave(); });
+    mark.addEventListener("blur", leave);
+  };
   const explain = (mark, lines) => {
     mark.setAttribute("tabindex", "0");
     const here = (event) => show(lines(event.target), event.clientX, event.clientY);
@@ -32,7 +37,7 @@
       const box = mark.getBoundingClientRect();
       if (tip.hidden) show(lines(mark), box.left + box.width / 2, box.top);
     });
-    for (const kind of ["pointerleave", "blur"]) mark.addEventListener(kind, hide);
+    ended(mark, hide);
   };
   for (const title of all(document, "svg title")) {
     title.parentElement.dataset.tip = title.textContent;
@@ -99,7 +104,7 @@
       event.preventDefault();
       look(points[Math.min(Math.max(i, 0), points.length - 1)][0], null);
     });
-    for (const kind of ["pointerleave", "blur"]) area.addEventListener(kind, leave);
+    ended(area, leave);
   }
   for (const panel of all(document, ".panel")) {
     const parts = [all(panel, ".curve"), all(panel, ".crosses")];
