@@ -153,7 +153,7 @@
     make("a", { href: url, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(url), 1000);
   };
-  all(document, ".wide table").forEach((table, k) => {
+  all(document, ".wide:not(.pictures) table").forEach((table, k) => {
     const numeric = [...table.rows[0].cells].map((head) => head.classList.contains("number"));
     const place = table.closest("[id]:not(table)")?.id || "table";
     const buttons = Object.entries(formats).map(([kind, write]) => {

@@ -1,0 +1,122 @@
+"""Commands that look before anything is trained: `new`, `plan`, `check`, `probe`, `tricks`."""
+
+import argparse
+import json
+from importlib import metadata
+from pathlib import Path
+
+from ablate.cli.planning import alone, every_plan, plan_of, planned_of, spec_of
+from ablate.cli.printing import (
+    console,
+    print_parameters,
+    print_plan,
+    print_sum,
+    wide_table,
+)
+from ablate.runner.interrupts import Stop
+
+
+def new(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate new`: a commented experiment."""
+    del stop  # it ends sooner than it could be asked
+    from ablate.cli.new import write_experiment
+
+    print(write_experiment(options.file))
+    return 0
+
+
+def plan(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate plan`: prints the plan, of every condition where there are several; trains nothing."""
+    from ablate.runner.estimate import estimate
+    from ablate.runner.study_file import study_json
+    from ablate.study.tuning import tuning_cells
+
+    plans = every_plan(planned_of(options, stop))
+    contents = []
+    for plan_ in plans:
+        cost = estimate(plan_, stop.check)
+        content = {**study_json(plan_), "tuning_cells": tuning_cells(plan_.spec, plan_.arms)}
+        contents.append({**content, "estimate": cost})
+        if options.json:
+            continue
+        print_plan(content, cost, f"{len(plan_.devices)} {plan_.devices[0].platform} devices")
+        if options.params:
+            print_parameters(plan_)
+    if options.json:
+        print(json.dumps(contents[0] if len(plans) == 1 else {"conditions": contents}, indent=1, ensure_ascii=False))
+    elif len(plans) > 1:
+        print_sum(contents)
+    return 0
+
+
+def check(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate check`: 0 if every program and the installed JAX pass, else 1."""
+    plans = every_plan(planned_of(options, stop))
+    from ablate.runner.backend import error_of_products
+    from ablate.runner.check import check_plan, columns
+
+    passes = []
+    for plan_ in plans:
+        checks = check_plan(plan_, stop.check)
+        table = wide_table(*columns(checks[0]))
+        for item in checks:
+            table.add_row(*item.cells())
+        if len(plans) > 1:
+            print(plan_.name)
+        console().print(table)
+        passes += [item.passes for item in checks]
+    error = error_of_products()
+    versions = " ".join(f"{name} {metadata.version(name)}" for name in ("jax", "jaxlib"))
+    right = "right" if error == 0 else f"WRONG, by a factor of up to {1 + error:.3g}: install another release of jaxlib"
+    platform = next(plan_.devices[0].platform for plan_ in plans)
+    print(f"{versions} on {platform}: sums of vmapped products come out {right}")
+    return int(error != 0 or not all(passes))
+
+
+def probe(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate probe`: mean and sd of activations and gradients by layer, as table and figure."""
+    from ablate.runner.probe import probe_plan, write_probe
+
+    plan_ = plan_of(alone(spec_of(options, stop)), options, stop)
+    layers = probe_plan(plan_, stop.check)
+    table = wide_table("arm", "layer", "activation mean", "activation sd", "gradient mean", "gradient sd")
+    for layer in layers:
+        table.add_row(*layer.cells())
+    console().print(table)
+    directory = options.workdir or Path("results") / plan_.name
+    for path in write_probe(directory, layers):
+        print(path)
+    return 0
+
+
+def tricks(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate tricks`: the catalogue, generated from the tables; with `--measure`, what its choices cost."""
+    if options.measure:
+        return _measure(options, stop)
+    from ablate.cli.catalogue import described
+    from ablate.study.problems import ConfigError
+
+    for flag in ("config", "out"):
+        if getattr(options, flag) is not None:
+            raise ConfigError([f"--{flag}: goes with --measure"])
+    print(described(options.name or ""))
+    return 0
+
+
+def _measure(options: argparse.Namespace, stop: Stop) -> int:
+    """A line per choice as soon as it is measured, so that an interrupt loses none."""
+    spec = alone(spec_of(options, stop))  # sets JAX up, before anything imports it
+    from ablate.cli import costs
+    from ablate.cli.catalogue import measurable
+    from ablate.runner.ratios import Baseline
+
+    choices = measurable(spec, options.name or "")
+    known = costs.read(options.out) if options.out else {}
+    baseline = Baseline(spec, stop.check)
+    print(f"{baseline.told()}\n\n{costs.HEADER}")
+    for place, ratio in zip(choices, baseline.ratios(choices.values()), strict=True):
+        print(costs.line(place, ratio), flush=True)
+        if options.out:
+            known[place] = ratio
+            costs.write(options.out, known)
+    return 0

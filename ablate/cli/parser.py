@@ -1,0 +1,221 @@
+"""Which commands and flags there are. What the commands do imports what is heavy when it is called."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from ablate.cli import looking, reading, training
+from ablate.runner.interrupts import Stop
+from ablate.trackers import TRACKERS
+from ablate.train.strategy import STRATEGIES
+
+Command = Callable[[argparse.Namespace, Stop], int]
+
+EPILOG = """\
+examples:
+  ablate new mine.py
+  ablate run --config=experiments/digits.py
+  ablate run --config=experiments/digits.py --config.seeds=12 --config.recipe.norm.name=layer
+  ablate plan --config=experiments/digits.py --config.design=factorial
+  ablate status results/digits
+  ablate confirm results/digits
+  ablate report results/before results/after --versions
+  ablate report results/digits --to=wandb
+  ablate predict results/digits --arm=baseline
+  ablate variance --config=experiments/digits.py --seeds=10
+  ablate verdict runs.csv --arm=model --seed=seed --metric=top1 --status=State
+  ablate tricks loss.focal
+
+exit codes: 0 all done; 1 finished, some cells failed; 2 usage, config, or a folder that cannot be written to;
+3 the directory is in use; 75 interrupted (a signal, a full disk), the same command continues
+"""
+RUNS = """\
+Seeds are paired where every arm shares two of them with the baseline, and half of its own or of the baseline's,
+whichever are fewer. A run without a finite number, or of status diverged, counts as diverged: the worst outcome. One of
+any other status than finished, done, completed, success, ok and the like counts as failed, and is left out.
+"""
+
+
+def parser_of_commands() -> argparse.ArgumentParser:
+    """The parser of the whole command line; what it parses has the function of the command as `command`."""
+    from ablate.version import version
+
+    parser = argparse.ArgumentParser(
+        prog="ablate",
+        description="Which training tricks help on your task, by how much, at what cost, and is it real?",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version() or 'unknown'}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for add in COMMANDS:
+        add(commands)
+    return parser
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("empty; name a place")
+    return Path(text)
+
+
+def _plain(commands, name: str, command: Command, text: str, epilog: str = "") -> argparse.ArgumentParser:
+    """A command with its words; flags follow."""
+    sentence = text[0].upper() + text[1:] + "."
+    parser = commands.add_parser(name, help=text, description=sentence, epilog=epilog)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _configured(commands, name: str, command: Command, text: str) -> argparse.ArgumentParser:
+    """A command about an experiment."""
+    epilog = "Any key can be set behind the file: --config.train.steps=100 --config.recipe.norm.name=group"
+    parser = _plain(commands, name, command, text, epilog)
+    parser.add_argument(
+        "--config",
+        required=True,
+        action=_Once,
+        metavar="FILE.py[:ARG]",
+        help="an experiment: a file with get_config([arg])",
+    )
+    return parser
+
+
+class _Once(argparse.Action):
+    """Of two values nobody would know which one counts."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option_string}: given twice; leave one out")
+        setattr(namespace, self.dest, values)
+
+
+def _new(commands) -> None:
+    parser = _plain(
+        commands, "new", looking.new, "write a commented experiment that runs as it stands, to be made your own"
+    )
+    parser.add_argument("file", type=_folder, metavar="FILE.py", help="a new file")
+
+
+def _plan(commands) -> None:
+    parser = _configured(commands, "plan", looking.plan, "show arms, cells, programs and an estimate; train nothing")
+    parser.add_argument("--strategy", choices=tuple(STRATEGIES), help="plan for this strategy")
+    parser.add_argument("--json", action="store_true", help="one JSON object with lists arms, cells, programs")
+    parser.add_argument("--params", action="store_true", help="list the parameters of every network too")
+
+
+def _check(commands) -> None:
+    text = "sanity checks per arm: first loss, overfits 64 examples, finite, one compile"
+    _configured(commands, "check", looking.check, text)
+
+
+def _probe(commands) -> None:
+    text = "activation and gradient mean and sd by layer before training"
+    parser = _configured(commands, "probe", looking.probe, text)
+    text = "where probe.csv and its figure go (default: results/<experiment>)"
+    parser.add_argument("--workdir", type=_folder, metavar="DIR", help=text)
+
+
+def _tricks(commands) -> None:
+    text = "the catalogue: formula, arguments, off value, reference; what choices cost"
+    parser = _plain(commands, "tricks", looking.tricks, text)
+    parser.add_argument("name", nargs="?", metavar="NAME", help="an axis, AXIS.NAME, or any name of a choice")
+    text = "time and memory of a training step with each choice, over a baseline's"
+    parser.add_argument("--measure", action="store_true", help=text)
+    text = "with --measure: the experiment whose recipe is the baseline"
+    parser.add_argument("--config", metavar="FILE.py[:ARG]", help=text)
+    text = "with --measure: a CSV to write too; rows of other choices stay"
+    parser.add_argument("--out", type=_folder, metavar="FILE", help=text)
+
+
+def _run(commands) -> None:
+    text = "train what is missing, then report; the same command again continues"
+    parser = _configured(commands, "run", training.run, text)
+    parser.add_argument(
+        "--workdir", type=_folder, metavar="DIR", help="where results go (default: results/<experiment>)"
+    )
+    parser.add_argument("--strategy", choices=tuple(STRATEGIES), help="how programs run; chosen if not given")
+    parser.add_argument("--retry-failed", action="store_true", help="train failed cells again")
+    text = "add seeds in stages to the arms that have no verdict yet"
+    parser.add_argument("--until-decided", action="store_true", help=text)
+    text = "with --until-decided: seeds at the last stage (default: 24)"
+    parser.add_argument("--max-seeds", type=int, metavar="N", help=text)
+    parser.add_argument("--measure", action="store_true", help="afterwards time every arm in a program of its own")
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write curves and hyperparameters for TensorBoard too"
+    )
+
+
+def _confirm(commands) -> None:
+    text = "the winners of a study and its baseline again, on fresh seeds; the same command again continues"
+    parser = _plain(commands, "confirm", training.confirm, text)
+    parser.add_argument("directory", type=Path, metavar="DIR", help="a directory that `ablate run` wrote, to its end")
+    text = "an arm instead, better or not; may be repeated"
+    parser.add_argument("--arm", action="append", default=[], metavar="NAME", help=text)
+    parser.add_argument("--seeds", type=int, metavar="N", help="fresh seeds (default: as many as the study has)")
+    parser.add_argument("--workdir", type=_folder, metavar="DIR", help="where results go (default: DIR/confirm)")
+    parser.add_argument("--retry-failed", action="store_true", help="train failed cells again")
+
+
+def _variance(commands) -> None:
+    text = "where the spread comes from: the baseline with one stream of randomness each, and the seeds it takes"
+    parser = _configured(commands, "variance", training.variance, text)
+    parser.add_argument("--seeds", type=int, default=10, metavar="N", help="runs per stream (default: %(default)s)")
+    text = "where results go (default: results/variance_<experiment>)"
+    parser.add_argument("--workdir", type=_folder, metavar="DIR", help=text)
+    parser.add_argument("--json", action="store_true", help="one JSON object, that of variance.json")
+
+
+def _status(commands) -> None:
+    text = "what is done, running, failed, diverged, left; works while a run goes on"
+    parser = _plain(commands, "status", reading.status, text)
+    parser.add_argument("directory", type=Path, metavar="DIR", help="a directory that `ablate run` wrote")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _report(commands) -> None:
+    text = "write all reports again from the stored rows, and compare several studies; runs no config"
+    parser = _plain(commands, "report", reading.report, text)
+    parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="directories that `ablate run` wrote")
+    parser.add_argument("--out", type=Path, help="where the comparison goes (default: results/comparison)")
+    text = "the two are versions of one study: compare arm with arm, seed by seed"
+    parser.add_argument("--versions", action="store_true", help=text)
+    parser.add_argument("--to", choices=tuple(TRACKERS), help="send cells and verdicts to this tracker, too")
+
+
+def _predict(commands) -> None:
+    text = "what a kept cell predicts for every example, as CSV; trains nothing"
+    parser = _plain(commands, "predict", reading.predict, text)
+    parser.add_argument("directory", type=Path, metavar="DIR", help="a study that ran with train.keep_weights=True")
+    parser.add_argument("--arm", required=True, help="name of the arm, as in the report")
+    parser.add_argument("--seed", type=int, help="seed of the cell (default: the study's first)")
+    text = "NAME, 'NAME(argument=value)', FILE.csv or .npz (default: the study's test examples)"
+    parser.add_argument("--data", default="", help=text)
+    text = "where the CSV goes, - for stdout (default: DIR/predictions/)"
+    parser.add_argument("--out", type=_folder, metavar="FILE", help=text)
+
+
+def _verdict(commands) -> None:
+    text = "the whole report for runs that were trained elsewhere, from a CSV with a line per run; trains nothing"
+    parser = _plain(commands, "verdict", reading.verdict, text, RUNS)
+    parser.add_argument("table", type=_folder, metavar="FILE.csv", help="commas, semicolons, tabs or | between entries")
+    for name, help_ in {
+        "arm": "the column that says what was tried",
+        "seed": "the column with the seed, any text or number",
+        "metric": "the column with the number that decides",
+    }.items():
+        parser.add_argument(f"--{name}", required=True, metavar="COLUMN", help=help_)
+    text = "the column that says how a run ended (default: all finished)"
+    parser.add_argument("--status", metavar="COLUMN", help=text)
+    parser.add_argument("--baseline", metavar="NAME", help="the arm to compare with (default: baseline)")
+    parser.add_argument("--lower-is-better", action="store_true", help="the metric is an error or a loss")
+    parser.add_argument("--margin", type=float, help="largest difference that counts as none (default: none declared)")
+    parser.add_argument("--alpha", type=float, default=0.05, help="family-wise error rate (default: %(default)s)")
+    parser.add_argument("--workdir", type=_folder, metavar="DIR", help="where the report goes; without it, none")
+    parser.add_argument("--json", action="store_true", help="one JSON object with a list arms")
+
+
+# In the order of `ablate --help`: before training, training, afterwards.
+COMMANDS = (
+    _new, _plan, _check, _probe, _tricks, _run, _confirm, _variance, _status, _report, _predict, _verdict,
+)  # fmt: skip
