@@ -20,8 +20,7 @@ def draw_pictures(pictures: Pictures) -> Figure:
     axis = figure.subplots()
     for i, (name, row) in enumerate(pictures.rows):
         top = -i * (1 + ABOVE) - ABOVE
-        lines = "\n".join(textwrap.wrap(label(name, 3 * LETTERS["name"]), LETTERS["name"]))
-        axis.text(-0.15, top - 0.5, lines, ha="right", va="center", fontsize=7, color=INK)
+        axis.text(-0.15, top - 0.5, in_lines(name), ha="right", va="center", fontsize=7, color=INK)
         for j, picture in enumerate(row):
             place_picture(figure, picture, j * (1 + GAP), top)
     axis.set_xlim(-NAMES, columns * (1 + GAP) - GAP)
@@ -29,6 +28,12 @@ def draw_pictures(pictures: Pictures) -> Figure:
     axis.set_aspect("equal")
     axis.set_axis_off()
     return figure
+
+
+def in_lines(name: str) -> str:
+    """A name in up to three lines, where it is long preferably broken before its arguments."""
+    text, width = label(name, 3 * LETTERS["name"]), LETTERS["name"]
+    return text if len(text) <= width else "\n".join(textwrap.wrap(text.replace("(", " (", 1), width)[:3])
 
 
 def place_picture(figure: Figure, picture: Picture, left: float, top: float) -> None:
