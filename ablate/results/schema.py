@@ -257,6 +257,7 @@ class ConfirmsRecord(TypedDict):
 
 
 STUDY_FORMAT: Literal[2] = 2
+LARGEST = 1e150  # number of a row; float32 ends at 3e38
 
 
 class Study(TypedDict):
@@ -404,6 +405,22 @@ def read_record(path: Path, kind: Any) -> Any | None:
     return None if misfit(content, kind) else content
 
 
+def is_consistent(row: RowRecord) -> bool:
+    """Whether a row of the right types could be a result: curves of one length at known steps, numbers of a size."""
+    curves = row["curves"]
+    steps = curves.get("step", () if not curves else None)
+    if steps is None or any(len(curve) != len(steps) for curve in curves.values()):
+        return False
+    if not all(isinstance(step, int) and 0 <= step < 2**53 for step in steps):
+        return False
+    return all(map(_is_in_range, row["metrics"].values())) and all(all(map(_is_in_range, c)) for c in curves.values())
+
+
+def _is_in_range(value: Number) -> bool:
+    """Whether it and its inverse can be squared: no training gives other numbers, and nobody could show them."""
+    return not value or 1 / LARGEST < abs(value) < LARGEST
+
+
 def study_problem(study: Any) -> str | None:
     """Why the content of a study.json cannot be used, in words; None where it can."""
     written = study.get("format") if isinstance(study, dict) else None
@@ -429,6 +446,9 @@ def inconsistency(study: Mapping[str, Any]) -> str | None:
     margin = study["metric"]["margin"]
     if not 0 < study["alpha"] < 1 or (margin is not None and not margin > 0):
         return "alpha or the margin out of range"
+    sizes = [arm.get(key) for arm in study["arms"] for key in ("flops", "step_seconds")]
+    if not all(map(_is_in_range, sizes)):
+        return "arithmetic or time of a step out of range"
     if not all(metric["scale"] > 0 for metric in study["metrics"]):
         return "the scale of a metric is not above 0"
     rates = [rate for arm in study["arms"] for rate in arm.get("rates", {}).values()]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ablate.results.files import StorageError, clear_temporary, storing, write_json
-from ablate.results.schema import RowRecord, read_record
+from ablate.results.schema import RowRecord, is_consistent, read_record
 
 LOCK = ".lock"
 FINAL = ("done", "diverged")  # a cell with one of these is never trained again
@@ -68,7 +68,7 @@ class Store:
         for name in names:
             path = self.cells / f"{name}.json"
             row = read_record(path, RowRecord)
-            if row is not None and row["cell"] == name:
+            if row is not None and row["cell"] == name and is_consistent(row):
                 rows[name] = row
             elif set_aside and path.exists():
                 with storing(path):

@@ -18,7 +18,7 @@ from ablate.runner.plan import ProgramPlan
 from ablate.study.programs import Lane
 from ablate.train.lanes import Lanes
 from ablate.train.loop import Loop, LoopState, Result, WaveInputs
-from tests.faults.calls import Killed
+from tests.faults.calls import Killed, kind_of
 from tests.once import programs_made_once
 from tests.shell import jax_as_it_was, tables
 from tests.train.small import identical, kept
@@ -153,3 +153,17 @@ class Faulty:
 def names(directory: Path) -> set[str]:
     """Every file of a directory."""
     return {path.relative_to(directory).as_posix() for path in directory.rglob("*") if not path.is_dir()}
+
+
+def first_of(directory: Path, kind: str) -> Path:
+    """A file of a kind."""
+    return directory / min(name for name in names(directory) if name == kind or kind_of(name) == kind)
+
+
+def is_one_line(outcome: Outcome, *, codes: tuple[int, ...]) -> None:
+    """No traceback, and no more than a line about what is wrong."""
+    code, errors = outcome
+    assert code in codes, outcome
+    assert "Traceback" not in errors
+    assert len([line for line in errors.splitlines() if line.startswith("ablate: ")]) <= 1, errors
+    assert max(map(len, errors.splitlines()), default=0) < 600, errors

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.calls import Killed, Watch, kind_of, watched
-from tests.faults.study import CELLS, Faulty, Outcome, names
+from tests.faults.calls import Killed, Watch, watched
+from tests.faults.study import CELLS, Faulty, first_of, is_one_line
 from tests.shell import statuses
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -42,24 +42,13 @@ SPOILS: dict[str, Callable[[Path], object]] = {
     "an object": lambda path: path.write_text("{}"),
     "null": lambda path: path.write_text("null"),
     "deep": lambda path: path.write_text("[" * 100_000),
+    "other keys": lambda path: path.write_text('{"arms": 3, "differs": 1, "cell": [], "cells": 0}'),
     "deleted": Path.unlink,
     "a folder": put_a_folder,
     "a dangling link": put_a_dangling_link,
 }
 RECORDS = ["study.json", "environment.json", "progress.json", "looks.json", ".reported", "cells/*"]
 OTHERS = [".lock", "report.md", "cells.csv", "report.html", "figures/*", "weights/*"]
-
-
-def first_of(directory: Path, kind: str) -> Path:
-    return directory / min(name for name in names(directory) if name == kind or kind_of(name) == kind)
-
-
-def is_one_line(outcome: Outcome, *, codes: tuple[int, ...]) -> None:
-    code, errors = outcome
-    assert code in codes, outcome
-    assert "Traceback" not in errors
-    assert len([line for line in errors.splitlines() if line.startswith("ablate: ")]) <= 1, errors
-    assert max(map(len, errors.splitlines()), default=0) < 600, errors
 
 
 def asked_and_run(study: Faulty) -> int:

@@ -198,23 +198,6 @@ def test_waves_that_are_none_cost_nobody_a_result(words, undisturbed, tmp_path, 
     assert tables(tmp_path / "run") == tables(undisturbed)
 
 
-@pytest.mark.parametrize(
-    "content", ["7", "[" * 200_000, '{"arms": 3, "differs": 1, "cell": []}'], ids=["7", "deep", "keys"]
-)
-@pytest.mark.parametrize("name", ["study.json", "environment.json", "progress.json", "cells"])
-def test_files_of_the_wrong_kind_are_as_good_as_absent(words, undisturbed, tmp_path, capsys, name, content):
-    run = shutil.copytree(undisturbed, tmp_path / "run")
-    path = next(run.glob("cells/*.json")) if name == "cells" else run / name
-    path.write_text(content)
-    assert main(["status", str(run)]) == (2 if name == "study.json" else 0)
-    assert main(words) == 0
-    assert "Traceback" not in capsys.readouterr().err
-    assert statuses(run) == ["done"] * (2 * ARMS)
-    if name != "cells":  # which is trained again, in a wave of its own that rounds differently
-        assert tables(run) == tables(undisturbed)
-    assert (path.with_suffix(".unreadable").exists()) == (name == "cells")
-
-
 def test_a_disk_that_fails_for_now_sets_no_row_aside(words, undisturbed, monkeypatch, tmp_path):
     run = shutil.copytree(undisturbed, tmp_path / "run")
     read = Path.read_text
