@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import json
-import os
 import textwrap
 from collections import Counter
 from pathlib import Path
@@ -41,10 +40,10 @@ def status(options: argparse.Namespace, stop: Stop) -> int:
 def _starting(directory: Path) -> dict[str, Any] | None:
     """The state of a run that has no study yet; None where there is one, or no run."""
     from ablate.results.schema import Progress, read_record
-    from ablate.runner.starting import STARTING
+    from ablate.runner.starting import STARTING, is_alive
 
     progress = read_record(directory / "progress.json", Progress) or {}
-    starts = progress.get("state") == STARTING and _alive(progress.get("pid"))
+    starts = progress.get("state") == STARTING and is_alive(progress.get("pid"))
     if not starts or (directory / "study.json").exists():
         return None
     nothing = {"cells": {}, "program": None, "step": None, "steps": None, "errors": {}}
@@ -54,13 +53,14 @@ def _starting(directory: Path) -> dict[str, Any] | None:
 def _state(rows: Any) -> dict[str, Any]:
     """How far a study is, or its tuning where that runs."""
     from ablate.report.rows import Rows
+    from ablate.runner.starting import is_alive
 
     directory, tuning = rows.directory, rows.directory / "tuning"
     if not rows.study.get("tuning") and (tuning / "study.json").exists():
         rows = dataclasses.replace(Rows.load(tuning), progress=rows.progress)
     statuses = {row["cell"]: row["status"] for row in rows}
     progress = rows.progress or {}
-    alive = progress.get("state") in ("starting", "running") and _alive(progress.get("pid"))
+    alive = progress.get("state") in ("starting", "running") and is_alive(progress.get("pid"))
     running = set(progress.get("running_cells") or ())
     for cell in rows.study["cells"]:
         unfinished = ("running" if alive else "interrupted") if cell["cell"] in running else "pending"
@@ -78,16 +78,6 @@ def _state(rows: Any) -> dict[str, Any]:
         "updated": progress.get("updated"),
         "errors": {row["cell"]: row["error"]["message"].splitlines()[:1] for row in rows if row["error"]},
     }
-
-
-def _alive(pid: Any) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except PermissionError:  # another user's
-        return True
-    except (OSError, TypeError, ValueError, OverflowError):
-        return False
-    return True
 
 
 def report(options: argparse.Namespace, stop: Stop) -> int:

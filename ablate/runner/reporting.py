@@ -11,8 +11,9 @@ from pathlib import Path
 
 from ablate.report.rows import Rows
 from ablate.results.files import StorageError, storing, write_json
-from ablate.results.schema import ReportedRecord, read_record
+from ablate.results.schema import Progress, ReportedRecord, read_record
 from ablate.runner.interrupts import Between, go_on
+from ablate.runner.starting import is_alive
 
 INTERIM_SECONDS = 10.0
 MARK = ".reported"  # says what the reports of a directory were made of
@@ -40,7 +41,7 @@ def write_reports(directory: Path, between: Between = go_on, *, anew: bool = Tru
         written = write_variance(directory, rows.study, list(rows), between)
     else:
         rows = _looked_at(rows)
-        everything = (rows.study, list(rows), rows.environment, rows.progress)
+        everything = (rows.study, list(rows), rows.environment, _progress(rows))
         written = write_report(directory, *everything, between, rows.looks, rows.inputs)
     names = [path.relative_to(directory).as_posix() for path in written]
     write_json(directory / MARK, {"digest": _digest(rows), "files": names})
@@ -78,6 +79,14 @@ class Interim:
 
         rows = Rows.load(self._directory)
         write_page(self._directory, rows.study, list(rows), rows.environment, rows.progress)
+
+
+def _progress(rows: Rows) -> Progress | None:
+    """The record of progress; a run that was killed did not write that it ended, and no page waits for it."""
+    progress = rows.progress
+    if progress and progress.get("state") == "running" and not is_alive(progress.get("pid")):
+        return {**progress, "state": "interrupted"}
+    return progress
 
 
 def _is_written(rows: Rows) -> bool:

@@ -1,10 +1,11 @@
-"""What other shells see of a run before it has a study. Imports nothing heavy: it is said in the first second."""
+"""What other shells see of a run: that it starts, before it has a study, and that it lives. Imports nothing heavy."""
 
 import contextlib
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ablate.results.files import write_json
 from ablate.results.schema import Progress, read_record
@@ -58,3 +59,14 @@ def _take_away(directory: Path) -> None:
         if [path.name for path in directory.iterdir()] == [LOCK]:
             (directory / LOCK).unlink()
             directory.rmdir()
+
+
+def is_alive(pid: Any) -> bool:
+    """Whether a process of that number runs."""
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:  # another user's
+        return True
+    except (OSError, TypeError, ValueError, OverflowError):
+        return False
+    return True

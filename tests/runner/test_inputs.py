@@ -83,7 +83,7 @@ def test_a_run_stores_them_once_and_removes_what_is_no_longer_true(tmp_path, mon
     cfg = study(augment=(choice("flip"),), clip=(choice("global_norm", max=1.0),))
     cfg.recipe.augment = choice("random_crop", padding=1)
     found = execute(planned(cfg), tmp_path).inputs
-    assert [row.arm for row in found] == ["", "baseline", "augment=flip"]  # clipping shows what the baseline does
+    assert [row.arm for row in found] == ["", "baseline", "flip"]  # clipping shows what the baseline does
     assert all(row.pictures.shape == (8, 8, 8, 1) for row in found)
     assert "## What training sees" in (tmp_path / "report.md").read_text(encoding="utf-8")
     assert {path.name for path in (tmp_path / "figures").glob("inputs.*")} == {"inputs.png", "inputs.svg"}

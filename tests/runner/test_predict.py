@@ -16,7 +16,7 @@ from ablate.runner.predict import predict
 from ablate.study import ConfigError
 from tests.train.small import small_config
 
-SNAPSHOTS = "average=snapshots(cycle=5, count=2)"
+SNAPSHOTS = "snapshots(cycle=5, count=2)"
 
 
 @pytest.fixture(scope="module")

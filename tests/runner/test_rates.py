@@ -31,7 +31,7 @@ def test_lines_between_the_kept_steps_are_the_schedule(rates):
     exact = base * (1 + np.cos(np.pi * (step % 200) / 200)) / 2
     arm = found["schedule=sgdr(cycle=200)"]
     np.testing.assert_allclose(np.interp(step, arm["step"], arm["rate"]), exact, atol=1e-3 * base)
-    assert found["optimizer=sgd(learning_rate=0.02)"]["rate"] == [0.02] * EVENLY
+    assert found["sgd(learning_rate=0.02)"]["rate"] == [0.02] * EVENLY
 
 
 def test_every_arm_of_study_json_has_its_rates(rates):

@@ -133,7 +133,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert main(["run", *words]) == 0
     out, err = capsys.readouterr()
     assert "ablate: 4 seeds: 1 of 2 arms decided" in err
-    assert "optimizer=sgd(learning_rate=0.01): worse" in out
+    assert "sgd(learning_rate=0.01): worse" in out
     assert [len(look["seeds"]) for look in json.loads(Path("results/study/looks.json").read_text())] == [4, 8]
 
 

@@ -7,8 +7,21 @@ import pytest
 from ablate.cli.main import main
 from ablate.results.files import read_json, write_json
 from ablate.results.store import InUseError, locked
+from ablate.runner.reporting import write_reports
 from ablate.runner.starting import starting
 from tests.shell import ROOT, ablate, jax_as_it_was, running, wait_until
+
+SMALL = """
+from ablate import base_config, choice
+
+def get_config():
+    cfg = base_config()
+    cfg.model = choice("mlp", widths=(4,))
+    cfg.vary.norm = ("batch",)
+    cfg.train.update(steps=2, eval_every=2)
+    cfg.seeds = 2
+    return cfg
+"""
 
 
 def test_it_says_that_it_starts_and_takes_all_away(tmp_path):
@@ -61,3 +74,15 @@ def test_status_from_the_first_moment_on(tmp_path):
         process.kill()
         process.wait()
         assert ablate("status", run).returncode == 2  # what was killed there starts no more
+
+
+def test_the_page_of_a_killed_run_waits_for_nothing(tmp_path):
+    (tmp_path / "small.py").write_text(SMALL)
+    with jax_as_it_was():
+        assert main(["run", f"--config={tmp_path / 'small.py'}", f"--workdir={tmp_path / 'run'}"]) == 0
+    run = tmp_path / "run"
+    next((run / "cells").iterdir()).unlink()
+    for pid, refreshes in ((os.getpid(), True), (2**22 + 1, False)):  # beyond the numbers that Linux gives
+        write_json(run / "progress.json", {**read_json(run / "progress.json"), "state": "running", "pid": pid})
+        write_reports(run)
+        assert ('<meta http-equiv="refresh"' in (run / "report.html").read_text(encoding="utf-8")) == refreshes
