@@ -30,6 +30,11 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
 
 
+def said(errors: str) -> list[str]:
+    """What a command said on stderr, but for the line in which a run says where its results go."""
+    return [line for line in errors.splitlines() if not line.startswith("ablate: results go to ")]
+
+
 def command(*words: object, obedient: bool = False) -> list[str]:
     """The command line of one call of `ablate`."""
     wrapper = ["-c", OBEDIENT] if obedient else []

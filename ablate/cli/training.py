@@ -66,12 +66,12 @@ def _run_one(options: argparse.Namespace, stop: Stop, plan_: Any, directory: Pat
     """A study in its directory, with what the flags ask for."""
     from ablate.cli.display import display_for
     from ablate.results.store import locked
-    from ablate.runner.environment import changed_since
+    from ablate.runner.environment import reused_elsewhere
     from ablate.runner.memory import shortage
 
     with locked(directory):  # or what is said would not happen
         _warn_of_another(directory, plan_)
-        changed = changed_since(directory, (cell.name for cell in plan_.cells))
+        changed = reused_elsewhere(directory, (cell.name for cell in plan_.cells))
     warn(filter(None, [changed, shortage(plan_)]))
     flags = {"retry_failed": options.retry_failed, "measure": options.measure}
     rows = _executed(options, plan_, directory, display=display_for(Console(stderr=True)), stop=stop, **flags)

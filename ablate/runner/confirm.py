@@ -17,9 +17,10 @@ from ablate.report.rows import Rows
 from ablate.report.tables import tabulate
 from ablate.report.variance import DESIGN as VARIANCE
 from ablate.results.schema import ArmRecord, ConfirmsRecord, FirstEstimate, Study, read_record
-from ablate.runner.again import changed_since, resolved_again
+from ablate.runner.again import resolved_again
 from ablate.runner.interrupts import Between, go_on
 from ablate.runner.plan import Plan, make_plan
+from ablate.runner.reuse import changes
 from ablate.study.cells import restored
 from ablate.study.design import Arm
 from ablate.study.problems import ConfigError, unknown
@@ -155,8 +156,8 @@ def _repeated(spec: Spec, study: Study, seeds: tuple[int, ...]) -> Spec:
 
 def _changed(rows: Rows, plan: Plan) -> list[str]:
     """Sentences on code and data that are not those that the first study trained with."""
-    before = {row["arm"]: row for row in reversed(rows.rows) if row.get("identity")}
+    before = {row["arm"]: row.get("identity") for row in reversed(rows.rows)}
     cells = {cell.arm.name: cell for cell in reversed(plan.cells)}
-    changes = [words for arm, cell in cells.items() if arm in before for words in changed_since(before[arm], cell)]
-    said = (f"{words[:1].upper()}{words[1:]}" for words in dict.fromkeys(changes))
-    return [f"{words}: what is confirmed is not quite what was found." for words in said]
+    found = [words for arm, cell in cells.items() for words in changes(before.get(arm) or cell.identity, cell.identity)]
+    said = (f"{words[:1].upper()}{words[1:]}" for words in dict.fromkeys(found))
+    return [f"{words} since: what is confirmed is not quite what was found." for words in said]

@@ -65,7 +65,7 @@ def differences(now: Environment, earlier: Environment | None) -> list[str]:
     return sorted({*changed, *earlier.get("differs", ())})
 
 
-def changed_since(directory: Path, cells: Iterable[str]) -> str | None:
+def reused_elsewhere(directory: Path, cells: Iterable[str]) -> str | None:
     """A warning where stored cells of a plan are about to be used again, and were trained elsewhere or otherwise.
 
     Args:

@@ -129,11 +129,20 @@ def listening() -> Iterator[Stop]:
         _handle(before)
         _say(FIRST)
 
+    beside = _heard_beside(-1)  # or the thread would tell the earlier handler of the signal that gave way to it
     _handle(dict.fromkeys(SIGNALS, ask))
     try:
         yield stop
     finally:
         _handle(before)
+        _heard_beside(beside)
+
+
+def _heard_beside(end: int) -> int:
+    """Where signals are written down from now on, for the thread; gives where they were until now."""
+    with contextlib.suppress(ValueError, OSError):  # not the main thread; an end that was closed meanwhile
+        return signal.set_wakeup_fd(end, warn_on_full_buffer=False)
+    return -1
 
 
 def _handle(handlers: dict[signal.Signals, Any]) -> None:

@@ -19,8 +19,9 @@ from ablate.report.rows import Rows
 from ablate.report.variance import DESIGN
 from ablate.results.files import StorageError
 from ablate.results.weights import Weights
-from ablate.runner.again import DATA_CHANGED, changed_since, resolved_again
+from ablate.runner.again import resolved_again
 from ablate.runner.plan import Plan, load_data, plan_one
+from ablate.runner.reuse import DATA_CHANGED, changes
 from ablate.study.cells import restored
 from ablate.study.choices import DATA, SAMPLING_NAMES, Chosen, check_choice
 from ablate.study.problems import ConfigError, unknown
@@ -119,7 +120,8 @@ def _filled(like: Any, arrays: Mapping[str, np.ndarray]) -> Any:
 def _changed(rows: Rows, plan: Plan, arm: str, seed: int) -> list[str]:
     """What a row says of the code and data that it was trained with, against what there is now."""
     row = next((row for row in rows if (row["arm"], row["seed"]) == (arm, seed)), None)
-    return changed_since(row, plan.cells[0]) if row else []
+    now = plan.cells[0].identity
+    return changes((row or {}).get("identity") or now, now)
 
 
 def other_examples(text: str, dataset: DataSet, table: Chosen | None) -> dict[str, np.ndarray]:

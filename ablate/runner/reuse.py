@@ -19,6 +19,7 @@ from ablate.results.weights import read_weights, weights_path
 from ablate.study.cells import Cell
 
 NEW = "new"
+DATA_CHANGED = "the content of the data changed"
 HASH = 11  # characters behind the readable part of a cell's name
 NAMED = 3  # changes that a sentence names
 
@@ -136,7 +137,7 @@ def _other_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterato
     if before.get("task") != now.get("task"):
         yield "the task changed"
     if before.get("content") != now.get("content"):
-        yield "the content of the data changed"
+        yield DATA_CHANGED
     old, new = before.get("code") or {}, now.get("code") or {}
     recipe = now.get("recipe") or {}
     for part in dict.fromkeys([*old, *new]):

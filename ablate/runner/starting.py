@@ -24,7 +24,10 @@ def starting(directory: Path) -> Iterator[None]:
         InUseError: another process runs there.
         StorageError: the directory cannot be written to.
     """
-    path, made = directory / "progress.json", not directory.exists()
+    path, made = (
+        directory / "progress.json",
+        [folder for folder in (directory, *directory.parents) if not folder.exists()],
+    )
     with locked(directory):
         before = read_record(path, Progress)
         with contextlib.suppress(OSError):
@@ -41,8 +44,7 @@ def starting(directory: Path) -> Iterator[None]:
         yield
     finally:
         _put_back(path, before)
-        if made:
-            _take_away(directory)
+        _take_away(made)
 
 
 def _put_back(path: Path, before: Progress | None) -> None:
@@ -53,12 +55,13 @@ def _put_back(path: Path, before: Progress | None) -> None:
             path.unlink() if before is None else write_json(path, before)
 
 
-def _take_away(directory: Path) -> None:
-    """A folder with nothing in it but its lock."""
+def _take_away(made: list[Path]) -> None:
+    """A folder with nothing in it but its lock, and those that were made to hold it."""
     with contextlib.suppress(OSError):
-        if [path.name for path in directory.iterdir()] == [LOCK]:
-            (directory / LOCK).unlink()
-            directory.rmdir()
+        if made and [path.name for path in made[0].iterdir()] == [LOCK]:
+            (made[0] / LOCK).unlink()
+            for folder in made:
+                folder.rmdir()
 
 
 def is_alive(pid: Any) -> bool:

@@ -49,6 +49,9 @@ def counts_by_seed(truth: Integer[np.ndarray, "seeds examples"], count: int) -> 
         truth: the right category of every test example, one row per seed.
         count: number of categories.
 
+    Returns:
+        How many there are, by seed and category.
+
     Example:
         >>> counts_by_seed(np.array([[0, 0, 1], [1, 1, 1]]), 2).tolist()
         [[2, 1], [0, 3]]

@@ -16,6 +16,7 @@ from ablate.results.files import read_json, write_json
 from ablate.results.store import locked
 from ablate.tricks import AXES
 from tests.report import synthetic
+from tests.shell import said
 
 HEAD = '''"""Does it work on a small scale?
 
@@ -68,7 +69,7 @@ def wrong(ablate, study):
         code, out, err = ablate(command, f"--config={study}", *words)
         assert code == 2
         assert out == ""
-        lines = err.splitlines()
+        lines = said(err)
         assert all(line.startswith("ablate: ") for line in lines)
         return [line.removeprefix("ablate: ") for line in lines]
 

@@ -78,8 +78,8 @@ def test_the_first_estimates_stand_in_the_record(first):
 def test_code_and_data_that_changed_are_said(first):
     rows = [{**row, "identity": {**row["identity"], "content": "other", "code": {}}} for row in first]
     plan = plan_confirmation(dataclasses.replace(first, rows=tuple(rows)), [names(first)[1]])
-    assert any("has changed since" in words for words in plan.notes)
-    assert any("data have changed since: what is confirmed is not quite what was found" in w for w in plan.notes)
+    assert "The code of the training loop changed since: what is confirmed is not quite what was found." in plan.notes
+    assert "The content of the data changed since: what is confirmed is not quite what was found." in plan.notes
 
 
 def synthetic_rows(made, directory="somewhere"):

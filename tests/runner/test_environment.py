@@ -7,7 +7,7 @@ import jax
 import pytest
 
 from ablate.results.files import write_json
-from ablate.runner.environment import VARIABLES, changed_since, differences, environment, machine
+from ablate.runner.environment import VARIABLES, differences, environment, machine, reused_elsewhere
 from ablate.runner.processor import flags, model_name, rounding_instructions
 
 
@@ -108,9 +108,9 @@ def test_what_changed_is_named():
 def test_a_run_that_uses_cells_again_says_what_changed(tmp_path):
     now = machine()
     write_json(tmp_path / "environment.json", {**now, "devices": now["devices"][:1]})
-    assert changed_since(tmp_path, ["a"]) is None  # there is nothing to use again
+    assert reused_elsewhere(tmp_path, ["a"]) is None  # there is nothing to use again
     write_json(tmp_path / "cells" / "a.json", {})
     assert (
-        changed_since(tmp_path, ["a", "b"])
+        reused_elsewhere(tmp_path, ["a", "b"])
         == "1 stored cell is used again, trained on 1 cpu device, now 2 cpu devices: last digits may differ"
     )

@@ -153,7 +153,7 @@ def test_a_change_of_the_code_is_told(digits, tmp_path):
     row["identity"]["code"]["model"] = "of yesterday"
     path.write_text(json.dumps(row))
     _, changed, _ = predict(ablate.load(tmp_path / "run"), "baseline", 0)
-    assert changed == [f"the code of model has changed since {row['cell']} was trained"]
+    assert changed == ["the code of model=mlp changed"]
 
 
 def test_the_command_writes_a_line_per_example(digits, tmp_path, capsys):
@@ -278,7 +278,7 @@ def test_a_table_that_has_changed_scales_nobody_s_rows(table, tmp_path):
     shutil.copy(source, tmp_path / "new.csv")
     try:
         write_table(source, shift=1.0)
-        with pytest.raises(ConfigError, match="the data have changed since, and its columns were scaled"):
+        with pytest.raises(ConfigError, match="the content of the data changed, and its columns were scaled"):
             predict(table, "baseline", 0, str(tmp_path / "new.csv"))
     finally:
         source.write_bytes(before)

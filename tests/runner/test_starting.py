@@ -28,7 +28,7 @@ def test_it_says_that_it_starts_and_takes_all_away(tmp_path):
     with starting(tmp_path / "new" / "run"):
         progress = read_json(tmp_path / "new" / "run" / "progress.json")
         assert (progress["state"], progress["pid"]) == ("starting", os.getpid())
-    assert not (tmp_path / "new" / "run").exists()
+    assert not (tmp_path / "new").exists()
 
 
 def test_what_was_there_is_put_back(tmp_path):

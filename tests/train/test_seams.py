@@ -7,7 +7,7 @@ import pytest
 from ablate import choice
 from ablate.runner.check import STEPS, check_plan
 from ablate.study.problems import ConfigError
-from tests.shell import ROOT, ablate
+from tests.shell import ROOT, ablate, said
 from tests.train import wrong_choices
 from tests.train.small import planned, small_config
 
@@ -78,7 +78,7 @@ def test_every_problem_is_said_at_once_and_ends_with_2(tmp_path):
     for command in ("plan", "run", "check"):
         done = ablate(command, f"--config={tmp_path / 'wrong.py'}", folder=ROOT)
         assert done.returncode == 2, done.stderr
-        lines = done.stderr.strip().splitlines()
+        lines = said(done.stderr)
         assert [line.count("; expected ") for line in lines] == [1, 1], done.stderr
         assert all("tests/train/wrong_choices.py:" in line for line in lines)
     assert not (ROOT / "results" / "wrong").exists()

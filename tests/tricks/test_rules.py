@@ -5,6 +5,7 @@ import math
 import pytest
 
 from ablate import base_config, choice
+from ablate.study.names import title
 from ablate.study.resolving import resolve
 from ablate.tricks import AXES
 from ablate.tricks.rules import RULES, Setting, concerns, entropy_floor
@@ -77,4 +78,4 @@ def test_choices_answer_to_their_public_names():
     assert (spec.recipe["norm"].name, spec.recipe["clip"].name) == ("group", "value")
     assert [chosen.name for chosen in spec.vary["dropout"]] == ["spatial", "dropout"]
     assert spec.vary["average"][0].name == "checkpoints"
-    assert spec.vary["norm"][0].title(spec.recipe["norm"]) == "norm=group(groups=4)"
+    assert title(spec.vary["norm"][0], spec.recipe["norm"]) == "norm=group(groups=4)"
