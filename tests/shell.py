@@ -93,11 +93,11 @@ def send(process: subprocess.Popen[str], number: signal.Signals) -> None:
     process.send_signal(number)
 
 
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Waits for something that a process does."""
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
+    """Waits for something that a process does, or a thread of this one."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert process.poll() is None, process.communicate()[1]
+        assert process is None or process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.01)
 

@@ -92,6 +92,9 @@ def flips(arm: Bool[np.ndarray, "seeds examples"], baseline: Bool[np.ndarray, "s
         arm: whether each test example was right, one row per seed.
         baseline: the same for the baseline.
 
+    Returns:
+        Counts of seeds, by test example.
+
     Example:
         >>> [counts.tolist() for counts in flips(np.array([[True, False]] * 2), np.array([[False, True]] * 2))]
         [[2, 0], [0, 2]]
