@@ -4,9 +4,9 @@
 
 Expected time: half a minute on 2 CPU cores, compile included.
 Expected finding: what keeps the network from learning the wrong labels by heart helps (dropout, label smoothing,
-averaging, decaying rates, a gentler optimizer); six seeds show no effect of group norm, clipping, flooding or focal
-loss. Batch norm is worse here, and was inconclusive when its variances were rounded otherwise: the spread between seeds
-is also that of the rounding.
+averaging, decaying rates, a gentler optimizer); six seeds show no effect of batch and group norm, clipping, flooding or
+focal loss. Batch norm was called worse when sums were rounded otherwise: the spread between seeds is also that of the
+rounding.
 """
 
 from ablate import base_config, choice

@@ -62,6 +62,7 @@ def _state(rows: Any) -> dict[str, Any]:
     progress = rows.progress or {}
     alive = progress.get("state") in ("starting", "running") and is_alive(progress.get("pid"))
     running = set(progress.get("running_cells") or ())
+    trains = alive and not running <= statuses.keys()  # else the next program compiles
     for cell in rows.study["cells"]:
         unfinished = ("running" if alive else "interrupted") if cell["cell"] in running else "pending"
         statuses.setdefault(cell["cell"], unfinished)
@@ -72,8 +73,8 @@ def _state(rows: Any) -> dict[str, Any]:
         "directory": str(directory),
         "state": progress.get("state") if alive or finished else ended,
         "cells": dict(sorted(Counter(statuses.values()).items())),
-        "program": progress.get("program") if alive else None,
-        "step": progress.get("step") if alive else None,
+        "program": progress.get("program") if trains else None,
+        "step": progress.get("step") if trains else None,
         "steps": rows.study["train"]["steps"],
         "updated": progress.get("updated"),
         "errors": {row["cell"]: row["error"]["message"].splitlines()[:1] for row in rows if row["error"]},

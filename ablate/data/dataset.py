@@ -51,7 +51,10 @@ class DataInfo:
     @property
     def input(self) -> str:
         """The array that a network sees."""
-        return next(name for name in INPUTS if name in self.shapes)
+        found = next((name for name in INPUTS if name in self.shapes), None)
+        if found is None:
+            raise DataError(f"data: a network sees an array image or vector, and these have {', '.join(self.shapes)}")
+        return found
 
     def zeros(self, batch: int) -> dict[str, np.ndarray]:
         """A batch of nothing, for tracing."""

@@ -50,6 +50,9 @@ class Rows:
             raise FileNotFoundError(
                 f"{directory} holds a study under several conditions; give the folder of one of them"
             )
+        if not directory.is_dir():
+            what = "is a file" if directory.exists() else "is not there"
+            raise FileNotFoundError(f"{directory} {what}; give a directory that `ablate run` wrote")
         if study is None or problem:
             line = f"{directory} has no readable study.json; give a directory that `ablate run` wrote, or run it again"
             raise FileNotFoundError(f"{line} ({problem})" if problem else line)

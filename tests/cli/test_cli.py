@@ -311,10 +311,10 @@ def test_a_directory_without_a_study(ablate, command, content):
     code, out, err = ablate(command, "there")
     assert (code, out) == (2, "")
     why = {"{}": " (alpha: missing)", "[1]": " (expected an object, found list)"}.get(content, "")
-    assert (
-        err
-        == f"ablate: there has no readable study.json; give a directory that `ablate run` wrote, or run it again{why}\n"
-    )
+    wanted = "; give a directory that `ablate run` wrote"
+    problems = {None: f"is not there{wanted}", "file": f"is a file{wanted}"}
+    unreadable = f"has no readable study.json; give a directory that `ablate run` wrote, or run it again{why}"
+    assert err == f"ablate: there {problems.get(content, unreadable)}\n"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from ablate.cli.main import main
 from ablate.data import DataError, from_arrays
 from ablate.report.formats.csv_files import field
 from ablate.results.store import locked
@@ -160,3 +161,18 @@ def test_images_of_another_shape_or_type_are_told_what_would_make_them_right(ima
         from_arrays(test=0.5, image=images, label=np.arange(4) % 2)
     assert remedy in str(error.value)
     assert ("take" in str(error.value)) == bool(remedy)
+
+
+def test_a_directory_that_is_none_is_told_as_what_it_is(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for command in ("report", "status"):
+        for name, words in (("nowhere", "is not there"), ("file", "is a file")):
+            assert main([command, str(tmp_path / name)]) == 2
+            (line,) = capsys.readouterr().err.splitlines()
+            assert line == f"ablate: {tmp_path / name} {words}; give a directory that `ablate run` wrote"
+
+
+def test_data_without_an_input_are_told_what_they_lack():
+    data = from_arrays(test=0.5, group=np.arange(4), label=np.arange(4) % 2)
+    with pytest.raises(DataError, match="a network sees an array image or vector, and these have group, label"):
+        _ = data.info.input

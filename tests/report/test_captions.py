@@ -8,6 +8,7 @@ import pytest
 
 from ablate.report.document import compose
 from ablate.report.plots.captions import caption
+from ablate.report.plots.figure import grid_of
 from ablate.report.plots.plot import Dot, Entry, Estimate, Forest, Matrix
 from ablate.report.plots.scales import Scale, spread_out
 from ablate.report.plots.svg import placed
@@ -132,3 +133,12 @@ def test_labels_beside_a_plot_keep_their_distance_and_their_order(n):
     assert max(moved) <= 98
     assert np.argsort(moved).tolist() == np.argsort(places).tolist()
     assert n == 1 or np.diff(sorted(moved)).min() >= min(3.0, 96 / (n - 1)) - 0.011  # two roundings
+
+
+@pytest.mark.parametrize("panels", [2, 3, 4, 7])
+def test_the_name_of_the_vertical_axis_fits_beside_the_panels(panels):
+    figure, _ = grid_of(panels)
+    text = figure.supylabel("validation accuracy (%), spaced by log error", fontsize=8)
+    figure.canvas.draw()
+    box = text.get_window_extent()
+    assert box.height <= figure.bbox.height

@@ -114,7 +114,7 @@ def grid_of(panels: int) -> tuple[Figure, list[Axes]]:
     columns = columns_of(panels)
     rows = math.ceil(panels / columns)
     width = {1: 4.2, 2: 5.6}.get(columns, 7.2)
-    figure = new_figure(width, 0.55 + (2.6 if panels == 1 else 1.75) * rows)
+    figure = new_figure(width, 0.55 + (2.6 if rows == 1 else 1.75) * rows)  # the name of the vertical axis has to fit
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for column in range(columns):
         show_ticks_above_gaps(list(axes[:, column]), panels - column, columns)
