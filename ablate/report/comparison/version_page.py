@@ -160,7 +160,7 @@ def estimate(arm: str, found: Versions) -> Estimate:
     p = p_clause(change.p_holm) if change.p_holm is not None else ""
     bounds = around(change, found)
     size = unit.delta(change.mean) if bounds == DASH else f"{unit.delta(change.mean)} [{bounds}]"
-    text = "  ".join(filter(None, (size, p, change.verdict)))
+    text = "  ".join(filter(None, (size, p)))
     return Estimate(plain(arm), change.verdict, text, mean, low, high, dots)
 
 
