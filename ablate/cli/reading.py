@@ -53,14 +53,14 @@ def _starting(directory: Path) -> dict[str, Any] | None:
 def _state(rows: Any) -> dict[str, Any]:
     """How far a study is, or its tuning where that runs."""
     from ablate.report.rows import Rows
-    from ablate.runner.starting import is_alive
+    from ablate.runner.starting import STARTING, is_alive
 
     directory, tuning = rows.directory, rows.directory / "tuning"
     if not rows.study.get("tuning") and (tuning / "study.json").exists():
         rows = dataclasses.replace(Rows.load(tuning), progress=rows.progress)
     statuses = {row["cell"]: row["status"] for row in rows}
     progress = rows.progress or {}
-    alive = progress.get("state") in ("starting", "running") and is_alive(progress.get("pid"))
+    alive = progress.get("state") in (STARTING, "running") and is_alive(progress.get("pid"))
     running = set(progress.get("running_cells") or ())
     trains = alive and not running <= statuses.keys()  # else the next program compiles
     for cell in rows.study["cells"]:

@@ -7,7 +7,7 @@ from ablate.report.records import on_validation
 from ablate.report.wording import Unit, plain, shortened, unit_of
 from ablate.results.schema import RowRecord
 from ablate.runner.plan import Plan
-from ablate.runner.study_file import study_json
+from ablate.runner.study_file import metrics_json
 
 LEADING = 2
 LETTERS = 50  # of an arm's name
@@ -26,11 +26,11 @@ class Standings:
     @classmethod
     def of(cls, plan: Plan, rows: Iterable[RowRecord]) -> "Standings":
         """Those of a plan, with the rows that there are."""
-        study = study_json(plan)
-        metric = on_validation(study["metric"]["name"])
-        better = 1.0 if study["metric"]["higher_is_better"] else -1.0
-        unit, seeds = unit_of(metric, study["metrics"]), len(study["seeds"])
-        standings = cls(metric, unit, study["baseline"], better, seeds)
+        decides = plan.spec.report
+        metric = on_validation(decides.metric)
+        better = 1.0 if decides.higher_is_better else -1.0
+        unit, seeds = unit_of(metric, metrics_json(plan)), len(plan.spec.seeds)
+        standings = cls(metric, unit, plan.arms[0].name, better, seeds)
         for row in rows:
             standings.add(row)
         return standings

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
+from ablate.report.wording import plural
 from ablate.results.schema import Environment, read_record
 from ablate.runner.processor import model_name, rounding_instructions
 from ablate.version import version
@@ -76,8 +77,8 @@ def reused_elsewhere(directory: Path, cells: Iterable[str]) -> str | None:
     differs = differences(machine(), read_record(directory / "environment.json", Environment)) if kept else []
     if not differs:
         return None
-    one = kept == 1
-    return f"{kept} stored cell{' is' if one else 's are'} used again, {'; '.join(differs)}: last digits may differ"
+    cells_are = f"{plural(kept, 'stored cell')} {'is' if kept == 1 else 'are'}"
+    return f"{cells_are} used again, {'; '.join(differs)}: last digits may differ"
 
 
 def _changed_devices(now: list[str], earlier: list[str]) -> list[str]:
@@ -88,7 +89,7 @@ def _changed_devices(now: list[str], earlier: list[str]) -> list[str]:
 
 def _counted(devices: list[str]) -> str:
     kinds = Counter(device.split(":")[0] for device in devices)
-    words = (f"{count} {kind} device{'s' if count > 1 else ''}" for kind, count in sorted(kinds.items()))
+    words = (plural(count, f"{kind} device") for kind, count in sorted(kinds.items()))
     return ", ".join(words) or "no device"
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import datetime
 import hashlib
 import json
 import os
@@ -13,7 +12,7 @@ from ablate.report.rows import Rows
 from ablate.results.files import StorageError, storing, write_json
 from ablate.results.schema import Progress, ReportedRecord, read_record
 from ablate.runner.interrupts import Between, go_on
-from ablate.runner.starting import is_alive
+from ablate.runner.starting import is_alive, now
 
 INTERIM_SECONDS = 10.0
 MARK = ".reported"  # says what the reports of a directory were made of
@@ -114,8 +113,7 @@ def _looked_at(rows: Rows) -> Rows:
     from ablate.report.looks import is_new, look_of
     from ablate.report.tables import tabulate
 
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    look = look_of(tabulate(rows.study, rows, looks=rows.looks), rows, now)
+    look = look_of(tabulate(rows.study, rows, looks=rows.looks), rows, now())
     if look is None or not is_new(look, rows.looks):
         return rows
     looks, ledger = (*rows.looks, look), rows.directory / "looks.json"

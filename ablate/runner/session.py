@@ -5,7 +5,6 @@ import dataclasses
 import os
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +15,7 @@ from ablate.runner.interrupts import Stop
 from ablate.runner.plan import Plan, ProgramPlan
 from ablate.runner.reporting import Interim
 from ablate.runner.reuse import Reuse
+from ablate.runner.starting import now
 from ablate.train.lanes import Compiled
 
 HEARTBEAT_SECONDS = 2.0
@@ -61,14 +61,14 @@ class Log:
         self._path = directory / "progress.json"
         before = read_record(self._path, Progress) or {}
         self._content = {
-            "compiles": 0, "cached": 0, "compile_seconds": 0.0, "train_seconds": 0.0, "started": _now(), **before,
+            "compiles": 0, "cached": 0, "compile_seconds": 0.0, "train_seconds": 0.0, "started": now(), **before,
             "pid": os.getpid(), "state": "running", "sessions": before.get("sessions", 0) + 1,
         }  # fmt: skip
         self._last = 0.0
 
     def write(self, **changes: Any) -> None:
         """Notes changes and the time."""
-        self._content |= changes | {"updated": _now()}
+        self._content |= changes | {"updated": now()}
         with contextlib.suppress(OSError):
             write_json(self._path, self._content)
         self._last = time.monotonic()
@@ -98,7 +98,3 @@ class Session:
     def inside(self, name: str) -> "Session":
         """The same session in a folder of its directory, which has no page of its own."""
         return dataclasses.replace(self, store=Store(self.store.directory / name), interim=None)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

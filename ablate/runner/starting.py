@@ -24,22 +24,12 @@ def starting(directory: Path) -> Iterator[None]:
         InUseError: another process runs there.
         StorageError: the directory cannot be written to.
     """
-    path, made = (
-        directory / "progress.json",
-        [folder for folder in (directory, *directory.parents) if not folder.exists()],
-    )
+    path = directory / "progress.json"
+    made = [folder for folder in (directory, *directory.parents) if not folder.exists()]
     with locked(directory):
         before = read_record(path, Progress)
         with contextlib.suppress(OSError):
-            write_json(
-                path,
-                {
-                    **(before or {}),
-                    "state": STARTING,
-                    "pid": os.getpid(),
-                    "updated": datetime.now(UTC).isoformat(timespec="seconds"),
-                },
-            )
+            write_json(path, {**(before or {}), "state": STARTING, "pid": os.getpid(), "updated": now()})
     try:
         yield
     finally:
@@ -49,8 +39,8 @@ def starting(directory: Path) -> Iterator[None]:
 
 def _put_back(path: Path, before: Progress | None) -> None:
     """Unless a run has written there since, this one or another."""
-    now = read_record(path, Progress) or {}
-    if now.get("state") == STARTING and now.get("pid") == os.getpid():
+    current = read_record(path, Progress) or {}
+    if current.get("state") == STARTING and current.get("pid") == os.getpid():
         with contextlib.suppress(OSError):
             path.unlink() if before is None else write_json(path, before)
 
@@ -73,3 +63,8 @@ def is_alive(pid: Any) -> bool:
     except (OSError, TypeError, ValueError, OverflowError):
         return False
     return True
+
+
+def now() -> str:
+    """The time as records hold it: ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -33,7 +33,7 @@ def study_json(plan: Plan) -> Study:
         "folder": plan.folder,
         "config": jsonable(spec.plain),
         "task": spec.task.name,
-        "metrics": [_metric_json(metric, plan.dataset.unit) for metric in task.metrics],
+        "metrics": metrics_json(plan),
         "watch": task.watch,
         "curves": list(task.curves),
         "design": spec.design,
@@ -76,6 +76,11 @@ def _seed_varies(plan: Plan) -> list[str]:
     """What differs between two cells of an arm, in words."""
     drawn = streams_drawn((arm.recipe for arm in plan.arms), getattr(plan.task, "draws", ()))
     return [words for parts in drawn.values() for words in parts]
+
+
+def metrics_json(plan: Plan) -> list[TaskMetric]:
+    """How the numbers of a study are read."""
+    return [_metric_json(metric, plan.dataset.unit) for metric in plan.task.metrics]
 
 
 def _metric_json(metric: Metric, unit: str) -> TaskMetric:
