@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ablate.runner import costs, execute
+from ablate.data import DataSet
+from ablate.runner import costs, units
 from ablate.runner.plan import ProgramPlan
-from ablate.runner.waves import WaveRun
-from ablate.study.programs import Lane
+from ablate.runner.units import Shape, Unit
 from ablate.train.lanes import Lanes
 
 
@@ -20,12 +20,14 @@ def programs_made_once() -> Iterator[None]:
     data, states, checkpoints, rows, reports. A program is known by its id, which tells choices by import path apart
     by their names only, and executables by their width as well, whose shapes they have.
     """
-    executables: dict[tuple[str, int, int], Lanes] = {}
+    executables: dict[Shape, Lanes] = {}
     operations: dict[str, float] = {}
-    count = costs.operations_of
+    count, lanes_of = costs.operations_of, units.lanes_of
 
-    def wave_run(item: ProgramPlan, members: list[Lane], width: int, lanes: Lanes) -> WaveRun:
-        return WaveRun(item, members, width, executables.setdefault((item.program.id, width, lanes.together), lanes))
+    def lanes_made_once(unit: Unit, dataset: DataSet) -> Lanes:
+        if unit.shape not in executables:
+            executables[unit.shape] = lanes_of(unit, dataset)
+        return executables[unit.shape]
 
     def operations_of(item: ProgramPlan) -> float:
         if item.program.id not in operations:
@@ -33,6 +35,6 @@ def programs_made_once() -> Iterator[None]:
         return operations[item.program.id]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "WaveRun", wave_run)
+        patch.setattr(units, "lanes_of", lanes_made_once)
         patch.setattr(costs, "operations_of", operations_of)
         yield

@@ -32,31 +32,33 @@ class Pace:
 
     def __init__(self) -> None:
         self.total = self.done = 0.0
-        self._trained = self._seconds = self._work = 0.0
+        self._trained = self._seconds = 0.0
         self._since: float | None = None
+        self._work: dict[str, float] = {}  # of a step of a cell, by program
 
     def begin(self, plan: Plan, reuse: Reuse) -> None:
         """A study, or its tuning."""
         self.total = self.done = 0.0
+        self._work = {item.program.id: work_of_step(item) for item in plan.programs}
         for item in plan.programs:
-            work = item.training.steps * work_of_step(item)
+            work = item.training.steps * self._work[item.program.id]
             self.total += work * len(item.program.lanes)
             self.done += work * sum(lane.cell.name in reuse.kept for lane in item.program.lanes)
 
-    def program(self, item: ProgramPlan) -> None:
+    def program(self) -> None:
         """A program, which compiles first."""
-        self._work, self._since = work_of_step(item), None
+        self._since = None
 
-    def restored(self, cell_steps: int) -> None:
+    def restored(self, item: ProgramPlan, cell_steps: int) -> None:
         """Steps that a checkpoint spares."""
-        self.done += cell_steps * self._work
+        self.done += cell_steps * self._work[item.program.id]
 
-    def steps(self, cell_steps: int) -> None:
+    def steps(self, item: ProgramPlan, cell_steps: int) -> None:
         """Steps that were just trained."""
-        now = time.monotonic()
-        self.done += cell_steps * self._work
+        now, work = time.monotonic(), cell_steps * self._work[item.program.id]
+        self.done += work
         if self._since is not None:
-            self._trained += cell_steps * self._work
+            self._trained += work
             self._seconds += now - self._since
         self._since = now
 
@@ -96,7 +98,7 @@ class Watched:
     def program(self, item: ProgramPlan, cells: int) -> str:
         """Gives a line about the program."""
         self._program += 1
-        self.pace.program(item)
+        self.pace.program()
         lanes = f"{item.strategy.name}, {plural(item.width, 'lane')}"
         return f"{self.place}: {plural(cells, 'cell')} of {_first(item.program.arms)}; {lanes}"
 
@@ -149,15 +151,15 @@ class Live:
         self._watched.program(item, cells)
         self._show()
 
-    def steps(self, cell_steps: int) -> None:
+    def steps(self, item: ProgramPlan, cell_steps: int) -> None:
         """Moves the bar."""
-        self._watched.pace.steps(cell_steps)
+        self._watched.pace.steps(item, cell_steps)
         self._show()
 
-    def resumed(self, step: int, steps: int, cells: int) -> None:
+    def resumed(self, item: ProgramPlan, step: int, cells: int) -> None:
         """Says that a checkpoint goes on."""
-        self._watched.pace.restored(step * cells)
-        self._say(_resumed(step, steps))
+        self._watched.pace.restored(item, step * cells)
+        self._say(_resumed(step, item.training.steps))
 
     def ended(self, row: RowRecord) -> None:
         """Counts a cell."""
@@ -214,19 +216,19 @@ class Lines:
         """Names the program that now runs."""
         self._say(self._watched.program(item, cells))
 
-    def steps(self, cell_steps: int) -> None:
+    def steps(self, item: ProgramPlan, cell_steps: int) -> None:
         """Every few seconds, how far it is and the time left."""
         pace = self._watched.pace
-        pace.steps(cell_steps)
+        pace.steps(item, cell_steps)
         if time.monotonic() - self._last > LINE_SECONDS:
             self._last = time.monotonic()
             parts = [f"{100 * pace.share:.0f} %", self._watched.cells, pace.left()]
             self._say("; ".join(filter(None, [", ".join(filter(None, parts)), self._watched.standings.line()])))
 
-    def resumed(self, step: int, steps: int, cells: int) -> None:
+    def resumed(self, item: ProgramPlan, step: int, cells: int) -> None:
         """Says that a checkpoint goes on."""
-        self._watched.pace.restored(step * cells)
-        self._say(_resumed(step, steps))
+        self._watched.pace.restored(item, step * cells)
+        self._say(_resumed(step, item.training.steps))
 
     def ended(self, row: RowRecord) -> None:
         """Counts a cell."""

@@ -39,7 +39,7 @@ def plan(options: argparse.Namespace, stop: Stop) -> int:
         contents.append({**content, "estimate": cost})
         if options.json:
             continue
-        print_plan(content, cost, f"{len(plan_.devices)} {plan_.devices[0].platform} devices")
+        print_plan(content, cost, f"{plan_.place.devices} {plan_.place.platform} devices")
         if options.params:
             print_parameters(plan_)
     if options.json:
@@ -68,7 +68,7 @@ def check(options: argparse.Namespace, stop: Stop) -> int:
     error = error_of_products()
     versions = " ".join(f"{name} {metadata.version(name)}" for name in ("jax", "jaxlib"))
     right = "right" if error == 0 else f"WRONG, by a factor of up to {1 + error:.3g}: install another release of jaxlib"
-    platform = next(plan_.devices[0].platform for plan_ in plans)
+    platform = next(plan_.place.platform for plan_ in plans)
     print(f"{versions} on {platform}: sums of vmapped products come out {right}")
     return int(error != 0 or not all(passes))
 

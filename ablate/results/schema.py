@@ -311,6 +311,15 @@ class Environment(TypedDict):
     variables: NotRequired[Annotated[dict[str, str], "of the environment"]]
 
 
+class NodeRecord(TypedDict):
+    """A wave that trains on a node of a cluster."""
+
+    node: Annotated[str, "its name, and the process"]
+    program: Annotated[str, "of the wave"]
+    cells: Annotated[int, "that it has"]
+    step: Annotated[int, "that it has reached"]
+
+
 class Progress(TypedDict):
     """How far a run is, for other shells and for the report's provenance."""
 
@@ -326,7 +335,8 @@ class Progress(TypedDict):
     program: NotRequired[Annotated[str | None, "that runs"]]
     step: NotRequired[Annotated[int, "that its wave has reached"]]
     steps: NotRequired[Annotated[int, "of its wave"]]
-    running_cells: NotRequired[Annotated[list[str], "of its wave"]]
+    running_cells: NotRequired[Annotated[list[str], "of its wave, or of all that train at once"]]
+    nodes: NotRequired[Annotated[list[NodeRecord], "of a cluster, and what each trains; empty on one machine"]]
 
 
 class Declared(TypedDict):

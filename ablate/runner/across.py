@@ -18,6 +18,7 @@ from ablate.results.files import clear_temporary, write_json
 from ablate.results.schema import AcrossRecord, ConditionRecord, read_record
 from ablate.results.store import locked
 from ablate.runner.interrupts import Between, go_on
+from ablate.runner.place import Place
 from ablate.runner.plan import Plan, make_plan
 from ablate.runner.reporting import write_reports
 from ablate.runner.study_file import study_json
@@ -55,6 +56,7 @@ def plan_across(
     command: str = "",
     folder: str = "",
     strategy: str | None = None,
+    place: Place | None = None,
     prepare: Prepare = lambda spec: spec,
     between: Between = go_on,
 ) -> AcrossPlan:
@@ -67,6 +69,7 @@ def plan_across(
         command: that asked for it.
         folder: of the config file.
         strategy: how programs run; chosen by platform if not given.
+        place: what waves will run on; all devices of this process if not given.
         prepare: what becomes of a condition's config before it is planned.
         between: called between two steps of planning; what it raises ends it there.
 
@@ -82,7 +85,7 @@ def plan_across(
             plan = make_plan(
                 prepare(condition.spec), name=f"{name}: {condition.name}", question=question, command=command,
                 folder=folder, strategy=strategy, notes=(note_of(condition, spec, len(conditions)),), loaded=loaded,
-                between=between,
+                place=place, between=between,
             )  # fmt: skip
         except ConfigError as error:
             problems += [f"across, {condition.name}: {line}" for line in error.problems]

@@ -111,7 +111,7 @@ def _few(dataset: DataSet) -> DataSet:
 
 def _check_program(item: ProgramPlan, between: Between) -> list[Check]:
     lanes, dataset, checks = list(item.firsts.values()), _few(item.dataset), []
-    spread = waves(len(lanes), len(item.devices), item.strategy, item.most_lanes)
+    spread = waves(len(lanes), item.place.devices, item.strategy, item.most_lanes)
     executables = Lanes(item.task, item.strategy, item.devices, dataset.stacked, 2)
     for wave in spread:
         members = [lanes[k] for k in wave.members]

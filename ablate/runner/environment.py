@@ -17,14 +17,15 @@ PACKAGES = ("ablate", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "ml-
 VARIABLES = ("XLA_FLAGS", "JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 
 
-def environment(results: Path | None = None) -> Environment:
+def environment(results: Path | None = None, trains_on: Environment | None = None) -> Environment:
     """Versions, devices, git state; allow-listed variables only, so that no secret is written down.
 
     Args:
         results: a folder whose files may differ from the commit: what a run writes is no change of its code.
+        trains_on: versions and hardware of what trains, as `machine` tells them there; of this machine if not given.
     """
     return {
-        **machine(),
+        **(trains_on or machine()),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "git_commit": _git("rev-parse", "HEAD"),
         "git_dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ":/", *_without(results))),
@@ -37,13 +38,18 @@ def machine() -> Environment:
     import jax
 
     return {
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": versions(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],
         "processor": model_name(),
         "instructions": rounding_instructions(),
     }
+
+
+def versions() -> dict[str, str | None]:
+    """Of the packages that results may depend on."""
+    return {name: _version(name) for name in PACKAGES}
 
 
 def differences(now: Environment, earlier: Environment | None) -> list[str]:
@@ -66,15 +72,16 @@ def differences(now: Environment, earlier: Environment | None) -> list[str]:
     return sorted({*changed, *earlier.get("differs", ())})
 
 
-def reused_elsewhere(directory: Path, cells: Iterable[str]) -> str | None:
+def reused_elsewhere(directory: Path, cells: Iterable[str], now: Environment | None = None) -> str | None:
     """A warning where stored cells of a plan are about to be used again, and were trained elsewhere or otherwise.
 
     Args:
         directory: where the plan runs.
         cells: the names of its cells.
+        now: versions and hardware of what would train the others; of this machine if not given.
     """
     kept = sum((directory / "cells" / f"{name}.json").exists() for name in cells)
-    differs = differences(machine(), read_record(directory / "environment.json", Environment)) if kept else []
+    differs = differences(now or machine(), read_record(directory / "environment.json", Environment)) if kept else []
     if not differs:
         return None
     cells_are = f"{plural(kept, 'stored cell')} {'is' if kept == 1 else 'are'}"

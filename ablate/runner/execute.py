@@ -1,6 +1,5 @@
-"""The story on one page: plan, skip what is done, train the rest program by program, store every cell, report."""
+"""The story on one page: plan, skip what is done, have the rest trained, store every cell, report."""
 
-import collections
 import contextlib
 import functools
 import os
@@ -17,23 +16,21 @@ from ablate.results.schema import Environment, Study, TuningRecord, read_record
 from ablate.results.store import FINAL, Store, locked
 from ablate.runner.across import plan_across, run_across
 from ablate.runner.costs import operations_per_step, uncounted, with_known_costs, with_operations, with_seconds
+from ablate.runner.driver import Driver
+from ablate.runner.engines.engine import Engine
+from ablate.runner.engines.local import LocalEngine
 from ablate.runner.environment import differences, environment
 from ablate.runner.inputs import store_inputs
 from ablate.runner.interrupts import Interrupted, Stop, listening
-from ablate.runner.memory import free_bytes, is_out_of_memory
-from ablate.runner.plan import Plan, ProgramPlan, make_plan, replan
+from ablate.runner.plan import Plan, make_plan, replan
 from ablate.runner.rates import with_rates
 from ablate.runner.reporting import Interim, write_reports
 from ablate.runner.reuse import reuse_of
 from ablate.runner.session import Display, Log, Session, Silent
 from ablate.runner.study_file import study_json
-from ablate.runner.waves import WaveRun, failed_row, waves_of
-from ablate.study.programs import Lane
 from ablate.study.resolving import resolve
 from ablate.study.tuning import choose_arms, tuning_arms, tuning_spec
 from ablate.train.checkpoints import clear
-from ablate.train.lanes import Lanes
-from ablate.train.loop import prepare
 
 T = TypeVar("T")
 
@@ -45,6 +42,7 @@ def run(
     strategy: str | None = None,
     retry_failed: bool = False,
     measure: bool = False,
+    engine: Engine | None = None,
 ) -> Rows | Conditions:
     """Trains what is missing of a study and reports; the same call again continues.
 
@@ -54,6 +52,7 @@ def run(
         strategy: how programs run: scan, vmap, solo or data; chosen by platform if not given.
         retry_failed: train failed cells again.
         measure: afterwards time every arm in a program of its own.
+        engine: who trains; this process if not given.
 
     Returns:
         The rows of the study, also those of earlier runs; with `cfg.across`, those of every condition.
@@ -64,8 +63,10 @@ def run(
         Interrupted: a signal or a full disk stopped it; call again to go on.
     """
     spec, directory = resolve(cfg), Path(workdir or "results/study")
+    engine = engine or LocalEngine()
     texts: dict[str, Any] = {"name": directory.name, "command": "ablate.run(cfg)", "strategy": strategy}
-    run_one = functools.partial(execute, retry_failed=retry_failed, measure=measure)
+    texts["place"] = engine.place()
+    run_one = functools.partial(execute, retry_failed=retry_failed, measure=measure, engine=engine)
     if spec.across:
         return run_across(plan_across(spec, **texts), directory, run_one)
     return run_one(make_plan(spec, **texts), directory)
@@ -77,6 +78,7 @@ def execute(
     *,
     retry_failed: bool = False,
     measure: bool = False,
+    engine: Engine | None = None,
     display: Display | None = None,
     stop: Stop | None = None,
 ) -> Rows:
@@ -86,7 +88,8 @@ def execute(
         plan: the study.
         directory: where it runs.
         retry_failed: train failed cells again.
-        measure: afterwards time every arm in a program of its own.
+        measure: afterwards time every arm in a program of its own, on this machine.
+        engine: who trains; this process if not given.
         display: who watches.
         stop: who may ask it to stop; if nobody is given, signals do.
 
@@ -98,7 +101,7 @@ def execute(
     heard = listening() if stop is None else contextlib.nullcontext(stop)
     with heard as stop, continued(), locked(directory):
         watching = display or Silent(), retry_failed, Interim(directory)
-        session = Session(Store(directory), Log(directory), stop, *watching)
+        session = Session(engine or LocalEngine(), Store(directory), Log(directory), stop, *watching)
         plan = _train(plan, session)
         rows = write_reports(directory, stop.check, anew=False)
         if measure:
@@ -135,7 +138,8 @@ def _train(plan: Plan, session: Session) -> Plan:
     with storing(directory / ACROSS):  # from now on this is a single study; folders of conditions stay
         (directory / ACROSS).unlink(missing_ok=True)
     # What it writes itself, under version control perhaps, is no change; nor what other conditions of it wrote.
-    now = environment(directory.parent if (directory.parent / ACROSS).exists() else directory)
+    own = directory.parent if (directory.parent / ACROSS).exists() else directory
+    now = environment(own, session.engine.machine())
     earlier = read_record(directory / "environment.json", Environment)
     before = read_record(directory / "study.json", Study)
     study = _describe(plan, session, before, None)
@@ -158,7 +162,7 @@ def _train(plan: Plan, session: Session) -> Plan:
         raise
     finally:
         session.display.end()
-    session.log.write(state="finished", program=None, running_cells=[])
+    session.log.write(state="finished", program=None, running_cells=[], nodes=[])
     return plan
 
 
@@ -202,79 +206,12 @@ def _train_all(plan: Plan, session: Session) -> None:
     options = {"retry_failed": session.retry_failed, "keep_weights": plan.spec.train.keep_weights}
     reuse = reuse_of(plan.cells, session.store, **options)
     session.display.begin(plan, reuse)
-    missing = [[lane for lane in item.program.lanes if lane.cell.name not in reuse.kept] for item in plan.programs]
-    todo = collections.deque(Todo(item, lanes) for item, lanes in zip(plan.programs, missing, strict=True) if lanes)
-    while todo:  # what has been trained is let go, with its data on the devices
-        session.stop.check()
-        current, upcoming = todo.popleft(), todo[0] if todo else None
-        with beside(functools.partial(_prepare, upcoming, session)):
-            _train_program(current, session)
-        if todo and session.interim:  # behind the last one comes the report itself
-            session.interim.write()
+    missing = [
+        (item, [lane for lane in item.program.lanes if lane.cell.name not in reuse.kept]) for item in plan.programs
+    ]
+    session.engine.open(plan.datasets, session.store.directory.absolute() / "checkpoints")
+    with contextlib.closing(session.engine):
+        Driver([(item, lanes) for item, lanes in missing if lanes], session).run(session.engine)
     rows = session.store.read(cell.name for cell in plan.cells)
     if all(row["status"] in FINAL for row in rows.values()):
         clear(session.store.directory / "checkpoints")
-
-
-class Todo:
-    """A program with cells to train, and its executables: one for every shape of a wave."""
-
-    def __init__(self, item: ProgramPlan, missing: list[Lane]):
-        self.item, self.missing = item, missing
-        self._made: dict[tuple[int, int], Lanes] = {}
-
-    def lanes(self, width: int, together: int) -> Lanes:
-        """The executables for waves of a shape, which share them."""
-        shape = width, together
-        return self._made.get(shape) or self._made.setdefault(shape, lanes_of(self.item, together))
-
-
-def _prepare(upcoming: Todo | None, session: Session) -> None:
-    """Compiles the first wave of the next program while one trains; what goes wrong, its own turn tells."""
-    if upcoming is None:
-        return
-    with contextlib.suppress(Exception, SystemExit):
-        first = waves_of(upcoming.item, upcoming.missing, session.store.directory, write=False)[0]
-        wave = upcoming.item.wave(first.members, first.width)
-        prepare(upcoming.lanes(first.width, first.together), wave, session.stop.check)
-
-
-def _train_program(todo: Todo, session: Session) -> None:
-    """All waves of a program, with fewer lanes at once where they do not fit into memory.
-
-    If it raises, the cells that are left are marked and the next program goes on.
-    """
-    left = {lane.cell.name: lane for lane in todo.missing}
-    while True:
-        item = todo.item
-        session.display.program(item, len(left))
-        try:
-            return _train_waves(todo, left, session)
-        except (Interrupted, StorageError):  # a full disk is no fault of the program
-            raise
-        except (Exception, SystemExit) as error:  # a program may fail in any way; the study goes on without it
-            narrower = item.narrower() if is_out_of_memory(error) else None
-            if narrower is None:
-                for row in [failed_row(item, lane.cell, error) for lane in left.values()]:
-                    session.store.write(row)
-                    session.display.ended(row)
-                return None
-        todo = Todo(narrower, todo.missing)
-
-
-def _train_waves(todo: Todo, left: dict[str, Lane], session: Session) -> None:
-    """The waves of the cells that are left; a cell whose row is stored is taken from these."""
-    for members, width, together in waves_of(todo.item, [*left.values()], session.store.directory):
-        session.stop.check()
-        wave = WaveRun(todo.item, members, width, todo.lanes(width, together))
-        for row in wave.rows(session):
-            if left.pop(row["cell"], None) is not None:
-                session.store.write(row)
-                session.display.ended(row)
-        wave.forget(session)
-
-
-def lanes_of(item: ProgramPlan, together: int = 1) -> Lanes:
-    """The executables of a program whose lanes share a data key, so many in a row; none is compiled yet."""
-    shared, room = item.in_common if together > 1 else None, functools.partial(free_bytes, item.devices)
-    return Lanes(item.task, item.strategy, item.devices, item.resident, item.evaluations, together, shared, room)

@@ -43,16 +43,16 @@ def needed_bytes(item: ProgramPlan) -> int:
     read ahead.
     """
     arrays = POOLS * POOL_BYTES if item.streamed else item.dataset.bytes
-    return 3 * item.state_bytes * item.width + arrays * len(item.devices)
+    return 3 * item.state_bytes * item.width + arrays * item.place.devices
 
 
 def shortage(plan: Plan) -> str | None:
     """A warning where a plan is likely to need more than there is."""
     needed, room = max(needed_bytes(item) for item in plan.programs), free_bytes(plan.devices)
-    if room is None or needed <= room * len(plan.devices):
+    if room is None or needed <= room * plan.place.devices:
         return None
     return (
-        f"this needs about {needed / GIB:.1f} GiB at once, and {room * len(plan.devices) / GIB:.1f} GiB are free; "
+        f"this needs about {needed / GIB:.1f} GiB at once, and {room * plan.place.devices / GIB:.1f} GiB are free; "
         "programs that do not fit run with fewer lanes at once (or set train.lanes)"
     )
 

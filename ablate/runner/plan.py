@@ -15,8 +15,8 @@ import numpy as np
 
 from ablate.data import DataError, DataSet, Split, lane_numbers, tfds_dataset
 from ablate.results.schema import ConfirmsRecord
-from ablate.runner.backend import wrong_numbers
 from ablate.runner.interrupts import Between, go_on
+from ablate.runner.place import Place, place_here
 from ablate.study.cells import Cell, cells_of
 from ablate.study.choices import DATA, SAMPLING_NAMES, Chosen, Training, bare, sampling_of, training_of
 from ablate.study.design import Arm, arms_of, at_off
@@ -27,6 +27,7 @@ from ablate.study.tuning import tuning_arms
 from ablate.tasks.seams import SeamError
 from ablate.tasks.task import ProgramChoices, Task
 from ablate.train.batches import DataKey, split_of
+from ablate.train.feed import resident
 from ablate.train.lanes import (
     Device,
     advance_one,
@@ -56,7 +57,7 @@ class ProgramPlan:
     strategy: Strategy
     why: str
     waves: tuple[Wave, ...]
-    devices: tuple[Device, ...]
+    place: Place
     parameters: int
     state_bytes: int
     convolutions: str  # of a step: none, plain or other
@@ -65,14 +66,19 @@ class ProgramPlan:
     operations: int  # floating-point ones in a step of one lane
 
     @property
+    def devices(self) -> tuple[Device, ...]:
+        """Those of this process, where it trains here."""
+        return self.place.found()
+
+    @property
     def streamed(self) -> bool:
         """Whether its data are read while it trains, since they are too large to lie on every device."""
         return self.dataset.bytes > self.training.resident_gib * 2**30
 
     @property
     def resident(self) -> Mapping[str, np.ndarray]:
-        """The arrays that lie on every device; where examples are streamed, one of zeros that says how they look."""
-        return self.dataset.info.zeros(1) if self.streamed else self.dataset.stacked
+        """The arrays that lie on every device."""
+        return resident(self.dataset, streamed=self.streamed)
 
     @property
     def most_lanes(self) -> int:
@@ -91,14 +97,14 @@ class ProgramPlan:
 
     def split(self, lanes: Sequence[Lane]) -> tuple[Wave, ...]:
         """Some of its lanes as waves; where steps draw, those with one data key stand together."""
-        devices, most = len(self.devices), self.most_lanes
+        devices, most = self.place.devices, self.most_lanes
         if not (self.draws and self.strategy.vmapped):
             return waves(len(lanes), devices, self.strategy, most)
         return waves_by_key([data_key(lane.cell) for lane in lanes], devices, self.strategy, most)
 
     def narrower(self) -> "ProgramPlan | None":
         """The program with half as many lanes at once; None where each device has but one."""
-        lanes = self.width // len(self.devices)
+        lanes = self.width // self.place.devices
         if lanes < 2 or not self.strategy.several:
             return None
         item = dataclasses.replace(self, training=dataclasses.replace(self.training, lanes=lanes // 2))
@@ -114,10 +120,10 @@ class ProgramPlan:
         """One batch for the validation split where it fits, so that little is padded; on CPU what suits its cache."""
         validation = max(len(cell.split.validation) for cell in self.inputs.values())
         suits = self.training.eval_batch_size
-        if self.devices[0].platform == "cpu":
+        if self.place.platform == "cpu":
             suits = min(suits, max(LEAST_EVALUATED, CACHED_BYTES // max(1, self.example_bytes)))
         size = min(suits, validation or self.dataset.sizes[1])
-        across = len(self.devices) if self.strategy.sharded else 1
+        across = self.place.devices if self.strategy.sharded else 1
         return -(-size // across) * across
 
     @property
@@ -145,7 +151,7 @@ class ProgramPlan:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A study, ready to run on `devices`."""
+    """A study, ready to run at a `place`."""
 
     name: str
     question: str
@@ -156,10 +162,15 @@ class Plan:
     cells: tuple[Cell, ...]
     programs: tuple[ProgramPlan, ...]
     datasets: Mapping[str, DataSet]
-    devices: tuple[Device, ...]
+    place: Place
     folder: str = ""  # of the config file; "" where there is none
     notes: tuple[str, ...] = ()  # sentences for the caveats of its report
     confirms: ConfirmsRecord | None = None  # the study whose arms it repeats on fresh seeds
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """Those of this process, where it trains here."""
+        return self.place.found()
 
     @property
     def dataset(self) -> DataSet:
@@ -195,8 +206,9 @@ class Plan:
         lane = program.lanes[0]
         known = owner.inputs[cell.name]
         inputs = {cell.name: cell_inputs(lane, known.split, known.hp[DATA.name])}
+        alone = self.place._replace(devices=1)
         return dataclasses.replace(
-            owner, program=program, task=task, inputs=inputs, devices=self.devices[:1], waves=(Wave((0,), 1),)
+            owner, program=program, task=task, inputs=inputs, place=alone, waves=(Wave((0,), 1),)
         )
 
 
@@ -223,6 +235,7 @@ def make_plan(
     arms: tuple[Arm, ...] | None = None,
     notes: tuple[str, ...] = (),
     loaded: Mapping[str, DataSet] | None = None,
+    place: Place | None = None,
     between: Between = go_on,
 ) -> Plan:
     """Arms, cells, programs and strategies of a study; compiles and trains nothing.
@@ -237,6 +250,7 @@ def make_plan(
         arms: what is trained, the baseline first; what the design makes of the config if not given.
         notes: sentences for the caveats of its report.
         loaded: data sets that are there already, by `data_id`.
+        place: what its waves will run on; all devices of this process if not given.
         between: called between two steps of planning; what it raises ends it there.
 
     Raises:
@@ -246,15 +260,16 @@ def make_plan(
         raise ConfigError([unknown("strategy", "strategy", strategy, STRATEGIES)])
     arms = arms_of(spec) if arms is None else arms
     tuning_arms(spec, arms)  # its problems, too, show before anything compiles
-    plan = _with_data(Plan(name, question, command, strategy, spec, arms, (), (), loaded or {}, (), folder, notes))
+    datasets, place = _datasets(spec, arms, loaded or {}), place or place_here()
     between()
+    plan = Plan(name, question, command, strategy, spec, arms, (), (), datasets, place, folder, notes)
     return _planned(plan, between)
 
 
 def plan_one(spec: Spec, arm: Arm, seed: int, *, name: str) -> Plan:
     """The plan of a single cell, whether the design has its arm or not; errors as in `make_plan`."""
-    alone = dataclasses.replace(spec, seeds=(seed,))
-    return _planned(_with_data(Plan(name, "", "", None, alone, (arm,), (), (), {}, ())), go_on)
+    alone, datasets = dataclasses.replace(spec, seeds=(seed,)), _datasets(spec, (arm,), {})
+    return _planned(Plan(name, "", "", None, alone, (arm,), (), (), datasets, place_here()), go_on)
 
 
 def replan(plan: Plan, arms: tuple[Arm, ...], spec: Spec | None = None, *, between: Between = go_on) -> Plan:
@@ -279,21 +294,6 @@ def _planned(plan: Plan, between: Between) -> Plan:
         raise ConfigError(dict.fromkeys(problems))
     programs = tuple(item for item in plans if isinstance(item, ProgramPlan))
     return dataclasses.replace(plan, cells=cells, programs=programs)
-
-
-def _with_data(plan: Plan) -> Plan:
-    return dataclasses.replace(plan, datasets=_datasets(plan.spec, plan.arms, plan.datasets), devices=_devices())
-
-
-def _devices() -> tuple[Device, ...]:
-    try:
-        devices = tuple(jax.devices())
-    except RuntimeError as error:
-        raise ConfigError([f"JAX found no devices to run on: {_first_line(error)}"]) from error
-    wrong = wrong_numbers() if devices[0].platform == "cpu" else None
-    if wrong:
-        raise ConfigError([wrong])
-    return devices
 
 
 def data_id(data: Chosen) -> str:
@@ -380,7 +380,7 @@ def data_key(cell: Cell) -> DataKey:
 
 
 def _plan_program(plan: Plan, program: Program, splits: Any) -> ProgramPlan | str:
-    first, devices = program.lanes[0].cell.arm, plan.devices
+    first, place = program.lanes[0].cell.arm, plan.place
     dataset, training = plan.datasets[data_id(first.recipe["data"])], training_of(first.recipe["train"])
     try:
         inputs = _inputs(program, dataset, splits)
@@ -394,13 +394,13 @@ def _plan_program(plan: Plan, program: Program, splits: Any) -> ProgramPlan | st
         traced = _trace_all(task, program, inputs, training)
     except _Problem as problem:
         return str(problem)
-    strategy, why = choose(devices[0].platform, traced.convolutions, traced.operations, draws=traced.draws)
+    strategy, why = choose(place.platform, traced.convolutions, traced.operations, draws=traced.draws)
     if plan.asked not in (None, strategy.name):
         strategy, why = STRATEGIES[plan.asked], "asked for"
-    if strategy.sharded and training.batch_size % len(devices):
-        return f"train.batch_size: {training.batch_size} cannot be split over {len(devices)} devices (strategy data)"
+    if strategy.sharded and training.batch_size % place.devices:
+        return f"train.batch_size: {training.batch_size} cannot be split over {place.devices} devices (strategy data)"
     sizes = _sizes(task, traced.state)
-    item = ProgramPlan(program, task, training, dataset, inputs, strategy, why, (), devices, *sizes, *traced[1:])
+    item = ProgramPlan(program, task, training, dataset, inputs, strategy, why, (), place, *sizes, *traced[1:])
     if item.streamed:
         item = dataclasses.replace(item, why=f"{why}; {dataset.bytes / 2**30:.1f} GiB of data are streamed")
     return dataclasses.replace(item, waves=item.split(program.lanes))

@@ -4,19 +4,20 @@ import contextlib
 import dataclasses
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from ablate.results.files import write_json
 from ablate.results.schema import Progress, RowRecord, read_record
 from ablate.results.store import Store
+from ablate.runner.engines.engine import Engine
+from ablate.runner.events import Spent
 from ablate.runner.interrupts import Stop
 from ablate.runner.plan import Plan, ProgramPlan
 from ablate.runner.reporting import Interim
 from ablate.runner.reuse import Reuse
 from ablate.runner.starting import now
-from ablate.train.lanes import Compiled
 
 HEARTBEAT_SECONDS = 2.0
 
@@ -26,8 +27,8 @@ class Display(Protocol):
 
     def begin(self, plan: Plan, reuse: Reuse) -> None: ...
     def program(self, item: ProgramPlan, cells: int) -> None: ...
-    def steps(self, cell_steps: int) -> None: ...
-    def resumed(self, step: int, steps: int, cells: int) -> None: ...
+    def steps(self, item: ProgramPlan, cell_steps: int) -> None: ...
+    def resumed(self, item: ProgramPlan, step: int, cells: int) -> None: ...
     def ended(self, row: RowRecord) -> None: ...
     def end(self) -> None: ...
 
@@ -41,10 +42,10 @@ class Silent:
     def program(self, item: ProgramPlan, cells: int) -> None:
         """Nothing to show."""
 
-    def steps(self, cell_steps: int) -> None:
+    def steps(self, item: ProgramPlan, cell_steps: int) -> None:
         """Nothing to show."""
 
-    def resumed(self, step: int, steps: int, cells: int) -> None:
+    def resumed(self, item: ProgramPlan, step: int, cells: int) -> None:
         """Nothing to show."""
 
     def ended(self, row: RowRecord) -> None:
@@ -73,13 +74,12 @@ class Log:
             write_json(self._path, self._content)
         self._last = time.monotonic()
 
-    def beat(self, progress: Mapping[str, Any], compiles: Sequence[Compiled], seconds: float) -> None:
-        """Counts new compiles and time spent training; writes if the last time is a while ago."""
-        spent = sum(compiled.seconds for compiled in compiles)
-        self._content["compiles"] += len(compiles)
-        self._content["cached"] += sum(compiled.cached for compiled in compiles)
-        self._content["compile_seconds"] = round(self._content["compile_seconds"] + spent, 3)
-        self._content["train_seconds"] = round(self._content["train_seconds"] + seconds, 6)
+    def beat(self, progress: Mapping[str, Any], spent: Spent) -> None:
+        """Adds what was spent since the last time; writes if that is a while ago."""
+        self._content["compiles"] += spent.compiles
+        self._content["cached"] += spent.cached
+        self._content["compile_seconds"] = round(self._content["compile_seconds"] + spent.compile_seconds, 3)
+        self._content["train_seconds"] = round(self._content["train_seconds"] + spent.train_seconds, 6)
         if time.monotonic() - self._last > HEARTBEAT_SECONDS:
             self.write(**progress)
 
@@ -88,6 +88,7 @@ class Log:
 class Session:
     """What every part of a run needs beside its plan; `retry_failed` trains failed cells again."""
 
+    engine: Engine
     store: Store
     log: Log
     stop: Stop

@@ -158,7 +158,7 @@ def _program_json(item: ProgramPlan) -> ProgramRecord:
         "cells": [lane.cell.name for lane in item.program.lanes],
         "lanes": item.width,
         "waves": len(item.waves),
-        "devices": len(item.devices),
+        "devices": item.place.devices,
         "strategy": item.strategy.name,
         "why": item.why,
         "parameters": item.parameters,

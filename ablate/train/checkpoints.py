@@ -12,9 +12,9 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -24,23 +24,29 @@ from jaxtyping import UInt8
 from ablate.results.files import StorageError, storing
 from ablate.train.loop import LoopState
 
+T = TypeVar("T")
 DIGEST = "sha256"
+HERE = "here"  # the attempt of the process that holds the run's directory, of which there is one
 
 
 class Checkpoints:
-    """The checkpoints of one wave in `folder`."""
+    """The checkpoints of one wave in `folder`, below which every attempt at it has a folder of its own.
 
-    def __init__(self, folder: Path):
+    A worker that was given up may come to life again. So an attempt reads the newest whole checkpoint of all of them,
+    writes only its own, and never removes another's.
+
+    Args:
+        folder: of the wave; made at the first save.
+        attempt: name of the one that saves.
+    """
+
+    def __init__(self, folder: Path, attempt: str = HERE):
         self._folder = folder.absolute()
-        try:
-            self._manager = _manager(self._folder)
-        except StorageError:
-            raise
-        except Exception as error:  # Orbax raises whatever its parsers meet
-            self._start_again(f"unreadable ({type(error).__name__})")
+        self._own = self._folder / attempt
+        self._saving: ocp.CheckpointManager | None = None
 
     def save(self, state: LoopState, members: int) -> None:
-        """Writes a state without its padding lanes; the one before is removed once this one is complete.
+        """Writes a state without its padding lanes; this attempt's one before is removed once it is complete.
 
         Raises:
             StorageError: it could not be written.
@@ -49,50 +55,66 @@ class Checkpoints:
         tree = _as_tree(state, members)
         try:
             with _quietly():
-                self._manager.save(order, args=ocp.args.StandardSave(tree | {DIGEST: digest_of(tree)}), force=True)
-                self._manager.wait_until_finished()
+                self._saving = self._saving or _manager(self._own)
+                self._saving.save(order, args=ocp.args.StandardSave(tree | {DIGEST: digest_of(tree)}), force=True)
+                self._saving.wait_until_finished()
+        except StorageError:
+            raise
         except Exception as error:  # Orbax raises what its storage raises, of any type
-            raise _storage_error(self._folder, error, "write") from error
+            raise _storage_error(self._own, error, "write") from error
 
     def latest(self, like: LoopState, members: int) -> LoopState | None:
         """The newest complete state, or None; `like` gives shapes and types, and lanes to fill up with.
 
-        A damaged checkpoint only costs its time: it is thrown away and the wave starts again.
+        A damaged checkpoint only costs its time: an attempt throws its own away, and what is older goes on, or the wave
+        starts again.
 
         Raises:
             StorageError: the disk fails for now.
         """
         expected = _as_tree(like, members) | {DIGEST: np.zeros(hashlib.new(DIGEST).digest_size, np.uint8)}
+        for order, attempt in sorted(self._found(), reverse=True):
+            stored = self._restored(attempt, order, expected)
+            if stored is not None:
+                return _as_state(stored, like)
+        return None
+
+    def _found(self) -> Iterator[tuple[int, Path]]:
+        """The newest checkpoint of every attempt."""
         try:
-            newest = self._manager.latest_step()
-            if newest is None:
-                return None
-            with _quietly():
-                stored = dict(self._manager.restore(newest, args=ocp.args.StandardRestore(expected)))
+            attempts = [Path(entry.path) for entry in os.scandir(self._folder)]
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _storage_error(self._folder, error, "read") from error
+        for attempt in attempts:
+            newest = self._tried(attempt, lambda manager: manager.latest_step())
+            if newest is not None:
+                yield newest, attempt
+
+    def _restored(self, attempt: Path, order: int, expected: dict[str, Any]) -> dict[str, Any] | None:
+        """What an attempt stored; None where it is damaged."""
+        restore = ocp.args.StandardRestore(expected)
+        stored = self._tried(attempt, lambda manager: dict(manager.restore(order, args=restore)))
+        if stored is not None and not np.array_equal(stored.pop(DIGEST), digest_of(stored)):
+            return self._pass_over(attempt, "damaged (its numbers do not give the digest stored with them)")
+        return stored
+
+    def _tried(self, attempt: Path, read: Callable[[ocp.CheckpointManager], T]) -> T | None:
+        """What is read of an attempt's checkpoints; None where they are damaged."""
+        try:
+            with _quietly(), contextlib.closing(_manager(attempt, read_only=True)) as manager:
+                return read(manager)
         except Exception as error:  # Orbax raises whatever its parsers meet
-            storage = _storage_error(self._folder, error, "read")
+            storage = _storage_error(attempt, error, "read")
             if storage.passes:  # the disk fails, which says nothing about the checkpoint
                 raise storage from error
-            self._manager.close()
-            return self._start_again(f"unreadable ({type(error).__name__})")
-        if not np.array_equal(stored.pop(DIGEST), digest_of(stored)):
-            self._manager.close()
-            return self._start_again("damaged (its numbers do not give the digest stored with them)")
-        width = len(like.state.step)
-        leaves = [_padded(leaf, width, 0) for leaf in stored["state"]]
-        curves = {name: _padded(curve, width, 1) for name, curve in stored["curves"].items()}
-        state = jax.tree.unflatten(jax.tree.structure(like.state), leaves)
-        return LoopState(int(stored["step"]), int(stored["evaluated"]), state, curves)
+            return self._pass_over(attempt, f"unreadable ({type(error).__name__})")
 
-    def _start_again(self, reason: str) -> None:
-        logging.getLogger("ablate").warning("%s: %s, starting again", self._folder, reason)
-        clear(self._folder)
-        self._manager = _manager(self._folder)
-
-    def remove(self) -> None:
-        """Nothing of a finished wave is kept."""
-        self._manager.close()
-        clear(self._folder)
+    def _pass_over(self, attempt: Path, reason: str) -> None:
+        logging.getLogger("ablate").warning("%s: %s, passed over", attempt, reason)
+        if attempt == self._own:
+            clear(attempt)
 
 
 def clear(folder: Path) -> None:
@@ -100,9 +122,11 @@ def clear(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _manager(folder: Path) -> ocp.CheckpointManager:
+def _manager(folder: Path, *, read_only: bool = False) -> ocp.CheckpointManager:
+    if read_only:
+        return ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(read_only=True))
     options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False, create=True)
-    with storing(folder):  # also where a wave starts again
+    with storing(folder):
         return ocp.CheckpointManager(folder, options=options)
 
 
@@ -168,6 +192,15 @@ def _as_tree(state: LoopState, members: int) -> dict[str, Any]:
         "state": [np.asarray(leaf)[:members] for leaf in jax.tree.leaves(state.state)],
         "curves": {name: curve[:, :members] for name, curve in state.curves.items()},
     }
+
+
+def _as_state(stored: dict[str, Any], like: LoopState) -> LoopState:
+    """A state from its tree, filled up to the lanes of another one."""
+    width = len(like.state.step)
+    leaves = [_padded(leaf, width, 0) for leaf in stored["state"]]
+    curves = {name: _padded(curve, width, 1) for name, curve in stored["curves"].items()}
+    state = jax.tree.unflatten(jax.tree.structure(like.state), leaves)
+    return LoopState(int(stored["step"]), int(stored["evaluated"]), state, curves)
 
 
 def _padded(array: Any, width: int, axis: int) -> np.ndarray:

@@ -24,6 +24,11 @@ from ablate.train.lanes import Streamed
 POOL_BYTES = 64 * 2**20  # of a pool, unless a single step needs more; some pools are in memory at a time
 
 
+def resident(dataset: DataSet, *, streamed: bool) -> Mapping[str, np.ndarray]:
+    """The arrays that lie on every device; where examples are streamed, one of zeros that says how they look."""
+    return dataset.info.zeros(1) if streamed else dataset.stacked
+
+
 class Chunk(NamedTuple):
     """Training steps: which is the first, and how many."""
 

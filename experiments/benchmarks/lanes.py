@@ -15,8 +15,9 @@ from sharing import milliseconds
 
 from ablate import base_config, choice
 from ablate.runner.backend import prepare_jax
-from ablate.runner.execute import lanes_of
 from ablate.runner.plan import ProgramPlan, make_plan
+from ablate.runner.units import lanes_of, unit_of
+from ablate.runner.waves import WaveLanes
 from ablate.study.resolving import resolve
 from ablate.train.loop import Loop
 from ablate.train.strategy import MOST_LANES, STRATEGIES, waves
@@ -61,9 +62,10 @@ def program(shape: Shape) -> ProgramPlan:
 def loop_of(item: ProgramPlan, strategy: str, steps: int) -> Loop:
     """The first wave of a program, run in one way."""
     item = dataclasses.replace(item, strategy=STRATEGIES[strategy])
-    wave = waves(len(item.program.lanes), len(item.devices), item.strategy, MOST_LANES)[0]
+    wave = waves(len(item.program.lanes), item.place.devices, item.strategy, MOST_LANES)[0]
     members: Any = [item.program.lanes[k] for k in wave.members]
-    return Loop(lanes_of(item), item.wave(members, wave.width, steps=steps, eval_every=steps))
+    lanes = lanes_of(unit_of(item, WaveLanes(members, wave.width, 1)), item.dataset)
+    return Loop(lanes, item.wave(members, wave.width, steps=steps, eval_every=steps))
 
 
 def main() -> None:

@@ -16,8 +16,9 @@ from works import get_config
 
 from ablate import choice
 from ablate.runner.backend import prepare_jax
-from ablate.runner.execute import lanes_of
 from ablate.runner.plan import ProgramPlan, make_plan
+from ablate.runner.units import lanes_of, unit_of
+from ablate.runner.waves import WaveLanes
 from ablate.study.resolving import resolve
 from ablate.train.loop import Loop
 from ablate.train.strategy import MOST_LANES, STRATEGIES
@@ -44,8 +45,9 @@ def first_wave(item: ProgramPlan, strategy: str, *, shares: bool, steps: int) ->
     training = dataclasses.replace(item.training, lanes=MOST_LANES)
     item = dataclasses.replace(item, draws=shares, strategy=STRATEGIES[strategy], training=training)
     wave = item.split(item.program.lanes)[0]
-    inputs = item.wave([item.program.lanes[k] for k in wave.members], wave.width, steps=steps, eval_every=steps)
-    return Loop(lanes_of(item, wave.together), inputs), wave.together
+    members = [item.program.lanes[k] for k in wave.members]
+    lanes = lanes_of(unit_of(item, WaveLanes(members, wave.width, wave.together)), item.dataset)
+    return Loop(lanes, item.wave(members, wave.width, steps=steps, eval_every=steps)), wave.together
 
 
 def milliseconds(loop: Loop) -> float:

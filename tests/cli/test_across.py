@@ -98,7 +98,7 @@ def test_numbers_are_those_of_the_single_studies(done):
 
 def test_the_same_call_again_trains_nothing_and_writes_the_same(done, monkeypatch):
     before = contents(done.directory)
-    monkeypatch.setattr("ablate.runner.execute._train_program", pytest.fail)
+    monkeypatch.setattr("ablate.runner.engines.local.run_wave", pytest.fail)
     run_study(config(), done.directory)
     assert contents(done.directory) == before
 

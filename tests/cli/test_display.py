@@ -44,9 +44,9 @@ def shown(display_class, plan, reuse=None, **console):
     display.begin(plan, reuse or found(plan))
     display.program(plan.programs[0], 3)
     for _ in range(3):
-        display.steps(50)
+        display.steps(plan.programs[0], 50)
     display.ended(row(plan.cells[1], 0.9))
-    display.steps(50)
+    display.steps(plan.programs[0], 50)
     display.end()
     return stream.getvalue()
 
@@ -74,21 +74,21 @@ def test_the_time_left_counts_work_and_leaves_compiling_out(plan, monkeypatch):
     monkeypatch.setattr("ablate.cli.display.time.monotonic", lambda: now[0])
     pace = Pace()
     pace.begin(plan, Reuse({}, {}))
-    pace.program(first)
+    pace.program()
     now[0] += 1000.0  # compiling, and the first steps
-    pace.steps(40)
+    pace.steps(first, 40)
     assert pace.left() == ""
     for _ in range(6):
         now[0] += 0.5
-        pace.steps(40)
+        pace.steps(first, 40)
     cells = [len(item.program.lanes) for item in plan.programs]
     rest = (100 * cells[0] - 280) * work[0] + 100 * cells[1] * work[1]
     seconds = rest / (240 * work[0] / 3.0)
     assert pace.left() == f"about {seconds:.0f} s left"
     now[0] += 1000.0
-    pace.program(second)
+    pace.program()
     now[0] += 1000.0
-    pace.steps(100)
+    pace.steps(second, 100)
     assert int(pace.left().split()[1]) < seconds
 
 
@@ -96,8 +96,8 @@ def test_what_a_checkpoint_spares_is_done_and_in_no_rate(plan, monkeypatch):
     monkeypatch.setattr("ablate.cli.display.time.monotonic", lambda: 0.0)
     pace = Pace()
     pace.begin(plan, Reuse({}, {}))
-    pace.program(plan.programs[0])
-    pace.restored(200)
+    pace.program()
+    pace.restored(plan.programs[0], 200)
     assert pace.share == pytest.approx(200 * work_of_step(plan.programs[0]) / pace.total)
     assert pace.left() == ""
 
@@ -126,7 +126,7 @@ def test_names_of_arms_are_no_markup(plan):
         display.begin(plan, found(plan, 0, **{"x": tuple(lane.cell for lane in lanes)}))
         display.program(item, 2)
         display.ended({**row(lanes[0].cell, 0.9), "arm": arm.name})
-        display.steps(1)
+        display.steps(item, 1)
         display.end()
         assert "[bold]a[/bold] [/]" in stream.getvalue()
 
@@ -148,7 +148,7 @@ def test_the_bar_moves(plan):
     live.program(plan.programs[0], 3)
     (task,) = live._progress.tasks
     before = task.completed
-    live.steps(100)
+    live.steps(plan.programs[0], 100)
     work = [work_of_step(item) * 100 * len(item.program.lanes) for item in plan.programs]
     assert task.completed - before == pytest.approx(work_of_step(plan.programs[0]) * 100 / sum(work))
     live.end()

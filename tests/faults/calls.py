@@ -50,7 +50,7 @@ KINDS = {
     r"^(cells|weights|figures)/.*?(\.part)?$": r"\1/*\2",
     r"^(.+\.csv|report\..+?)(\.part)?$": r"report\2",
     r"^checkpoints/[0-9a-f]{8}\.": "checkpoints/PROGRAM.",
-    r"^checkpoints/[0-9a-f]{12}": "checkpoints/WAVE",
+    r"^checkpoints/[0-9a-f]{12}(/here)?": "checkpoints/WAVE",
     r"/\d+(?=[./]|$)": "/STEP",
     r"(/STEP[^/]*)/.+/(d|ocdbt[^/]*|ARRAYS)(/.*)?$": r"\1/*",
 }

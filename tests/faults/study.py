@@ -13,9 +13,8 @@ import pytest
 from ablate.cli import training
 from ablate.cli.main import main
 from ablate.results.files import read_json
-from ablate.runner import execute, starting, waves
-from ablate.runner.plan import ProgramPlan
-from ablate.study.programs import Lane
+from ablate.runner import execute, starting, units
+from ablate.runner.units import Programs, Unit
 from ablate.train.lanes import Lanes
 from ablate.train.loop import Loop, LoopState, Result, WaveInputs
 from tests.faults.calls import Killed, kind_of
@@ -58,8 +57,8 @@ def trained_once() -> Iterator[None]:
 
         return given_before
 
-    def wave(item: ProgramPlan, members: list[Lane], width: int, *given: Any) -> Any:
-        return item.program.id, width, *(lane.cell.name for lane in members)
+    def of_unit(programs: Programs, unit: Unit) -> Any:
+        return unit.shape, unit.key
 
     rates = once("rates", execute.with_rates)
     with programs_made_once(), pytest.MonkeyPatch.context() as patch:  # undone the other way round
@@ -68,10 +67,9 @@ def trained_once() -> Iterator[None]:
         patch.setattr(training, "planned_of", once("plan", training.planned_of))
         patch.setattr(execute, "with_rates", lambda study, *given: {**study, "arms": rates(study, *given)["arms"]})
         patch.setattr(execute, "environment", once("environment", execute.environment))
-        patch.setattr(execute, "lanes_of", once("lanes", execute.lanes_of, lambda item, k: (item.program.id, k)))
-        patch.setattr(execute, "prepare", lambda *given: None)
-        patch.setattr(execute, "WaveRun", once("wave", execute.WaveRun, wave))
-        patch.setattr(waves, "Loop", once("loop", Replayed, lambda lanes, wave: (id(lanes), id(wave))))
+        patch.setattr(units, "prepare", lambda *given: None)
+        patch.setattr(Programs, "wave", once("wave", Programs.wave, of_unit))
+        patch.setattr(units, "Loop", once("loop", Replayed, lambda lanes, wave: (id(lanes), id(wave))))
         yield
 
 

@@ -5,8 +5,7 @@ import pytest
 
 import ablate as package
 from ablate.results.files import read_json
-from ablate.runner import execute as execute_module
-from ablate.runner import memory
+from ablate.runner import memory, units
 from ablate.runner.execute import execute
 from ablate.runner.plan import Plan, make_plan
 from ablate.runner.session import Silent
@@ -50,14 +49,14 @@ def test_what_does_not_fit_runs_with_half_as_many_lanes_until_it_does(tmp_path, 
     (item,) = plan.programs
     widths = [item.width, item.narrower().width, item.narrower().narrower().width]
     assert sorted(set(widths), reverse=True) == widths
-    lanes_of = execute_module.lanes_of
+    lanes_of = units.lanes_of
 
-    def limited(item, together=1):
-        lanes = lanes_of(item, together)
-        lanes._advance._room = lambda: 10**12 if item.width <= widths[-1] else 0
+    def limited(unit, dataset):
+        lanes = lanes_of(unit, dataset)
+        lanes._advance._room = lambda: 10**12 if unit.shape.width <= widths[-1] else 0
         return lanes
 
-    monkeypatch.setattr(execute_module, "lanes_of", limited)
+    monkeypatch.setattr(units, "lanes_of", limited)
     execute(plan, tmp_path / "halved", display=watching)
     assert watching.lanes == widths
     assert statuses(tmp_path / "halved") == ["done"] * ARMS * SEEDS
@@ -85,7 +84,7 @@ def test_a_device_that_is_full_later_on_loses_no_row(tmp_path, monkeypatch):
 
 
 def test_one_lane_too_many_is_recorded_with_what_it_needs(tmp_path, monkeypatch):
-    monkeypatch.setattr(execute_module, "free_bytes", lambda devices: 1)
+    monkeypatch.setattr(units, "free_bytes", lambda devices: 1)
     plan = study()
     rows = execute(plan, tmp_path)
     assert statuses(tmp_path) == ["oom"] * ARMS * SEEDS

@@ -19,7 +19,7 @@ from ablate.results.store import Store, locked
 from ablate.runner.backend import prepare_jax
 from ablate.runner.execute import Silent, execute
 from ablate.runner.interrupts import Interrupted
-from ablate.runner.plan import Plan, make_plan
+from ablate.runner.plan import Plan, ProgramPlan, make_plan
 from ablate.runner.reuse import Reuse
 from ablate.study.resolving import resolve
 from ablate.train.checkpoints import Checkpoints
@@ -96,7 +96,7 @@ def test_stopped_and_killed_again_and_again_it_ends_with_the_same_tables(experim
             time.sleep(delays.uniform(0, 0.15))
             send(process, number)
             code, errors = ended(process)
-        assert ("starting again" in errors) == (k == 1)  # only the first checkpoint was damaged
+        assert ("passed over" in errors) == (k == 1)  # only the first checkpoint was damaged
         if number == signal.SIGKILL:
             assert code == -number
         else:
@@ -114,7 +114,7 @@ def test_stopped_and_killed_again_and_again_it_ends_with_the_same_tables(experim
     last = ablate(*words, **changes)
 
     assert last.returncode == 0, last.stderr
-    assert "starting again" not in last.stderr
+    assert "passed over" not in last.stderr
     assert tables(run) == tables(undisturbed)
     assert before.items() <= stamps(run).items()
     assert not (run / "checkpoints").exists()
@@ -159,10 +159,10 @@ class Interrupting(Silent):
     def begin(self, plan: Plan, reuse: Reuse) -> None:
         self.finished = len(reuse.kept)
 
-    def resumed(self, step: int, steps: int, cells: int) -> None:
+    def resumed(self, item: ProgramPlan, step: int, cells: int) -> None:
         self.begun = step * cells
 
-    def steps(self, cell_steps: int) -> None:
+    def steps(self, item: ProgramPlan, cell_steps: int) -> None:
         self._calls -= 1
         if self._calls == 0:
             os.kill(os.getpid(), signal.SIGINT)

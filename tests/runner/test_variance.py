@@ -179,7 +179,7 @@ class StoppedAfter(Silent):
     def __init__(self, stop, calls):
         self._stop, self._left = stop, calls
 
-    def steps(self, cell_steps):
+    def steps(self, item, cell_steps):
         self._left -= 1
         if self._left == 0:
             self._stop.asked = True

@@ -11,7 +11,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ablate import base_config, choice
+from ablate.runner import units
 from ablate.runner.plan import Plan, ProgramPlan, make_plan
+from ablate.runner.units import unit_of
+from ablate.runner.waves import WaveLanes
 from ablate.study.resolving import resolve
 from ablate.train.lanes import Lanes
 from ablate.train.loop import Loop, LoopState, Result, WaveInputs
@@ -46,6 +49,11 @@ def lanes_of(plan: Plan, strategy: str = "scan", item: ProgramPlan | None = None
     """The executables of a program (the first one if none is given)."""
     item = item or plan.programs[0]
     return Lanes(item.task, STRATEGIES[strategy], plan.devices[:devices], item.dataset.stacked, item.evaluations)
+
+
+def lanes_of_waves(item: ProgramPlan, together: int = 1) -> Lanes:
+    """The executables of a program as its waves run with them."""
+    return units.lanes_of(unit_of(item, WaveLanes([*item.program.lanes], item.width, together)), item.dataset)
 
 
 def wave_of(plan: Plan, cells: Sequence[int], width: int, item: ProgramPlan | None = None) -> WaveInputs:

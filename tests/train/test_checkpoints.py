@@ -8,12 +8,13 @@ from types import SimpleNamespace
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from ablate import choice
 from ablate.results.files import StorageError
 from ablate.runner.plan import Plan
-from ablate.train.checkpoints import Checkpoints, _quietly, clear
+from ablate.train.checkpoints import HERE, Checkpoints, _manager, _quietly, clear
 from ablate.train.lanes import Lanes
 from ablate.train.loop import Loop, LoopState, WaveInputs
 from tests.train.small import Trained, identical, kept, lanes_of, planned, small_config, train, wave_of
@@ -94,7 +95,7 @@ def test_padding_lanes_are_not_stored_and_come_back_as_copies(lanes, wave, whole
     for leaf in jax.tree.leaves(found.state):
         assert len(leaf) == WIDTH
         np.testing.assert_array_equal(leaf[WIDTH - 1], leaf[MEMBERS - 1])
-    stored = Checkpoints(tmp_path / "wave")._manager.restore(whole.states[2].step * 2 + 2)
+    stored = ocp.CheckpointManager(tmp_path / "wave" / HERE).restore(whole.states[2].step * 2 + 2)
     assert {len(leaf) for leaf in stored["state"]} == {MEMBERS}
 
 
@@ -114,12 +115,10 @@ def test_only_the_newest_is_kept_and_a_finished_wave_leaves_nothing(lanes, wave,
     assert checkpoints.latest(start, MEMBERS) is None
     for state in whole.states[:3]:
         checkpoints.save(state, MEMBERS)
-    assert len([path for path in (tmp_path / "all" / "wave").iterdir() if path.is_dir()]) == 1
+    assert len([path for path in (tmp_path / "all" / "wave" / HERE).iterdir() if path.is_dir()]) == 1
     found = Checkpoints(tmp_path / "all" / "wave").latest(start, MEMBERS)
     assert found is not None
     assert found[:2] == (10, 2)
-    checkpoints.remove()
-    assert list((tmp_path / "all").iterdir()) == []
     clear(tmp_path / "all")
     assert not (tmp_path / "all").exists()
     clear(tmp_path / "all")  # nothing there: nothing to do
@@ -157,13 +156,8 @@ def hold_other_numbers(step: Path) -> None:
     """As if the code had changed the state without the fingerprint noticing."""
     folder = step.parent
     shutil.rmtree(folder)
-    Checkpoints(folder)._manager.save(2, args=_other_tree(), force=True)
-
-
-def _other_tree():
-    import orbax.checkpoint as ocp
-
-    return ocp.args.StandardSave({"step": np.array(1), "state": [np.zeros(3)]})
+    other = {"step": np.array(1), "state": [np.zeros(3)]}
+    _manager(folder).save(2, args=ocp.args.StandardSave(other), force=True)
 
 
 # Orbax reads all arrays at once; when the first one fails, the others have nobody left to tell that they failed too.
@@ -172,11 +166,11 @@ def _other_tree():
 def test_a_damaged_checkpoint_is_no_checkpoint(lanes, wave, whole, tmp_path, caplog, damage: Callable[[Path], None]):
     folder, start = tmp_path / "wave", Loop(lanes, wave).start()
     Checkpoints(folder).save(whole.states[2], MEMBERS)
-    (step,) = [path for path in folder.iterdir() if path.is_dir()]
+    (step,) = [path for path in (folder / HERE).iterdir() if path.is_dir()]
     damage(step)
     checkpoints = Checkpoints(folder)
     assert checkpoints.latest(start, MEMBERS) is None
-    assert [record.name for record in caplog.records if "starting again" in record.message] == ["ablate"]
+    assert [record.name for record in caplog.records if "passed over" in record.message] == ["ablate"]
     checkpoints.save(whole.states[0], MEMBERS)  # earlier than the damaged one
     found = Checkpoints(folder).latest(start, MEMBERS)
     assert found is not None
@@ -187,6 +181,7 @@ def test_a_damaged_checkpoint_is_no_checkpoint(lanes, wave, whole, tmp_path, cap
 def test_what_a_killed_writer_leaves_beside_a_checkpoint_hides_nothing(lanes, wave, whole, tmp_path, name):
     folder = tmp_path / "wave"
     Checkpoints(folder).save(whole.states[2], MEMBERS)
+    (folder / HERE / name).mkdir()
     (folder / name).mkdir()
     found = Checkpoints(folder).latest(Loop(lanes, wave).start(), MEMBERS)
     assert found is not None
@@ -218,27 +213,48 @@ def test_a_flipped_bit_never_becomes_another_number(lanes, wave, whole, tmp_path
     assert refused > 10
     assert sum("damaged (its numbers do not give the digest" in text for text in caplog.messages) > 5
     own = [record.message for record in caplog.records if record.name == "ablate"]  # Orbax has words of its own
-    assert all(text.endswith("starting again") for text in own)
+    assert all(text.endswith("passed over") for text in own)
+
+
+def test_an_attempt_goes_on_from_the_newest_of_all_and_touches_no_other(lanes, wave, whole, tmp_path, caplog):
+    folder, start = tmp_path / "wave", Loop(lanes, wave).start()
+    for name, k in (("first", 1), ("second", 3), ("third", 2)):
+        Checkpoints(folder, name).save(whole.states[k], MEMBERS)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    mine = Checkpoints(folder, "mine")
+    assert mine.latest(start, MEMBERS)[:2] == whole.states[3][:2]
+    assert not (folder / "mine").exists()
+    mine.save(whole.states[4], MEMBERS)
+    assert mine.latest(start, MEMBERS)[:2] == whole.states[4][:2]
+    (step,) = (folder / "mine").iterdir()
+    truncate(step)
+    truncate(folder / "second")
+    damaged = {path for path in before if path.is_relative_to(folder / "second")}
+    assert Checkpoints(folder, "mine").latest(start, MEMBERS)[:2] == whole.states[2][:2]  # the third's
+    assert sum("passed over" in text for text in caplog.messages) == 2
+    assert not (folder / "mine").exists()  # its own, which was damaged
+    assert all(path.exists() for path in damaged)
+    assert {path: path.read_bytes() for path in before if path not in damaged} == {
+        path: content for path, content in before.items() if path not in damaged
+    }
 
 
 def test_a_full_disk_is_named_by_its_number_and_its_words(lanes, wave, whole, tmp_path, monkeypatch, caplog):
-    checkpoints = Checkpoints(tmp_path / "wave")
-
     def full(*arguments, **keywords):
         raise ValueError("RESOURCE_EXHAUSTED: a spec\n of many lines: No space left on device [os_error_code='28']")
 
-    monkeypatch.setattr(checkpoints._manager, "save", full)
+    monkeypatch.setattr(ocp.CheckpointManager, "save", full)
     with pytest.raises(StorageError) as refused:
-        checkpoints.save(whole.states[0], MEMBERS)
+        Checkpoints(tmp_path / "wave").save(whole.states[0], MEMBERS)
     assert refused.value.passes
-    assert str(refused.value) == f"cannot write the checkpoint: No space left on device: {tmp_path / 'wave'}"
+    assert str(refused.value) == f"cannot write the checkpoint: No space left on device: {tmp_path / 'wave' / HERE}"
 
     def broken(*arguments, **keywords):
         raise TypeError("not a disk's fault")
 
-    monkeypatch.setattr(checkpoints._manager, "save", broken)
+    monkeypatch.setattr(ocp.CheckpointManager, "save", broken)
     with pytest.raises(StorageError, match="not a disk's fault") as refused:
-        checkpoints.save(whole.states[0], MEMBERS)
+        Checkpoints(tmp_path / "wave").save(whole.states[0], MEMBERS)
     assert not refused.value.passes
 
 

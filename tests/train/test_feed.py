@@ -10,7 +10,7 @@ import pytest
 
 from ablate import choice
 from ablate.runner.check import check_plan
-from ablate.runner.execute import execute, lanes_of
+from ablate.runner.execute import execute
 from ablate.runner.memory import needed_bytes
 from ablate.runner.plan import make_plan
 from ablate.runner.probe import probe_plan
@@ -19,7 +19,7 @@ from ablate.train import feed
 from ablate.train.batches import BatchOrder, DataKey
 from ablate.train.loop import Loop, longest_chunk, prepare
 
-from .small import compiled_functions, identical, small_config, train
+from .small import compiled_functions, identical, lanes_of_waves, small_config, train
 
 
 def planned(gib, strategy=None, *, seeds=3, steps=40, vary=None, data=None, **train):
@@ -38,7 +38,7 @@ def trained(item, cells=None):
     lanes = item.program.lanes if cells is None else [item.program.lanes[k] for k in cells]
     (wave, *_) = item.split(lanes)
     members = [lanes[k] for k in wave.members]
-    return train(lanes_of(item, wave.together), item.wave(members, wave.width))
+    return train(lanes_of_waves(item, wave.together), item.wave(members, wave.width))
 
 
 @pytest.mark.parametrize("strategy", [None, "vmap", "loop", "solo", "data"])
@@ -65,16 +65,16 @@ def test_small_pools_mean_short_chunks_and_the_same_numbers(monkeypatch):
     expected = trained(item)
     monkeypatch.setattr(feed, "POOL_BYTES", 4 * 3 * 32 * item.dataset.example_bytes)
     (wave,) = item.split(item.program.lanes)
-    assert longest_chunk(lanes_of(item), item.wave(item.program.lanes, wave.width)) == 4
+    assert longest_chunk(lanes_of_waves(item), item.wave(item.program.lanes, wave.width)) == 4
     assert trained(item).results == expected.results
 
 
 def test_a_wave_goes_on_where_it_was():
     item = planned(0.0, "loop", seeds=1).programs[0]
     wave = item.wave(item.program.lanes, 4)
-    whole = train(lanes_of(item), wave)
+    whole = train(lanes_of_waves(item), wave)
     for state in whole.states[1:-1:2]:
-        again = Loop(lanes_of(item), wave)
+        again = Loop(lanes_of_waves(item), wave)
         assert tuple(again.results([*again.run(state)][-1])) == whole.results
 
 
@@ -96,7 +96,7 @@ def test_one_pass_feeds_all_lanes_of_a_seed(monkeypatch):
 def test_what_is_prepared_ahead_is_what_runs():
     item = planned(0.0, "loop").programs[0]
     (wave,) = item.split(item.program.lanes)
-    lanes, inputs = lanes_of(item, wave.together), item.wave(item.program.lanes, wave.width)
+    lanes, inputs = lanes_of_waves(item, wave.together), item.wave(item.program.lanes, wave.width)
     prepare(lanes, inputs)
     with compiled_functions() as compiled:
         train(lanes, inputs)

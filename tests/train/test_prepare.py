@@ -9,7 +9,7 @@ import pytest
 import ablate as package
 from ablate import choice
 from ablate.results.files import read_json
-from ablate.runner import execute as execute_module
+from ablate.runner import units
 from ablate.runner.execute import execute
 from ablate.runner.plan import make_plan
 from ablate.study.resolving import resolve
@@ -73,13 +73,13 @@ def rows_of(directory):
 
 
 def test_the_next_program_is_compiled_by_another_thread_while_one_trains(tmp_path, monkeypatch):
-    plan, threads, real = two_programs(), [], execute_module.prepare
+    plan, threads, real = two_programs(), [], units.prepare
 
     def noted(lanes, wave, between):
         threads.append(threading.current_thread())
         real(lanes, wave, between)
 
-    monkeypatch.setattr(execute_module, "prepare", noted)
+    monkeypatch.setattr(units, "prepare", noted)
     execute(plan, tmp_path)
     assert len(threads) == len(plan.programs) - 1 > 0
     assert threading.main_thread() not in threads
@@ -90,7 +90,7 @@ def test_what_cannot_be_prepared_is_told_when_it_is_its_turn(tmp_path, monkeypat
     def broken(lanes, wave, between):
         raise ValueError("not now")
 
-    monkeypatch.setattr(execute_module, "prepare", broken)
+    monkeypatch.setattr(units, "prepare", broken)
     execute(two_programs(), tmp_path / "unprepared")
     monkeypatch.undo()
     execute(two_programs(), tmp_path / "prepared")
@@ -118,16 +118,16 @@ def test_a_program_that_raises_while_it_is_compiled_fails_once_and_the_others_tr
 def test_a_program_that_has_trained_is_let_go(tmp_path, monkeypatch):
     """Host and devices do not fill up over a long grid: at most the program that trains and the next one are there."""
     plan, alive, made = two_programs(), [], []
-    real = execute_module.lanes_of
+    real = units.lanes_of
 
-    def noted(item, together=1):
+    def noted(unit, dataset):
         gc.collect()
         alive.append(sum(each() is not None for each in made))
-        lanes = real(item, together)
+        lanes = real(unit, dataset)
         made.append(weakref.ref(lanes))
         return lanes
 
-    monkeypatch.setattr(execute_module, "lanes_of", noted)
+    monkeypatch.setattr(units, "lanes_of", noted)
     execute(plan, tmp_path)
     assert len(plan.programs) > 2
     assert len(alive) == len(plan.programs)

@@ -82,7 +82,7 @@ def test_what_is_shared_is_drawn_once_per_key(plan):
 
 def test_the_plan_shares_where_steps_draw_and_only_there(plan):
     for made, together, order in ((plan, ARMS, [0, 2, 4, 1, 3, 5]), (drawing(norm="batch"), 1, [0, 1, 2, 3, 4, 5])):
-        item = dataclasses.replace(made.programs[0], devices=made.devices[:1])
+        item = dataclasses.replace(made.programs[0], place=made.place._replace(devices=1))
         (wave,) = item.split(item.program.lanes)
         assert (wave.together, list(wave.members), item.draws) == (together, order, together > 1)
 

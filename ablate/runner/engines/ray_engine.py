@@ -1,0 +1,201 @@
+"""Units on a Ray cluster.
+
+    units ──one at a time──> a worker, first one that has compiled the program ──a stream──> events
+    a worker or a node that is gone, or does not answer ──> Lost, and the driver puts the unit in again
+
+Every attempt has a folder of checkpoints of its own: a worker that was given up may come to life again.
+"""
+
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import jax
+from ray.exceptions import RayTaskError
+
+from ablate.data import DataSet
+from ablate.report.wording import listed
+from ablate.results.files import write_atomically
+from ablate.results.schema import Environment
+from ablate.runner.backend import prepare_jax
+from ablate.runner.engines.worker import TOKEN, Errand, Hello, Joined, fingerprint
+from ablate.runner.engines.workers import Hired, News, Workers
+from ablate.runner.events import Begin, Event, Lost
+from ablate.runner.interrupts import Between, Stop, go_on
+from ablate.runner.place import Place
+from ablate.runner.units import Unit
+from ablate.study.identity import Library, source_of
+
+Say = Callable[[str], None]
+PATIENCE = 60.0
+ALIKE = ("processor", "instructions", "platform", "python")  # what shows in last digits where workers differ
+
+
+class RayEngine:
+    """Trains units on a Ray cluster. Use it with `with`, which lets the workers go in the end.
+
+    Args:
+        address: of a cluster: auto, host:port or ray://host:port; "" starts one on this machine.
+        devices: of each worker; 0 takes one GPU, or all TPU chips or cores of the smallest node.
+        say: is told, in a line, what whoever watches should know.
+        between: called while it waits for the first worker; what it raises ends that.
+        patience: seconds for a worker to say hello, to answer, or to store a checkpoint.
+
+    Raises:
+        ConfigError: there is no such cluster, or nothing in it can train; from `run`, if all workers are gone.
+    """
+
+    def __init__(
+        self,
+        address: str = "",
+        devices: int = 0,
+        *,
+        say: Say = lambda words: None,
+        between: Between = go_on,
+        patience: float = PATIENCE,
+    ):
+        self._say, self._patience = say, patience
+        self._said: set[str] = set()
+        self._workers = Workers(address, devices, patience)
+        self._first: Hello | None = None
+        try:
+            _plan_on_cpu()
+            while self._first is None:
+                between()
+                self._workers.hire(1 - len(self._workers.hired))
+                for hired, news in self._workers.news():
+                    self._hear(hired, news, deque())
+        except BaseException:
+            self._workers.dismiss()
+            raise
+
+    def __enter__(self) -> "RayEngine":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._workers.dismiss()
+
+    def place(self) -> Place:
+        """The devices of one worker."""
+        place = self._first.place if self._first else None
+        assert place is not None  # or there would be no engine
+        return place
+
+    def machine(self) -> Environment:
+        """That of the worker which said hello first."""
+        assert self._first is not None
+        return self._first.machine
+
+    def open(self, datasets: Mapping[str, DataSet], folder: Path) -> None:
+        """Puts the data where every node can get them, and a mark where those find it that share the disk."""
+        self._data = {name: self._workers.keep(dataset) for name, dataset in datasets.items()}
+        self._study, self._folder, self._library = secrets.token_hex(8), folder, Library(source_of)
+        write_atomically(folder / TOKEN, self._study.encode())
+
+    def run(self, units: deque[Unit], stop: Stop) -> Iterator[Event]:
+        """Gives units to workers until there are none and every worker has ended its own."""
+        until = None
+        while self._workers.busy or (units and not stop.asked):
+            if stop.asked:
+                until = until or self._stop_all()
+                if time.monotonic() > until:
+                    break
+            else:
+                self._workers.hire(len(units) - sum(hired.unit is None for hired in self._workers.hired))
+                self._assign(units)
+            for hired, news in self._workers.news():
+                yield from self._hear(hired, news, units)
+        if until:  # they would stop whatever they are given
+            for hired in [*self._workers.hired]:
+                self._workers.let_go(hired)
+
+    def _stop_all(self) -> float:
+        self._workers.stop()
+        return time.monotonic() + self._patience
+
+    def close(self) -> None:
+        """Ends workers that still train, where a run ended early; lets the data go."""
+        for hired in self._workers.busy:
+            self._workers.let_go(hired)
+        self._data = {}
+        (self._folder / TOKEN).unlink(missing_ok=True)
+
+    def _assign(self, units: deque[Unit]) -> None:
+        for hired in self._workers.hired:
+            if units and hired.idle:
+                others = {other.program for other in self._workers.busy}
+                unit = min(units, key=lambda unit: _fits(unit, hired.program, others))
+                units.remove(unit)
+                code, attempt = fingerprint(unit, self._library), secrets.token_hex(4)
+                errand = Errand(self._study, unit, code, attempt, self._folder, self._study)
+                self._workers.give(hired, errand, self._data[unit.data])
+
+    def _hear(self, hired: Hired, news: News, units: deque[Unit]) -> list[Event]:
+        """What the driver is to know of some news."""
+        match news:
+            case Hello():
+                self._greet(hired, news)
+            case Joined(problem=""):
+                if not news.shared:
+                    self._say_once(f"{hired.host} does not see {self._folder}: what is lost there starts again")
+            case Joined():
+                units.extendleft([hired.unit] if hired.unit else [])
+                self._refuse(hired, news.problem)
+            case Exception():
+                return self._lose(hired, news)
+            case None:
+                hired.unit = None
+            case Begin():
+                return [news._replace(node=hired.node)]
+            case _:
+                return [news]
+        return []
+
+    def _greet(self, hired: Hired, hello: Hello) -> None:
+        problem = self._workers.greet(hired, hello)
+        if problem:
+            return self._refuse(hired, problem)
+        self._first = first = self._first or hello
+        differs = [key for key in ALIKE if hello.machine.get(key) != first.machine.get(key)]
+        differs += [] if hello.place == first.place else ["devices"]
+        if differs:
+            self._say_once(f"warning: workers differ in {listed(differs)}: last digits may differ")
+        return None
+
+    def _refuse(self, hired: Hired, why: str) -> None:
+        self._say_once(self._workers.refuse(hired, why))
+
+    def _lose(self, hired: Hired, error: Exception) -> list[Event]:
+        why = f"{hired.node}: {_words(error)}"
+        unit = hired.unit
+        self._workers.let_go(hired, why)
+        if unit is None:
+            return []
+        self._say(f"lost {why}")
+        return [Lost(unit.key, why)]
+
+    def _say_once(self, words: str) -> None:
+        if words not in self._said:
+            self._said.add(words)
+            self._say(words)
+
+
+def _fits(unit: Unit, program: str, others: set[str]) -> int:
+    """First what a worker has compiled, then what no other one has; Ray knows nothing of either."""
+    return 0 if unit.shape.program == program else 1 if unit.shape.program not in others else 2
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return str(error)
+    if isinstance(error, RayTaskError):
+        return (str(error.cause).splitlines() or [type(error.cause).__name__])[0]
+    return f"its process or its node is gone ({type(error).__name__})"
+
+
+def _plan_on_cpu() -> None:
+    """This process computes nothing; JAX would take most of an accelerator's memory for it."""
+    prepare_jax()
+    jax.config.update("jax_platforms", "cpu")

@@ -1,0 +1,165 @@
+"""A process on a node of a cluster: it says what it is, and trains one unit after the other.
+
+Knows no Ray, which makes an actor of the class. Everything here may run on another machine: with its own JAX, its own
+source and its own disks, which is why a worker says what it has and is refused where that is something else.
+"""
+
+import dataclasses
+import os
+import pickle
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from ablate.data import DataSet
+from ablate.results.schema import Environment
+from ablate.runner.backend import compiled_programs, prepare_jax
+from ablate.runner.environment import machine
+from ablate.runner.events import Beat, Event
+from ablate.runner.interrupts import Stop
+from ablate.runner.place import Place, place_here
+from ablate.runner.units import Programs, Unit, run_wave
+from ablate.study.cells import TRAINING, digest
+from ablate.study.identity import Library, code_of, source_of
+from ablate.study.problems import ConfigError
+
+BEAT_SECONDS = 0.2  # between two that are told: each takes the driver a tenth of a millisecond
+TOKEN = ".shared"  # a file beside the checkpoints, which says whether a worker sees the driver's disk
+
+
+@dataclasses.dataclass(frozen=True)
+class Surroundings:
+    """What a worker is to have of the driver.
+
+    Args:
+        folder: the current one; workers go there, if they have it.
+        path: folders in which the driver looks for modules.
+        own_cache: whether compiled programs are kept on the node's own disk.
+    """
+
+    folder: str
+    path: tuple[str, ...]
+    own_cache: bool
+
+
+class Hello(NamedTuple):
+    """What a worker is; `problem` says why it cannot train."""
+
+    node: str
+    place: Place | None
+    machine: Environment
+    problem: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Errand:
+    """One attempt at a unit.
+
+    Args:
+        study: tells studies apart: executables and data are kept within one.
+        unit: what to train.
+        code: fingerprint of its code on the driver.
+        attempt: its name.
+        folder: of the checkpoints.
+        token: what the file in there says.
+    """
+
+    study: str
+    unit: Unit
+    code: str
+    attempt: str
+    folder: Path
+    token: str
+
+
+class Joined(NamedTuple):
+    """First words about a unit: whether the driver's disk is seen, and why it cannot be trained here."""
+
+    shared: bool
+    problem: str = ""
+
+
+class Worker:
+    """Trains units of a driver; `stop` and `ping` are answered while one trains."""
+
+    def __init__(self, around: Surroundings):
+        if os.path.isdir(around.folder):
+            os.chdir(around.folder)
+        sys.path += [folder for folder in around.path if folder not in sys.path]
+        prepare_jax()
+        if around.own_cache:
+            _keep_compiled_on_this_node()
+        self._stop, self._study, self._programs = Stop(), "", Programs({})
+        self._library = Library(source_of)
+
+    def hello(self) -> Hello:
+        """What this process is and has."""
+        node = f"{socket.gethostname()}:{os.getpid()}"
+        try:
+            return Hello(node, place_here(), machine())
+        except ConfigError as error:
+            return Hello(node, None, {}, "; ".join(error.problems))
+
+    def train(self, errand: bytes, dataset: DataSet) -> Iterator[Joined | Event]:
+        """Events of a unit, after a word about this process; the pickled `Errand` says which."""
+        try:
+            wanted: Errand = pickle.loads(errand)
+            own = fingerprint(wanted.unit, self._library)
+        except Exception as error:  # modules that are not there, or have other contents
+            yield Joined(False, f"the code of the run cannot be loaded: {type(error).__name__}: {error}")
+            return
+        if own != wanted.code:
+            yield Joined(False, "the source differs from where the run was started: of ablate, or of parts of your own")
+            return
+        shared = _sees(wanted.folder, wanted.token)
+        yield Joined(shared)
+        yield from told(self._events(wanted, dataset, shared), BEAT_SECONDS)
+
+    def _events(self, errand: Errand, dataset: DataSet, shared: bool) -> Iterator[Event]:
+        if errand.study != self._study:
+            self._study, self._programs = errand.study, Programs({})
+        self._programs.keep(errand.unit.shape.program)
+        self._programs.add(errand.unit.data, dataset)
+        folder = errand.folder if shared else None
+        return run_wave(errand.unit, self._programs, folder, self._stop, errand.attempt)
+
+    def stop(self) -> None:
+        """The unit that trains stops with a checkpoint, and so does every later one."""
+        self._stop.asked = True
+
+    def ping(self) -> None:
+        """Answers."""
+
+
+def fingerprint(unit: Unit, library: Library) -> str:
+    """Of the code that a unit runs, as far as it is ablate's or the user's."""
+    return digest([code_of(unit.task, library), *(code_of(path, library) for path in TRAINING)])[:16]
+
+
+def told(events: Iterable[Event], seconds: float) -> Iterator[Event]:
+    """The events without beats that follow another one too soon; each says more than those before."""
+    last = 0.0
+    for event in events:
+        if isinstance(event, Beat) and time.monotonic() - last < seconds:
+            continue
+        last = time.monotonic() if isinstance(event, Beat) else last
+        yield event
+
+
+def _sees(folder: Path, token: str) -> bool:
+    try:
+        return (folder / TOKEN).read_text() == token
+    except OSError:
+        return False
+
+
+def _keep_compiled_on_this_node() -> None:
+    """A home on a network file system is slow for many small files, and several nodes would write at once."""
+    import jax
+
+    own = Path(tempfile.gettempdir()) / f"ablate-{os.getuid()}" / compiled_programs().name
+    jax.config.update("jax_compilation_cache_dir", str(own))

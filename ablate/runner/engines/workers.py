@@ -1,0 +1,276 @@
+"""Workers on a Ray cluster. This file and `ray_engine` are the only ones that know Ray.
+
+    cluster ──whole devices, or cores──> an actor per place ──hello──> ready, or refused in words
+    what actors say, and what Ray says of them ──news──> hello, events, None at the end of a unit, an exception
+
+A worker that is refused keeps its place, so that Ray starts no other one there. Ray is asked to retry nothing.
+"""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before Ray is imported, which would send them
+
+import ray
+from ray import cloudpickle
+from ray.exceptions import RayError
+
+from ablate.data import DataSet
+from ablate.report.wording import plural
+from ablate.runner.backend import cores
+from ablate.runner.engines.worker import Errand, Hello, Joined, Surroundings, Worker
+from ablate.runner.environment import versions
+from ablate.runner.events import Event
+from ablate.runner.interrupts import SIGNALS
+from ablate.runner.units import Unit
+from ablate.study.problems import ConfigError
+
+LOOK = 0.2  # seconds between two looks at what is no news
+ACCELERATORS = {"GPU": "gpu", "TPU": "tpu"}  # Ray's resources, and what JAX calls the platform
+COPIED = ("TFDS_DATA_DIR", "XDG_CACHE_HOME", "PYTHONPATH", "XLA_FLAGS", "OMP_NUM_THREADS", "TF_CPP_MIN_LOG_LEVEL")
+MOST_FAILURES = 3  # of workers in a row, before they said hello
+remote: Any = ray.remote  # whose overloads know no options that come as a dict
+dumps: Any = cloudpickle.dumps  # takes functions of notebooks and lambdas, too
+News = Hello | Joined | Event | Exception | None
+
+
+@dataclasses.dataclass(eq=False)
+class Hired:
+    """A worker as the driver sees it."""
+
+    actor: Any
+    greeting: Any  # what will be its hello; None once that was heard
+    heard: float  # when it last said something
+    hello: Hello | None = None
+    unit: Unit | None = None
+    stream: Any = None
+    program: str = ""  # whose executables it has
+    ping: Any = None  # what it has not answered yet
+
+    @property
+    def node(self) -> str:
+        """Its name, once it has said it."""
+        return self.hello.node if self.hello else "a worker"
+
+    @property
+    def host(self) -> str:
+        """The machine that it is on."""
+        return self.node.rpartition(":")[0] or self.node
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for a unit."""
+        return self.greeting is None and self.unit is None
+
+
+class Workers:
+    """All workers of a run.
+
+    Args:
+        address: of a cluster: auto, host:port or ray://host:port; "" starts one on this machine.
+        devices: of each worker; 0 takes one GPU, or all TPU chips or cores of the smallest node.
+        patience: seconds for a worker to say hello, or to answer.
+
+    Raises:
+        ConfigError: there is no such cluster, or nothing in it could train.
+    """
+
+    def __init__(self, address: str, devices: int, patience: float):
+        self._patience, self._here = patience, not address
+        self._connected = _connect(address)
+        self.hired: list[Hired] = []
+        self._refused: list[tuple[Hired, str]] = []
+        self._failures: list[str] = []
+        try:
+            self._size(devices)
+        except ConfigError:
+            self.dismiss()
+            raise
+
+    def _size(self, devices: int) -> None:
+        """Which resource makes a worker, and how many of it."""
+        nodes = _nodes()
+        self.resource = next((name for name in ACCELERATORS if any(node.get(name) for node in nodes)), "CPU")
+        sizes = [int(node[self.resource]) for node in nodes if node.get(self.resource, 0) >= 1]
+        if not sizes:
+            raise ConfigError([f"--engine=ray: nothing in the cluster can train; it has {_counted(nodes)}"])
+        self.devices = devices or (1 if self.resource == "GPU" else min(sizes))
+        # A virtual device of a CPU is no core: any number of them runs on one, with the bits of any other machine.
+        self._amount = min(self.devices, *sizes) if self.resource == "CPU" else self.devices
+
+    @property
+    def platform(self) -> str:
+        """What JAX is to find there."""
+        return ACCELERATORS.get(self.resource, "cpu")
+
+    @property
+    def busy(self) -> list[Hired]:
+        """Those that train."""
+        return [hired for hired in self.hired if hired.unit]
+
+    def hire(self, wanted: int) -> None:
+        """Starts so many workers, as far as there are places.
+
+        Raises:
+            ConfigError: there is no worker and no place for one, or they end before they say hello.
+        """
+        if len(self._failures) >= MOST_FAILURES and not any(hired.hello for hired in self.hired):
+            raise ConfigError([f"--engine=ray: no worker could start: {self._failures[-1]}"])
+        places = sum(int(node.get(self.resource, 0)) // self._amount for node in _nodes())
+        for _ in range(min(places - len(self.hired) - len(self._refused), wanted)):
+            actor = self._started()
+            self.hired.append(Hired(actor, actor.hello.remote(), time.monotonic()))
+        if wanted > 0 and not self.hired:
+            raise ConfigError(dict.fromkeys(why for _, why in self._refused) or [self._no_place()])
+
+    def _no_place(self) -> str:
+        each = f"{self._amount} {'core' if self.resource == 'CPU' else self.resource}{'s' if self._amount > 1 else ''}"
+        return f"--engine=ray: no place for a worker, which takes {each} of one node; there are {_counted(_nodes())}"
+
+    def _started(self) -> Any:
+        amounts: dict[str, Any] = {"num_cpus": self._amount if self.resource == "CPU" else 1}
+        if self.resource == "GPU":
+            amounts["num_gpus"] = self._amount
+        elif self.resource != "CPU":
+            amounts["resources"] = {self.resource: self._amount}
+        retries = {"max_restarts": 0, "max_task_retries": 0}
+        actor = remote(concurrency_groups={"control": 2}, **amounts, **retries)(Worker)
+        around = Surroundings(os.getcwd(), tuple(map(os.path.abspath, sys.path)), not self._here)
+        return actor.options(runtime_env={"env_vars": self._variables()}).remote(around)
+
+    def _variables(self) -> dict[str, str]:
+        """Of the environment of a worker; never CUDA_VISIBLE_DEVICES, which Ray sets."""
+        copied = {name: os.environ[name] for name in COPIED if name in os.environ}
+        on_cpu = {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": str(self.devices)}
+        return copied | (on_cpu if self.resource == "CPU" else {"JAX_PLATFORMS": ""})
+
+    def keep(self, dataset: DataSet) -> Any:
+        """Puts data where every node can get them."""
+        return ray.put(dataset)
+
+    def give(self, hired: Hired, errand: Errand, data: Any) -> None:
+        """Has a worker train a unit; `data` is what `keep` gave."""
+        hired.unit, hired.program, hired.heard = errand.unit, errand.unit.shape.program, time.monotonic()
+        train = hired.actor.train.options(num_returns="streaming")
+        hired.stream = train.remote(dumps(errand), data)
+
+    def news(self) -> Iterator[tuple[Hired, News]]:
+        """What is said within a moment, and by whom; of one that is lost or does not answer, an exception."""
+        waiting = {hired.stream if hired.unit else hired.greeting: hired for hired in self.hired if not hired.idle}
+        if not waiting:
+            time.sleep(LOOK)
+            return
+        for source in ray.wait([*waiting], num_returns=1, timeout=LOOK)[0]:
+            hired = waiting[source]
+            hired.heard, hired.ping = time.monotonic(), None
+            yield hired, _told(hired, source)
+        for hired in [*self.hired]:
+            why = self._silence(hired)
+            if why:
+                yield hired, TimeoutError(why)
+
+    def _silence(self, hired: Hired) -> str:
+        """Why a worker counts as lost that says nothing; one that compiles for long answers a ping all the same."""
+        silence = time.monotonic() - hired.heard
+        if hired.ping is not None and ray.wait([hired.ping], timeout=0)[0]:
+            hired.heard, hired.ping = time.monotonic(), None
+        elif hired.greeting is not None and silence > self._patience:
+            return f"it did not say hello within {self._patience:.0f} s"
+        elif hired.unit and silence > self._patience:
+            return f"it did not answer for {self._patience:.0f} s"
+        elif hired.unit and hired.ping is None and silence > self._patience / 4:
+            hired.ping = hired.actor.ping.options(concurrency_group="control").remote()
+        return ""
+
+    def greet(self, hired: Hired, hello: Hello) -> str:
+        """Notes what a worker is; gives why it cannot train, empty where it can."""
+        hired.hello, hired.greeting = hello, None
+        self._failures.clear()
+        place, theirs = hello.place, hello.machine.get("versions", {})
+        if hello.problem or place is None:
+            return hello.problem
+        if place.platform != self.platform:
+            return f"JAX finds {place.platform} devices there, not {self.platform}"
+        if place.devices != self.devices:
+            return f"JAX finds {place.devices} devices there, not {self.devices}"
+        others = ((name, theirs.get(name), own) for name, own in versions().items() if theirs.get(name) != own)
+        return "; ".join(f"{name} {there} there, {own} here" for name, there, own in others)
+
+    def refuse(self, hired: Hired, why: str) -> str:
+        """Gives a worker no more work, which keeps its place; says so in words."""
+        self.hired.remove(hired)
+        hired.unit = None
+        words = f"{hired.host} is left out: {why}"
+        self._refused.append((hired, words))
+        return words
+
+    def let_go(self, hired: Hired, why: str = "") -> None:
+        """Ends a worker, which may be gone already; `why` of one that was lost."""
+        if hired.greeting is not None:
+            self._failures.append(why)
+        if hired in self.hired:
+            self.hired.remove(hired)
+        with contextlib.suppress(RayError, ValueError):
+            ray.kill(hired.actor, no_restart=True)
+
+    def stop(self) -> None:
+        """Asks all that train to store a checkpoint and stop."""
+        for hired in self.busy:
+            hired.actor.stop.options(concurrency_group="control").remote()
+
+    def dismiss(self) -> None:
+        """Ends all of them, and the cluster where it was started here."""
+        for hired in [*self.hired, *(hired for hired, _ in self._refused)]:
+            self.let_go(hired)
+        self._refused.clear()
+        if self._connected:
+            ray.shutdown()
+
+
+def _told(hired: Hired, source: Any) -> News:
+    try:
+        news: Any = ray.get(next(hired.stream) if hired.unit else source)
+        return news
+    except StopIteration:
+        return None
+    except RayError as error:
+        return error
+
+
+def _connect(address: str) -> bool:
+    """Connects this process to a cluster, or starts one; gives whether it was not connected before."""
+    if ray.is_initialized():
+        return False
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+    try:
+        if address:
+            ray.init(address, **quiet)
+        else:
+            ray.init("local", num_cpus=cores(), include_dashboard=False, **quiet)
+    except Exception as error:  # ConnectionError, RuntimeError, and what gRPC raises
+        words = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ConfigError([f"--address={address}: no Ray cluster answers there: {words}"]) from error
+    finally:
+        with contextlib.suppress(ValueError):  # not the main thread
+            for number, handler in handlers.items():  # Ray has set its own
+                if handler is not None:
+                    signal.signal(number, handler)
+    return True
+
+
+def _nodes() -> list[dict[str, float]]:
+    """The resources of every node."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _counted(nodes: list[dict[str, float]]) -> str:
+    counts = {name: int(sum(node.get(name, 0) for node in nodes)) for name in ("CPU", *ACCELERATORS)}
+    has = ", ".join(f"{count} {'cores' if name == 'CPU' else name}" for name, count in counts.items() if count)
+    return f"{plural(len(nodes), 'node')} with {has or 'no cores'}"
