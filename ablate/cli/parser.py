@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ablate.cli import looking, reading, training
+from ablate.cli.engines import ENGINES
 from ablate.runner.interrupts import Stop
 from ablate.trackers import TRACKERS
 from ablate.train.strategy import STRATEGIES
@@ -128,6 +129,16 @@ def _tricks(commands) -> None:
     parser.add_argument("--out", type=_folder, metavar="FILE", help=text)
 
 
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    """Flags about who trains."""
+    text = "who trains: this process, or workers on a Ray cluster (default: %(default)s)"
+    parser.add_argument("--engine", choices=tuple(ENGINES), default="local", help=text)
+    text = "with --engine=ray: auto, HOST:PORT or ray://HOST:PORT (default: a cluster is started on this machine)"
+    parser.add_argument("--address", metavar="ADDRESS", help=text)
+    text = "with --engine=ray: devices of a worker (default: one GPU; all TPU chips or cores of the smallest node)"
+    parser.add_argument("--devices", type=int, metavar="N", help=text)
+
+
 def _run(commands) -> None:
     text = "train what is missing, then report; the same command again continues"
     parser = _configured(commands, "run", training.run, text)
@@ -144,6 +155,7 @@ def _run(commands) -> None:
     parser.add_argument(
         "--tensorboard", action="store_true", help="write curves and hyperparameters for TensorBoard too"
     )
+    _add_engine(parser)
 
 
 def _confirm(commands) -> None:
@@ -155,6 +167,7 @@ def _confirm(commands) -> None:
     parser.add_argument("--seeds", type=int, metavar="N", help="fresh seeds (default: as many as the study has)")
     parser.add_argument("--workdir", type=_folder, metavar="DIR", help="where results go (default: DIR/confirm)")
     parser.add_argument("--retry-failed", action="store_true", help="train failed cells again")
+    _add_engine(parser)
 
 
 def _variance(commands) -> None:
@@ -164,6 +177,7 @@ def _variance(commands) -> None:
     text = "where results go (default: results/variance_<experiment>)"
     parser.add_argument("--workdir", type=_folder, metavar="DIR", help=text)
     parser.add_argument("--json", action="store_true", help="one JSON object, that of variance.json")
+    _add_engine(parser)
 
 
 def _status(commands) -> None:

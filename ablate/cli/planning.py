@@ -14,25 +14,29 @@ from ablate.runner.interrupts import Stop
 
 def planned_of(options: argparse.Namespace, stop: Stop) -> Any:
     """Everything before the first compile: config, devices, plan; of all conditions, where there are several."""
-    spec = spec_of(options, stop)
+    return plans_of(spec_of(options, stop), options, stop)
+
+
+def plans_of(spec: Any, options: argparse.Namespace, stop: Stop, place: Any = None) -> Any:
+    """The plan of a config, or those of its conditions, for a place, or for the devices of this process."""
     if not spec.across:
-        return plan_of(spec, options, stop)
+        return plan_of(spec, options, stop, place)
     from ablate.runner.across import plan_across
 
     prepare = functools.partial(_prepared, options=options)
-    strategy = getattr(options, "strategy", None)
-    planned = plan_across(spec, **texts_of(options), strategy=strategy, prepare=prepare, between=stop.check)
+    how = {"strategy": getattr(options, "strategy", None), "place": place, "between": stop.check}
+    planned = plan_across(spec, **texts_of(options), prepare=prepare, **how)
     warn(dict.fromkeys(words for plan_ in planned.plans for words in plan_.warnings))
     return planned
 
 
-def plan_of(spec: Any, options: argparse.Namespace, stop: Stop) -> Any:
+def plan_of(spec: Any, options: argparse.Namespace, stop: Stop, place: Any = None) -> Any:
     from ablate.runner.plan import make_plan
 
     stop.check()
     spec = _prepared(spec, options)
     strategy = getattr(options, "strategy", None)
-    planned = make_plan(spec, **texts_of(options), strategy=strategy, between=stop.check)
+    planned = make_plan(spec, **texts_of(options), strategy=strategy, place=place, between=stop.check)
     warn(planned.warnings)
     return planned
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from rich.console import Console
 
-from ablate.cli.planning import alone, name_of, planned_of, prepare_backend, say, spec_of, texts_of, warn
+from ablate.cli.engines import check_engine, engine_for
+from ablate.cli.planning import alone, name_of, plans_of, prepare_backend, say, spec_of, texts_of, warn
 from ablate.cli.printing import (
     say_across,
     say_results,
@@ -24,6 +25,7 @@ def run(options: argparse.Namespace, stop: Stop) -> int:
 
     if options.max_seeds is not None and not options.until_decided:
         raise ConfigError(["--max-seeds: goes with --until-decided"])
+    check_engine(options)
     if options.tensorboard:
         from ablate.runner.tensorboard import check_installed
 
@@ -44,10 +46,16 @@ def _begun(directory: Path) -> Iterator[None]:
 
 
 def _run(options: argparse.Namespace, stop: Stop, directory: Path) -> int:
-    planned = planned_of(options, stop)
+    spec = spec_of(options, stop)
+    with engine_for(options, stop) as engine:
+        return _run_on(engine, spec, options, stop, directory)
+
+
+def _run_on(engine: Any, spec: Any, options: argparse.Namespace, stop: Stop, directory: Path) -> int:
+    planned = plans_of(spec, options, stop, engine.place())
     from ablate.runner.across import AcrossPlan, run_across
 
-    one = functools.partial(_run_one, options, stop)
+    one = functools.partial(_run_one, engine, options, stop)
     try:
         if isinstance(planned, AcrossPlan):
             if (directory / "study.json").exists():
@@ -62,7 +70,7 @@ def _run(options: argparse.Namespace, stop: Stop, directory: Path) -> int:
     return int(some_failed(rows))
 
 
-def _run_one(options: argparse.Namespace, stop: Stop, plan_: Any, directory: Path) -> Any:
+def _run_one(engine: Any, options: argparse.Namespace, stop: Stop, plan_: Any, directory: Path) -> Any:
     """A study in its directory, with what the flags ask for."""
     from ablate.cli.display import display_for
     from ablate.results.store import locked
@@ -71,9 +79,9 @@ def _run_one(options: argparse.Namespace, stop: Stop, plan_: Any, directory: Pat
 
     with locked(directory):  # or what is said would not happen
         _warn_of_another(directory, plan_)
-        changed = reused_elsewhere(directory, (cell.name for cell in plan_.cells))
-    warn(filter(None, [changed, shortage(plan_)]))
-    flags = {"retry_failed": options.retry_failed, "measure": options.measure}
+        changed = reused_elsewhere(directory, (cell.name for cell in plan_.cells), engine.machine())
+    warn(filter(None, [changed, shortage(plan_) if options.engine == "local" else None]))
+    flags = {"retry_failed": options.retry_failed, "measure": options.measure, "engine": engine}
     rows = _executed(options, plan_, directory, display=display_for(Console(stderr=True)), stop=stop, **flags)
     if options.tensorboard:
         from ablate.runner.tensorboard import write_tensorboard
@@ -111,6 +119,7 @@ def _warn_of_another(directory: Path, plan_: Any) -> None:
 
 def variance(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate variance`: what each stream of randomness does to the baseline; exit codes of `ablate run`."""
+    check_engine(options)
     directory = options.workdir or Path("results") / f"variance_{name_of(options)}"
     with _begun(directory):
         return _variance(options, stop, directory)
@@ -118,19 +127,24 @@ def variance(options: argparse.Namespace, stop: Stop) -> int:
 
 def _variance(options: argparse.Namespace, stop: Stop, directory: Path) -> int:
     spec = alone(spec_of(options, stop))
+    with engine_for(options, stop) as engine:
+        return _variance_on(engine, spec, options, stop, directory)
+
+
+def _variance_on(engine: Any, spec: Any, options: argparse.Namespace, stop: Stop, directory: Path) -> int:
     from ablate.cli.display import display_for
     from ablate.report.variance import analyse, as_json
     from ablate.runner.execute import execute
     from ablate.runner.variance import plan_variance, refuse_another
 
-    plan_ = plan_variance(spec, options.seeds, **texts_of(options), between=stop.check)
+    plan_ = plan_variance(spec, options.seeds, **texts_of(options), place=engine.place(), between=stop.check)
     refuse_another(directory, plan_)
     untuned = (
         ["tune: the baseline runs with the numbers of the config; nothing is tuned here"] if spec.tune.grid else []
     )
     warn([*plan_.warnings, *untuned])
     try:
-        rows = execute(plan_, directory, display=display_for(Console(stderr=True)), stop=stop)
+        rows = execute(plan_, directory, engine=engine, display=display_for(Console(stderr=True)), stop=stop)
     except Interrupted as error:
         return _interrupted(error, directory)
     if options.json:
@@ -142,7 +156,13 @@ def _variance(options: argparse.Namespace, stop: Stop, directory: Path) -> int:
 
 def confirm(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate confirm`: the winners again on fresh seeds, in a study of their own; exit codes of `ablate run`."""
+    check_engine(options)
     prepare_backend(stop)
+    with engine_for(options, stop) as engine:
+        return _confirm_on(engine, options, stop)
+
+
+def _confirm_on(engine: Any, options: argparse.Namespace, stop: Stop) -> int:
     from ablate.cli.display import display_for
     from ablate.report.rows import Rows
     from ablate.runner.confirm import FOLDER, plan_confirmation, refuse_another
@@ -150,7 +170,8 @@ def confirm(options: argparse.Namespace, stop: Stop) -> int:
 
     text, directory = options.command_line, options.workdir or options.directory / FOLDER
     rows = Rows.load(options.directory)
-    plan_ = plan_confirmation(rows, options.arm, options.seeds, command=text, between=stop.check)
+    how = {"command": text, "place": engine.place(), "between": stop.check}
+    plan_ = plan_confirmation(rows, options.arm, options.seeds, **how)
     if plan_ is None:
         print(f"no arm of {options.directory} is better than its baseline: nothing to confirm; --arm=NAME names others")
         return 0
@@ -158,7 +179,8 @@ def confirm(options: argparse.Namespace, stop: Stop) -> int:
     warn([*plan_.notes, *plan_.warnings])
     display = display_for(Console(stderr=True))
     try:
-        rows = execute(plan_, directory, retry_failed=options.retry_failed, display=display, stop=stop)
+        how = {"retry_failed": options.retry_failed, "engine": engine, "display": display, "stop": stop}
+        rows = execute(plan_, directory, **how)
     except Interrupted as error:
         return _interrupted(error, directory)
     say_results(rows, directory)

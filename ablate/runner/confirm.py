@@ -19,6 +19,7 @@ from ablate.report.variance import DESIGN as VARIANCE
 from ablate.results.schema import ArmRecord, ConfirmsRecord, FirstEstimate, Study, read_record
 from ablate.runner.again import resolved_again
 from ablate.runner.interrupts import Between, go_on
+from ablate.runner.place import Place
 from ablate.runner.plan import Plan, make_plan
 from ablate.runner.reuse import changes
 from ablate.study.cells import restored
@@ -37,8 +38,9 @@ def winners(tables: Tables) -> list[str]:
 
 
 def plan_confirmation(
-    rows: Rows, arms: Sequence[str] = (), seeds: int | None = None, *, command: str = "", between: Between = go_on
-) -> Plan | None:
+    rows: Rows, arms: Sequence[str] = (), seeds: int | None = None, *, command: str = "",
+    place: Place | None = None, between: Between = go_on,
+) -> Plan | None:  # fmt: skip
     """The plan of the study that repeats some arms of another one; None where no arm is better and none is named.
 
     Args:
@@ -46,6 +48,7 @@ def plan_confirmation(
         arms: what to repeat; what is better than the baseline if not given.
         seeds: how many fresh ones; as many as the study has if not given.
         command: that asked for it.
+        place: what waves will run on; all devices of this process if not given.
         between: called between two steps of planning; what it raises ends it there.
 
     Raises:
@@ -72,6 +75,7 @@ def plan_confirmation(
             command=command,
             folder=rows.study.get("folder") or "",
             arms=tuple(sorted(again, key=lambda arm: arm.name != tables.baseline.arm)),
+            place=place,
             between=between,
         )
     return dataclasses.replace(plan, confirms=record, notes=tuple(_changed(rows, plan)))

@@ -13,6 +13,7 @@ from ablate.report.rows import ACROSS
 from ablate.report.variance import ALL, DESIGN
 from ablate.results.schema import Study, read_record
 from ablate.runner.interrupts import Between, go_on
+from ablate.runner.place import Place
 from ablate.runner.plan import Plan, make_plan
 from ablate.runner.randomness import streams_drawn
 from ablate.runner.study_file import study_json
@@ -27,7 +28,7 @@ from ablate.tasks.keys import HELD, Seeds
 
 def plan_variance(
     spec: Spec, seeds: int, *, name: str, question: str = "", command: str = "", folder: str = "",
-    between: Between = go_on,
+    place: Place | None = None, between: Between = go_on,
 ) -> Plan:  # fmt: skip
     """The plan of all runs: every arm with so many seeds.
 
@@ -38,6 +39,7 @@ def plan_variance(
         question: that the config asks.
         command: that asked for it.
         folder: of the config file.
+        place: what waves will run on; all devices of this process if not given.
         between: called between two steps of planning; what it raises ends it there.
 
     Raises:
@@ -47,7 +49,7 @@ def plan_variance(
         raise ConfigError([f"--seeds: expected {LEAST_FOR_SPREAD} to {MOST_SEEDS - 1}, got {seeds}"])
     recipe = _baseline_of(spec)
     texts: dict[str, Any] = {"name": name, "question": question, "command": command, "folder": folder}
-    return make_plan(_repeated(spec, seeds), arms=_arms(spec, recipe), between=between, **texts)
+    return make_plan(_repeated(spec, seeds), arms=_arms(spec, recipe), place=place, between=between, **texts)
 
 
 def _baseline_of(spec: Spec) -> Recipe:

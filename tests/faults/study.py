@@ -64,7 +64,8 @@ def trained_once() -> Iterator[None]:
     with programs_made_once(), pytest.MonkeyPatch.context() as patch:  # undone the other way round
         # Or this heartbeat, which may fail, would stand for every other write in the folder.
         patch.setattr(starting, "write_json", lambda path, content: None)
-        patch.setattr(training, "planned_of", once("plan", training.planned_of))
+        patch.setattr(training, "spec_of", once("spec", training.spec_of))
+        patch.setattr(training, "plans_of", once("plan", training.plans_of))
         patch.setattr(execute, "with_rates", lambda study, *given: {**study, "arms": rates(study, *given)["arms"]})
         patch.setattr(execute, "environment", once("environment", execute.environment))
         patch.setattr(units, "prepare", lambda *given: None)

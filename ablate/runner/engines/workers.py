@@ -8,6 +8,7 @@ A worker that is refused keeps its place, so that Ray starts no other one there.
 
 import contextlib
 import dataclasses
+import io
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ from typing import Any
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before Ray is imported, which would send them
 
 import ray
-from ray import cloudpickle
+import ray.cloudpickle
 from ray.exceptions import RayError
 
 from ablate.data import DataSet
@@ -36,7 +37,7 @@ ACCELERATORS = {"GPU": "gpu", "TPU": "tpu"}  # Ray's resources, and what JAX cal
 COPIED = ("TFDS_DATA_DIR", "XDG_CACHE_HOME", "PYTHONPATH", "XLA_FLAGS", "OMP_NUM_THREADS", "TF_CPP_MIN_LOG_LEVEL")
 MOST_FAILURES = 3  # of workers in a row, before they said hello
 remote: Any = ray.remote  # whose overloads know no options that come as a dict
-dumps: Any = cloudpickle.dumps  # takes functions of notebooks and lambdas, too
+pickling: Any = ray.cloudpickle  # takes functions of notebooks and lambdas, too
 News = Hello | Joined | Event | Exception | None
 
 
@@ -158,7 +159,7 @@ class Workers:
         """Has a worker train a unit; `data` is what `keep` gave."""
         hired.unit, hired.program, hired.heard = errand.unit, errand.unit.shape.program, time.monotonic()
         train = hired.actor.train.options(num_returns="streaming")
-        hired.stream = train.remote(dumps(errand), data)
+        hired.stream = train.remote(pickling.dumps(errand), data)
 
     def news(self) -> Iterator[tuple[Hired, News]]:
         """What is said within a moment, and by whom; of one that is lost or does not answer, an exception."""
@@ -250,10 +251,11 @@ def _connect(address: str) -> bool:
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     try:
-        if address:
-            ray.init(address, **quiet)
-        else:
-            ray.init("local", num_cpus=cores(), include_dashboard=False, **quiet)
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):  # it has much to say
+            if address:
+                ray.init(address, **quiet)
+            else:
+                ray.init("local", num_cpus=cores(), include_dashboard=False, **quiet)
     except Exception as error:  # ConnectionError, RuntimeError, and what gRPC raises
         words = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ConfigError([f"--address={address}: no Ray cluster answers there: {words}"]) from error
