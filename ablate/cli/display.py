@@ -245,6 +245,11 @@ def _opening(plan: Plan, reuse: Reuse) -> Iterable[str]:
     """How much there is to do, what is used again, and why the rest is not."""
     sizes = f"{plural(len(plan.arms), 'arm')}, {plural(len(plan.spec.seeds), 'seed')}"
     yield f"{plural(len(plan.cells), 'cell')} ({sizes}) in {plural(len(plan.programs), 'program')}"
+    yield from stored_lines(reuse)
+
+
+def stored_lines(reuse: Reuse) -> Iterable[str]:
+    """What is used again, and why the rest is not; nothing where nothing is stored."""
     if reuse.kept:
         yield f"{len(reuse.kept)} stored, used again; {reuse.missing} to train{_why(reuse)}"
     elif reuse.reasons.keys() - {NEW}:

@@ -1,4 +1,7 @@
-"""From flags to who trains: this process, or workers on a Ray cluster. A line per engine."""
+"""From flags to who trains: this process, or workers on a Ray cluster. A line per engine.
+
+`ablate plan` asks no cluster: its flags say what one would have.
+"""
 
 import argparse
 import contextlib
@@ -11,6 +14,7 @@ from ablate.runner.interrupts import Stop
 
 if TYPE_CHECKING:
     from ablate.runner.engines.engine import Engine
+    from ablate.runner.simulation import Cluster
 
 Made = contextlib.AbstractContextManager["Engine"]
 
@@ -45,15 +49,55 @@ def check_engine(options: argparse.Namespace) -> None:
     """
     from ablate.study.problems import ConfigError
 
-    given = {"address": options.address, "devices": options.devices}
-    problems = [f"--{name}: goes with --engine=ray" for name, value in given.items() if value is not None]
-    problems = problems if options.engine == "local" else []
-    if options.devices is not None and options.devices < 1:
-        problems.append(f"--devices: expected 1 or more, got {options.devices}")
+    problems = [*_of_ray_alone(options, "address", "devices"), *_below_one(options, "devices")]
     if options.engine != "local" and getattr(options, "measure", False):
         problems.append("--measure: times programs on this machine; run it again with --measure and without --engine")
     if problems:
         raise ConfigError(problems)
+
+
+def check_cluster(options: argparse.Namespace) -> None:
+    """Refuses flags of `ablate plan` that say nothing of a cluster.
+
+    Raises:
+        ConfigError: with all of them.
+    """
+    from ablate.study.problems import ConfigError
+
+    problems = [*_of_ray_alone(options, "nodes", "devices", "platform"), *_below_one(options, "nodes", "devices")]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _of_ray_alone(options: argparse.Namespace, *names: str) -> list[str]:
+    given = [name for name in names if options.engine == "local" and getattr(options, name) is not None]
+    return [f"--{name}: goes with --engine=ray" for name in given]
+
+
+def _below_one(options: argparse.Namespace, *names: str) -> list[str]:
+    values = {name: getattr(options, name) for name in names}
+    return [f"--{name}: expected 1 or more, got {n}" for name, n in values.items() if n is not None and n < 1]
+
+
+def cluster_of(options: argparse.Namespace) -> "Cluster | None":
+    """The cluster that `ablate plan` is about, with devices like those of this machine; None for this machine itself.
+
+    Raises:
+        ConfigError: this machine does not tell how many devices a node has.
+    """
+    from ablate.runner.place import place_here
+    from ablate.runner.simulation import Cluster
+    from ablate.study.problems import ConfigError
+
+    if options.engine == "local":
+        return None
+    here = place_here()
+    platform = options.platform or here.platform
+    like_here = platform == here.platform
+    if not like_here and options.devices is None:
+        raise ConfigError([f"--devices: say how many a node has; this machine has no {platform} to count"])
+    kind = here.kind if like_here else ""
+    return Cluster(platform, kind, options.nodes or 1, options.devices or here.devices)
 
 
 def engine_for(options: argparse.Namespace, stop: Stop) -> Made:

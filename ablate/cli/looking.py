@@ -4,8 +4,9 @@ import argparse
 import json
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from ablate.cli.planning import alone, every_plan, plan_of, planned_of, spec_of
+from ablate.cli.planning import alone, every_folder, every_plan, name_of, plan_of, planned_of, plans_of, spec_of
 from ablate.cli.printing import (
     console,
     print_parameters,
@@ -27,26 +28,66 @@ def new(options: argparse.Namespace, stop: Stop) -> int:
 
 def plan(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate plan`: prints the plan, of every condition where there are several; trains nothing."""
-    from ablate.runner.estimate import estimate
-    from ablate.runner.study_file import study_json
-    from ablate.study.tuning import tuning_cells
+    from ablate.cli.engines import check_cluster, cluster_of
 
-    plans = every_plan(planned_of(options, stop))
-    contents = []
-    for plan_ in plans:
-        cost = estimate(plan_, stop.check)
-        content = {**study_json(plan_), "tuning_cells": tuning_cells(plan_.spec, plan_.arms)}
-        contents.append({**content, "estimate": cost})
-        if options.json:
-            continue
-        print_plan(content, cost, f"{plan_.place.devices} {plan_.place.platform} devices")
-        if options.params:
+    check_cluster(options)
+    spec = spec_of(options, stop)
+    cluster = cluster_of(options)
+    planned = plans_of(spec, options, stop, cluster.place if cluster else None)
+    plans, contents = every_plan(planned), []
+    directory = options.workdir or Path("results") / name_of(options)
+    for plan_, folder in zip(plans, every_folder(planned, directory), strict=True):
+        reuse = _stored(plan_, folder)
+        contents.append(_content(plan_, folder, reuse, cluster, stop))
+        if not options.json:
+            _print_plan(plan_, contents[-1], reuse, folder)
+        if options.params and not options.json:
             print_parameters(plan_)
     if options.json:
         print(json.dumps(contents[0] if len(plans) == 1 else {"conditions": contents}, indent=1, ensure_ascii=False))
     elif len(plans) > 1:
         print_sum(contents)
     return 0
+
+
+def _stored(plan_: Any, directory: Path) -> Any:
+    """What a run would use again; None where that shows only when numbers are tuned."""
+    from ablate.results.store import Store
+    from ablate.runner.reuse import reuse_of
+
+    if plan_.spec.tune.grid:
+        return None
+    weights = plan_.spec.train.keep_weights
+    return reuse_of(plan_.cells, Store(directory), retry_failed=False, keep_weights=weights, set_aside=False)
+
+
+def _content(plan_: Any, directory: Path, reuse: Any, cluster: Any, stop: Stop) -> dict[str, Any]:
+    """A plan as one JSON object."""
+    from ablate.runner.estimate import estimate
+    from ablate.runner.simulation import simulation
+    from ablate.runner.study_file import study_json
+    from ablate.runner.wave_times import rows_of_time, wave_times
+    from ablate.study.tuning import tuning_cells
+
+    kept = reuse.kept if reuse else {}
+    counts = {"stored": len(reuse.kept), "failed": reuse.failed, "to_train": reuse.missing} if reuse else None
+    content = {
+        **study_json(plan_),
+        "tuning_cells": tuning_cells(plan_.spec, plan_.arms),
+        "reuse": counts and {"directory": str(directory), **counts},
+        "estimate": estimate(plan_, stop.check, kept),
+    }
+    if cluster:
+        waves = wave_times(plan_, kept, rows_of_time(directory, cluster.platform), stop.check)
+        content["simulation"] = simulation([*waves], cluster)
+    return content
+
+
+def _print_plan(plan_: Any, content: dict[str, Any], reuse: Any, directory: Path) -> None:
+    from ablate.cli.display import stored_lines
+
+    lines = [*stored_lines(reuse)] if reuse else []
+    print_plan(content, f"{plan_.place.devices} {plan_.place.platform} devices", [f"{directory}: {x}" for x in lines])
 
 
 def check(options: argparse.Namespace, stop: Stop) -> int:

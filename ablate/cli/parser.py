@@ -103,6 +103,16 @@ def _plan(commands) -> None:
     parser.add_argument("--strategy", choices=tuple(STRATEGIES), help="plan for this strategy")
     parser.add_argument("--json", action="store_true", help="one JSON object with lists arms, cells, programs")
     parser.add_argument("--params", action="store_true", help="list the parameters of every network too")
+    text = "where results would go: what is stored there is left out, and tells times (default: results/<experiment>)"
+    parser.add_argument("--workdir", type=_folder, metavar="DIR", help=text)
+    text = "plan for this machine, or for a Ray cluster, which need not be there (default: %(default)s)"
+    parser.add_argument("--engine", choices=tuple(ENGINES), default="local", help=text)
+    text = "with --engine=ray: nodes of the cluster (default: 1)"
+    parser.add_argument("--nodes", type=int, metavar="N", help=text)
+    text = "with --engine=ray: devices of a node (default: those of this machine)"
+    parser.add_argument("--devices", type=int, metavar="N", help=text)
+    text = "with --engine=ray: kind of these devices (default: that of this machine)"
+    parser.add_argument("--platform", choices=("cpu", "gpu", "tpu"), help=text)
 
 
 def _check(commands) -> None:

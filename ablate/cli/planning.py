@@ -48,6 +48,13 @@ def every_plan(planned: Any) -> tuple[Any, ...]:
     return planned.plans if isinstance(planned, AcrossPlan) else (planned,)
 
 
+def every_folder(planned: Any, directory: Path) -> list[Path]:
+    """Where each plan would run."""
+    from ablate.runner.across import AcrossPlan
+
+    return planned.folders(directory) if isinstance(planned, AcrossPlan) else [directory]
+
+
 def _prepared(spec: Any, options: argparse.Namespace) -> Any:
     """The config as the flags change it: that of the first stage with `--until-decided`."""
     if not getattr(options, "until_decided", False):

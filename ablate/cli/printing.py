@@ -81,8 +81,9 @@ def reports(directory: Path) -> str:
     return f"{directory / 'report.md'}  {directory / 'report.html'}  {directory / 'summary.csv'}"
 
 
-def print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> None:
-    train, data = content["train"], content["data"]
+def print_plan(content: dict[str, Any], devices: str, stored: list[str]) -> None:
+    """A plan with its estimate; `stored` are lines about the cells that are there already."""
+    train, data, cost = content["train"], content["data"], content["estimate"]
     arms, seeds, cells, programs = (
         plural(len(content[name]), name.removesuffix("s")) for name in ("arms", "seeds", "cells", "programs")
     )
@@ -97,16 +98,59 @@ def print_plan(content: dict[str, Any], cost: dict[str, Any], devices: str) -> N
     table = wide_table("program", "arms", "cells", "lanes", "waves", "strategy", "parameters", "about")
     for item in content["programs"]:
         counts = [str(n) for n in (len(item["cells"]), item["lanes"], item["waves"])]
-        about = duration(cost["programs"][item["id"]])
+        about = duration(cost["programs"][item["id"]]) if cost["programs"][item["id"]] else "stored"
         arms = escape("\n".join(_first_of(item["arms"])))
         table.add_row(item["id"], arms, *counts, item["strategy"], f"{item['parameters']:,}", about, end_section=True)
     console().print(table)
     for why in dict.fromkeys(f"{item['strategy']}: {item['why']}" for item in content["programs"]):
         print(why)
+    print(*map(plain, stored), sep="\n", end="\n" if stored else "")
+    _print_cost(cost, content.get("simulation"))
+
+
+def _print_cost(cost: dict[str, Any], cluster: dict[str, Any] | None) -> None:
+    memory = f"at most {cost['bytes'] / 2**20:.0f} MiB at once"
+    if not cost["seconds"]:
+        print("nothing is left to train")
+    elif cluster:
+        print_simulation(cluster)
+        print(f"{memory} on a worker: rough")
+    else:
+        rough = "rough, counted from the operations of one step, within a factor of 3"
+        print(f"about {duration(cost['seconds'])}, {memory}: {rough}")
+
+
+def print_simulation(found: dict[str, Any]) -> None:
+    """How long a cluster would take, and fewer and more nodes of its kind."""
+    devices = f"{found['platform']} device"
     print(
-        f"about {duration(cost['seconds'])}, at most {cost['bytes'] / 2**20:.0f} MiB at once: rough, counted from the "
-        "operations of one step, within a factor of 3"
+        f"{plural(found['nodes'], 'node')} with {plural(found['devices_per_node'], devices)} each: "
+        f"{plural(found['workers'], 'worker')} with {plural(found['devices_per_worker'], 'device')} each, "
+        f"for {plural(found['waves'], 'wave')}"
     )
+    table = wide_table("nodes", "workers", "makespan", "idle", "device-hours")
+    for row in found["table"]:
+        counts = (f"{row['nodes']:,}", f"{row['workers']:,}", duration(row["makespan_seconds"]))
+        table.add_row(*counts, f"{100 * row['idle_share']:.0f} %", f"{row['device_hours']:,.2f}")
+    console().print(table)
+    print(_whence(found))
+    nodes = f" ({plural(found['enough_nodes'], 'node')})" if found["enough_nodes"] != found["enough_workers"] else ""
+    more = "; a smaller train.lanes makes more waves" if found["waves"] < found["workers"] else ""
+    print(f"more than {plural(found['enough_workers'], 'worker')}{nodes} would shorten it by less than 5 %{more}")
+
+
+def _whence(found: dict[str, Any]) -> str:
+    """Where the times of a simulation come from."""
+    measured, waves = found["measured_waves"], found["waves"]
+    estimated = "estimated within a factor of 3, at the rate of this machine"
+    if not measured:
+        words = f"all times are {estimated}"
+    elif measured < waves:
+        share = f"{100 * found['measured_share']:.0f} % of all time"
+        words = f"{measured} of {waves} waves have times of stored rows, {share}; the others are {estimated}"
+    else:
+        words = "all times are those of stored rows"
+    return f"{words}; the start of workers is not counted"
 
 
 def _first_of(lines: list[str]) -> list[str]:
@@ -118,7 +162,9 @@ def print_sum(contents: list[dict[str, Any]]) -> None:
     """What all conditions take together."""
     cells = sum(len(content["cells"]) + content["tuning_cells"] for content in contents)
     seconds = sum(content["estimate"]["seconds"] for content in contents)
-    print(f"{len(contents)} conditions: {cells} cells, about {duration(seconds)} in all")
+    clusters = [content["simulation"]["makespan_seconds"] for content in contents if "simulation" in content]
+    about = f"{duration(sum(clusters))} in all on the cluster" if clusters else f"{duration(seconds)} in all"
+    print(f"{len(contents)} conditions: {cells} cells, about {about}")
 
 
 def print_parameters(plan_: Any) -> None:

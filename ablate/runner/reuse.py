@@ -45,19 +45,22 @@ class Reuse:
         return sum(map(len, self.reasons.values()))
 
 
-def reuse_of(cells: Sequence[Cell], store: Store, *, retry_failed: bool, keep_weights: bool) -> Reuse:
-    """Looks for the rows of a plan; one that cannot be read is set aside.
+def reuse_of(
+    cells: Sequence[Cell], store: Store, *, retry_failed: bool, keep_weights: bool, set_aside: bool = True
+) -> Reuse:
+    """Looks for the rows of a plan.
 
     Args:
         cells: of the plan.
         store: where rows lie.
         retry_failed: cells that failed train again.
         keep_weights: cells whose weights were not kept train again.
+        set_aside: files that are no rows are renamed, or they would be written over.
 
     Raises:
         StorageError: a file could not be set aside.
     """
-    rows = store.read([cell.name for cell in cells], set_aside=True)
+    rows = store.read([cell.name for cell in cells], set_aside=set_aside)
     others = _Others(store)
     kept: dict[str, RowRecord] = {}
     reasons: dict[str, list[Cell]] = {}

@@ -45,7 +45,7 @@ def test_a_plan_of_many_arms_is_a_screen(monkeypatch):
         program | {"waves": 1, "strategy": "scan", "why": "x", "parameters": 9} for program in study["programs"]
     ]
     cost = {"programs": {program["id"]: 1.0 for program in study["programs"]}, "seconds": 1.0, "bytes": 1}
-    printing.print_plan(study, cost, "2 cpu devices")
+    printing.print_plan({**study, "estimate": cost}, "2 cpu devices", [])
     arms = sum(len(program["arms"]) for program in study["programs"])
     assert f"and {arms - printing.SHOWN + 1} more" in out.getvalue()
     assert len(out.getvalue().splitlines()) < printing.SHOWN + 10
