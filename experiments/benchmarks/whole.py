@@ -179,7 +179,8 @@ def write(found: Mapping[str, Mapping[str, Sequence[float]]], torch: str, rounds
         f"`experiments/benchmarks/works.py`. {machine(torch)}\n\n"
     )
     path = Path("results/benchmarks.md")
-    path.write_text(text + "\n".join(table(found)) + "\n", encoding="utf-8")
+    _, heading, sections = (path.read_text(encoding="utf-8") if path.exists() else "").partition("\n## ")
+    path.write_text(text + "\n".join(table(found)) + "\n" + heading + sections, encoding="utf-8")
     return path
 
 
