@@ -35,6 +35,9 @@ class CostsRecord(TypedDict, total=False):
     strategy: Annotated[str, "how lanes and steps were mapped to devices"]
     steps_per_second: Annotated[Number, "of the program, all lanes advancing together"]
     train_seconds: Annotated[float, "of the steps, without compiling and evaluating"]
+    wave_seconds: Annotated[
+        float, "of the whole wave, without compiling; absent where it stopped early or went on from a checkpoint"
+    ]
     compile_seconds: Annotated[float, "of the program"]
 
 

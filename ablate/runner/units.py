@@ -175,6 +175,7 @@ def run_wave(unit: Unit, programs: Programs, folder: Path | None, stop: Stop, at
 
 def _trained(unit: Unit, programs: Programs, checkpoints: Checkpoints | None, stop: Stop) -> Iterator[Event]:
     lanes, wave, members = programs.lanes(unit), programs.wave(unit), len(unit.heads)
+    started, waited = time.monotonic(), lanes.waited if lanes.executables else 0.0
     loop, spent = Loop(lanes, wave), NOTHING
     begin = loop.start(stop.check)
     state = (checkpoints.latest(begin, members) if checkpoints else None) or begin
@@ -192,6 +193,9 @@ def _trained(unit: Unit, programs: Programs, checkpoints: Checkpoints | None, st
             raise Interrupted
     results = loop.results(state)
     rows = tuple(_row(unit, head, result, loop, lanes) for head, result in zip(unit.heads, results, strict=True))
+    if loop.pace.steps == unit.wave.steps:  # in one go, not from a checkpoint on
+        for row in rows:
+            row["costs"]["wave_seconds"] = round(time.monotonic() - started - (lanes.waited - waited), 3)
     spent, weights = _spent(spent, lanes, loop), loop.members(state) if unit.keep_weights else ()
     yield Ended(unit.key, rows, spent, tuple(weights))
 

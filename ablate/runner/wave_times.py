@@ -38,14 +38,18 @@ class Measured(NamedTuple):
         step_seconds: of a step of as many lanes as a device had.
         lanes: of the wave, padding included.
         devices: of the wave.
-        share: of the planned steps that were trained; below 1 where an arm stopped early.
+        steps: that were planned.
+        share: of these that were trained; below 1 where an arm stopped early.
+        whole: seconds of the whole wave over those of its steps; None where that is not known.
         compile_seconds: of its program.
     """
 
     step_seconds: float
     lanes: int
     devices: int
+    steps: int
     share: float
+    whole: float | None
     compile_seconds: float
 
 
@@ -84,9 +88,17 @@ def rows_of_time(directory: Path, platform: str) -> list[RowRecord]:
 def _measured(item: ProgramPlan, wave: Wave, found: list[Measured]) -> WaveTime:
     """Lanes of a device take turns or share it: twice as many count as twice the time."""
     per_lane = statistics.median(each.step_seconds * each.devices / each.lanes for each in found)
-    steps = item.training.steps * max(each.share for each in found) * with_evaluation(item)
-    seconds = CELL_SECONDS * len(wave.members) + per_lane * steps * wave.width / item.place.devices
+    steps = item.training.steps * max(each.share for each in found)
+    seconds = _whole(item, wave, found, per_lane * steps * wave.width / item.place.devices)
     return WaveTime(item.program.id, seconds, statistics.median(each.compile_seconds for each in found), measured=True)
+
+
+def _whole(item: ProgramPlan, wave: Wave, found: list[Measured], seconds: float) -> float:
+    """Seconds of a wave from those of its steps; what else there is to do grows in another way with their number."""
+    same = [each.whole for each in found if each.whole and each.steps == item.training.steps]
+    if same:
+        return seconds * statistics.median(same)
+    return CELL_SECONDS * len(wave.members) + seconds * with_evaluation(item)
 
 
 def _by_key(rows: Iterable[RowRecord]) -> dict[str, list[Measured]]:
@@ -105,8 +117,11 @@ def _of_row(row: RowRecord) -> Measured | None:
     rate, lanes, devices = costs.get("steps_per_second"), costs.get("lanes"), costs.get("devices")
     if row["status"] not in FINAL or not rate or not lanes or not devices:
         return None
-    share = costs.get("steps", 0) / planned if isinstance(planned, int) and planned else 1.0
-    return Measured(1 / rate, lanes, devices, min(1.0, share), costs.get("compile_seconds", 0.0))
+    steps = planned if isinstance(planned, int) and planned else costs.get("steps", 0)
+    share = min(1.0, costs.get("steps", 0) / steps) if steps else 1.0
+    train, wave = costs.get("train_seconds"), costs.get("wave_seconds")
+    whole = wave / train if wave and train else None
+    return Measured(1 / rate, lanes, devices, steps, share, whole, costs.get("compile_seconds", 0.0))
 
 
 def _works(item: ProgramPlan) -> dict[str, None]:

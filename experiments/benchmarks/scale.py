@@ -1,6 +1,6 @@
 """Predicted against measured: makespan and idle share of 1, 2 and 4 workers on Ray, as `ablate plan` simulates them.
 
-    python experiments/benchmarks/scale.py [--rounds=3] [--steps=3000]
+    python experiments/benchmarks/scale.py [--rounds=3] [--steps=5000]
 
 A Ray cluster of this machine: a head without cores, and four nodes with one core each, to which their processes are
 bound; on two cores, two nodes share one. The same 24 waves of four programs, compiled before, train on 1, 2 and 4 of
@@ -40,7 +40,7 @@ from ablate.study.resolving import resolve
 COUNTS = (1, 2, 4)
 
 
-def get_config(steps: str = "3000"):
+def get_config(steps: str = "5000"):
     """Four programs with six equal waves of two cells each."""
     cfg = base_config()
     cfg.model = choice("mlp", widths=(64, 64))
@@ -207,7 +207,7 @@ def main() -> None:
     """Measures and writes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=5000)
     options = parser.parse_args()
     cluster = bound_cluster(max(COUNTS))
     try:

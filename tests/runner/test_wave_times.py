@@ -2,7 +2,7 @@
 
 import pytest
 
-from ablate import choice
+from ablate import base_config, choice, run
 from ablate.results.files import write_json
 from ablate.results.store import Store
 from ablate.runner import estimate as module
@@ -10,6 +10,7 @@ from ablate.runner.estimate import CELL_SECONDS, estimate, with_evaluation
 from ablate.runner.place import Place
 from ablate.runner.plan import make_plan
 from ablate.runner.wave_times import rows_of_time, wave_times
+from ablate.study.resolving import resolve
 
 from ..study.studies import study_of
 
@@ -55,6 +56,15 @@ def test_a_wave_takes_what_rows_of_its_program_took(plan):
     assert times[0].compile_seconds == 1.5
     estimated = sum(time.seconds for time in times if not time.measured) + times[-1].compile_seconds
     assert estimated == pytest.approx(estimate(plan)["programs"][layer.program.id], abs=0.06)
+
+
+def test_the_seconds_of_a_whole_wave_count_where_it_had_as_many_steps(plan):
+    item = plan.programs[0]
+    row = row_of(plan, item.program.lanes[0].cell, train_seconds=0.2, wave_seconds=0.5)
+    times = [*wave_times(plan, (), [row])]
+    assert times[0].seconds == pytest.approx(0.5)
+    long = planned(steps=600)
+    assert next(wave_times(long, (), [row])).seconds == pytest.approx(expected(long.programs[0], steps=600))
 
 
 def test_of_several_rows_the_median_counts(plan):
@@ -127,3 +137,20 @@ def test_rows_of_another_platform_say_nothing(plan, tmp_path):
     assert rows_of_time(tmp_path, "cpu") == []
     assert rows_of_time(tmp_path / "nowhere", "cpu") == []
     assert (tmp_path / "cells" / "damaged.json").exists()
+
+
+def test_what_training_writes_is_what_a_plan_reads(tmp_path):
+    cfg = base_config()
+    cfg.model = choice("mlp", widths=(8,))
+    cfg.train.update(steps=20, eval_every=10, batch_size=32, lanes=1)
+    cfg.vary.target = (choice("smooth_labels", alpha=0.1),)
+    cfg.seeds = 2
+    rows = run(cfg, tmp_path)
+    costs = [row["costs"] for row in rows]
+    assert all(each["wave_seconds"] >= each["train_seconds"] > 0 for each in costs)
+    times = [*wave_times(make_plan(resolve(cfg), name="timed"), (), rows_of_time(tmp_path, "cpu"))]
+    assert all(time.measured for time in times)
+    ratios = sorted(each["wave_seconds"] / each["train_seconds"] for each in costs)
+    per_step = sorted(1 / each["steps_per_second"] for each in costs)
+    low, high = 20 * per_step[0] * ratios[0], 20 * per_step[-1] * ratios[-1]
+    assert all(low * (1 - 1e-9) <= time.seconds <= high * (1 + 1e-9) for time in times)
