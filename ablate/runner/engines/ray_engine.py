@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import jax
-from ray.exceptions import RayTaskError
 
 from ablate.data import DataSet
 from ablate.report.wording import listed
@@ -21,12 +20,13 @@ from ablate.results.files import write_atomically
 from ablate.results.schema import Environment
 from ablate.runner.backend import prepare_jax
 from ablate.runner.engines.worker import TOKEN, Errand, Hello, Joined, fingerprint
-from ablate.runner.engines.workers import Hired, News, Workers
+from ablate.runner.engines.workers import Hired, News, NobodyError, Workers, words_of
 from ablate.runner.events import Begin, Event, Lost
-from ablate.runner.interrupts import Between, Stop, go_on
+from ablate.runner.interrupts import Between, Interrupted, Stop, go_on
 from ablate.runner.place import Place
 from ablate.runner.units import Unit
 from ablate.study.identity import Library, source_of
+from ablate.study.problems import ConfigError
 
 Say = Callable[[str], None]
 PATIENCE = 60.0
@@ -41,10 +41,11 @@ class RayEngine:
         devices: of each worker; 0 takes one GPU, or all TPU chips or cores of the smallest node.
         say: is told, in a line, what whoever watches should know.
         between: called while it waits for the first worker; what it raises ends that.
-        patience: seconds for a worker to say hello, to answer, or to store a checkpoint.
+        patience: seconds for a first worker to say hello, for each to say a word, and to store a checkpoint.
 
     Raises:
-        ConfigError: there is no such cluster, or nothing in it can train; from `run`, if all workers are gone.
+        ConfigError: there is no such cluster, or nothing in it can train.
+        Interrupted: from `run`, if that is so later on.
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class RayEngine:
                 self._workers.hire(1 - len(self._workers.hired))
                 for hired, news in self._workers.news():
                     self._hear(hired, news, deque())
-        except BaseException:
+        except BaseException as error:
             self._workers.dismiss()
+            if isinstance(error, NobodyError):
+                raise ConfigError([f"--engine=ray: {error}"]) from error
             raise
 
     def __enter__(self) -> "RayEngine":
@@ -103,13 +106,19 @@ class RayEngine:
                 if time.monotonic() > until:
                     break
             else:
-                self._workers.hire(len(units) - sum(hired.unit is None for hired in self._workers.hired))
+                self._hire(len(units))
                 self._assign(units)
             for hired, news in self._workers.news():
                 yield from self._hear(hired, news, units)
         if until:  # they would stop whatever they are given
             for hired in [*self._workers.hired]:
                 self._workers.let_go(hired)
+
+    def _hire(self, units: int) -> None:
+        try:
+            self._workers.hire(units - sum(hired.unit is None for hired in self._workers.hired))
+        except NobodyError as error:
+            raise Interrupted(str(error)) from error
 
     def _stop_all(self) -> float:
         self._workers.stop()
@@ -168,7 +177,7 @@ class RayEngine:
         self._say_once(self._workers.refuse(hired, why))
 
     def _lose(self, hired: Hired, error: Exception) -> list[Event]:
-        why = f"{hired.node}: {_words(error)}"
+        why = f"{hired.node}: {words_of(error)}"
         unit = hired.unit
         self._workers.let_go(hired, why)
         if unit is None:
@@ -185,14 +194,6 @@ class RayEngine:
 def _fits(unit: Unit, program: str, others: set[str]) -> int:
     """First what a worker has compiled, then what no other one has; Ray knows nothing of either."""
     return 0 if unit.shape.program == program else 1 if unit.shape.program not in others else 2
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return str(error)
-    if isinstance(error, RayTaskError):
-        return (str(error.cause).splitlines() or [type(error.cause).__name__])[0]
-    return f"its process or its node is gone ({type(error).__name__})"
 
 
 def _plan_on_cpu() -> None:
