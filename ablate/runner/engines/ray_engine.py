@@ -6,6 +6,7 @@
 Every attempt has a folder of checkpoints of its own: a worker that was given up may come to life again.
 """
 
+import itertools
 import secrets
 import time
 from collections import deque
@@ -15,7 +16,7 @@ from pathlib import Path
 import jax
 
 from ablate.data import DataSet
-from ablate.report.wording import listed
+from ablate.report.wording import listed, plural
 from ablate.results.files import write_atomically
 from ablate.results.schema import Environment
 from ablate.runner.backend import prepare_jax
@@ -89,7 +90,8 @@ class RayEngine:
     def machine(self) -> Environment:
         """That of the worker which said hello first."""
         assert self._first is not None
-        return self._first.machine
+        devices = plural(self.place().devices, f"{self.place().platform} device")
+        return {**self._first.machine, "engine": f"workers with {devices} each, on a Ray cluster"}
 
     def open(self, datasets: Mapping[str, DataSet], folder: Path) -> None:
         """Puts the data where every node can get them, and a mark where those find it that share the disk."""
@@ -132,14 +134,15 @@ class RayEngine:
         (self._folder / TOKEN).unlink(missing_ok=True)
 
     def _assign(self, units: deque[Unit]) -> None:
-        for hired in self._workers.hired:
-            if units and hired.idle:
-                others = {other.program for other in self._workers.busy}
-                unit = min(units, key=lambda unit: _fits(unit, hired.program, others))
-                units.remove(unit)
-                code, attempt = fingerprint(unit, self._library), secrets.token_hex(4)
-                errand = Errand(self._study, unit, code, attempt, self._folder, self._study)
-                self._workers.give(hired, errand, self._data[unit.data])
+        while units and (idle := [hired for hired in self._workers.hired if hired.idle]):
+            taken = {hired.program for hired in self._workers.busy}
+            firsts = {unit.shape.program: unit for unit in reversed(units)}
+            pairs = itertools.product(idle, firsts.values())
+            hired, unit = min(pairs, key=lambda pair: _misfit(pair[0].program, pair[1].shape.program, taken))
+            units.remove(unit)
+            code, attempt = fingerprint(unit, self._library), secrets.token_hex(4)
+            errand = Errand(self._study, unit, code, attempt, self._folder, self._study)
+            self._workers.give(hired, errand, self._data[unit.data])
 
     def _hear(self, hired: Hired, news: News, units: deque[Unit]) -> list[Event]:
         """What the driver is to know of some news."""
@@ -191,9 +194,9 @@ class RayEngine:
             self._say(words)
 
 
-def _fits(unit: Unit, program: str, others: set[str]) -> int:
-    """First what a worker has compiled, then what no other one has; Ray knows nothing of either."""
-    return 0 if unit.shape.program == program else 1 if unit.shape.program not in others else 2
+def _misfit(compiled: str, program: str, taken: set[str]) -> int:
+    """0 where a worker has compiled a program, 1 where no other one trains it, else 2; Ray knows nothing of it."""
+    return 0 if compiled == program else 1 if program not in taken else 2
 
 
 def _plan_on_cpu() -> None:
