@@ -1,4 +1,4 @@
-"""What the engine does with the news of its workers, which are played here; no cluster is needed to tell it anything."""
+"""What the engine does with the news of its workers, which are played here: no cluster is needed for that."""
 
 from collections import deque
 
@@ -143,7 +143,7 @@ def test_a_disk_that_is_not_shared_is_told_once(engine_with, units, tmp_path):
 def test_workers_of_other_kinds_are_warned_of(engine_with, units):
     engine, lines = engine_with(Played(hello("a:1"), hello("b:2", processor="another", instructions=[])))
     list(engine.run(units, Stop()))
-    assert lines == ["warning: workers differ in processor, instructions: last digits may differ"]
+    assert lines == ["warning: workers differ in processor and instructions: last digits may differ"]
 
 
 def test_a_worker_with_other_source_is_left_out_and_its_unit_goes_elsewhere(engine_with, units):
