@@ -28,6 +28,7 @@ from ablate import base_config, choice
 from ablate.report.wording import plural
 from ablate.results.schema import RowRecord
 from ablate.runner.engines.ray_engine import RayEngine
+from ablate.runner.engines.workers import Hired
 from ablate.runner.events import Ended, Event
 from ablate.runner.interrupts import Stop
 from ablate.runner.plan import Plan, make_plan
@@ -51,14 +52,25 @@ def get_config(steps: str = "5000"):
     return cfg
 
 
+def by_turns(workers: Sequence[Hired]) -> list[Hired]:
+    """Workers so that the first of them are bound to different cores."""
+    seen = collections.Counter[int]()
+    places = []
+    for hired in workers:
+        (core,) = os.sched_getaffinity(int(hired.node.rpartition(":")[2]))
+        places.append(seen[core])
+        seen[core] += 1
+    return [hired for _, hired in sorted(zip(places, workers, strict=True), key=lambda pair: pair[0])]
+
+
 class SomeWorkers(RayEngine):
-    """Gives units to the first `most` of its workers, and notes when."""
+    """Gives units to `most` of its workers, and notes when."""
 
     most = max(COUNTS)
 
     def _assign(self, units: collections.deque[Unit]) -> None:
         everyone = self._workers.hired
-        self._workers.hired = everyone[: self.most]
+        self._workers.hired = everyone if self.most == max(COUNTS) else by_turns(everyone)[: self.most]
         super()._assign(units)
         self._workers.hired = everyone
         now = time.perf_counter()
@@ -168,7 +180,7 @@ def table(plan: Plan, rounds: Sequence[dict[int, Run]]) -> list[str]:
     for workers in COUNTS:
         measured = [runs[workers].makespan for runs in rounds]
         idle = [runs[workers].idle(workers) for runs in rounds]
-        for source, predict in SOURCES.items():
+        for source, predict in [*SOURCES.items()][: 2 if workers == 1 else 3]:  # with one, the last is the first
             found = [predict(plan, runs, workers) for runs in rounds]
             ratios = [real / each.makespan for real, each in zip(measured, found, strict=True)]
             cells: list[Any] = [workers, spread(measured), source, spread([each.makespan for each in found])]
