@@ -201,7 +201,7 @@ class Workers:
         if hello.problem or place is None:
             return hello.problem
         if place.platform != self.platform:
-            return f"JAX finds {place.platform} devices there, not {self.platform}"
+            return f"JAX finds {place.platform} devices there; is it installed for {self.platform}?"
         if place.devices != self.devices:
             return f"JAX finds {place.devices} devices there, not {self.devices}"
         others = ((name, theirs.get(name), own) for name, own in versions().items() if theirs.get(name) != own)

@@ -136,7 +136,7 @@ def test_what_a_worker_is_decides_whether_it_may_train():
     assert hello.place == place_here()
     assert greeted(hello) == ""
     assert greeted(hello, devices=4) == "JAX finds 2 devices there, not 4"
-    assert greeted(hello, resource="GPU") == "JAX finds cpu devices there, not gpu"
+    assert greeted(hello, resource="GPU") == "JAX finds cpu devices there; is it installed for gpu?"
     assert greeted(Hello("n:1", None, {}, "JAX found no devices")) == "JAX found no devices"
     versions = machine()["versions"]
     theirs = hello._replace(machine={"versions": {**versions, "jax": "0.9.0", "optax": None}})
