@@ -1,6 +1,6 @@
 """How long workers of a cluster would take for some waves, and how long they would wait: pure functions.
 
-    seconds of every wave ──list scheduling by the rule of `ray_engine`──> makespan, idle share
+    seconds of every wave ──list scheduling by the rule of the engine──> makespan, idle share
 
 A free worker takes first a wave of the program that it has compiled, then one of a program that nobody else has, else
 the first that waits; the first wave of a program on a worker pays for compiling. What is left out: the seconds until
@@ -8,11 +8,13 @@ workers have started, what is lost and trained again, and the events on their wa
 """
 
 import heapq
+import itertools
 import math
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
+from ablate.runner.engines.assignment import choose_pair
 from ablate.runner.place import Place
 
 GAIN = 0.05  # by which the makespan must fall for more workers to be worth it
@@ -93,17 +95,17 @@ class _Waiting:
         self._by_program: dict[str, deque[tuple[int, WaveTime]]] = {}
         for place, wave in enumerate(waves):
             self._by_program.setdefault(wave.program, deque()).append((place, wave))
+        runs = sum(1 for _ in itertools.groupby(wave.program for wave in waves))
+        self._grouped = runs == len(self._by_program)  # as those of a plan are: their order stays, whatever is taken
 
-    def take(self, compiled: str, busy: Mapping[str, int]) -> WaveTime | None:
-        """The wave for a worker that has compiled a program, where so many others are busy with each."""
-        if compiled in self._by_program:
-            return self._first([compiled])
-        return self._first([name for name in self._by_program if not busy.get(name)] or [*self._by_program])
+    def programs(self) -> Collection[str]:
+        """In the order of their first waves."""
+        if self._grouped:
+            return self._by_program.keys()
+        return sorted(self._by_program, key=lambda program: self._by_program[program][0][0])
 
-    def _first(self, programs: list[str]) -> WaveTime | None:
-        if not programs:
-            return None
-        program = min(programs, key=lambda name: self._by_program[name][0][0])
+    def take(self, program: str) -> WaveTime:
+        """The first wave of a program."""
         _, wave = self._by_program[program].popleft()
         if not self._by_program[program]:
             del self._by_program[program]
@@ -121,21 +123,19 @@ def schedule(waves: Sequence[WaveTime], workers: int) -> Schedule:
     >>> schedule(halves, 1), schedule(halves, 2).makespan
     (Schedule(workers=1, makespan=7.0, busy=7.0), 5.0)
     """
-    waiting, compiled, busy, ends = _Waiting(waves), [""] * workers, Counter[str](), [0.0]
-    free = [(0.0, worker) for worker in range(workers)]  # sorted, and so a heap
-    total = 0.0
-    while True:
-        now, worker = heapq.heappop(free)
-        busy[compiled[worker]] -= 1
-        wave = waiting.take(compiled[worker], busy)
-        if wave is None:
-            return Schedule(workers, max(ends), total)
-        spent = wave.seconds + (wave.compile_seconds if compiled[worker] != wave.program else 0.0)
-        compiled[worker] = wave.program
-        busy[wave.program] += 1
-        total += spent
+    waiting, taken, ends, total = _Waiting(waves), Counter[str](), [0.0], 0.0
+    free = [(0.0, worker, "") for worker in range(workers)]  # when, who, with which program; sorted, and so a heap
+    while programs := waiting.programs():
+        now, worker, compiled = heapq.heappop(free)
+        taken -= Counter([compiled])
+        _, program = choose_pair([compiled], programs, taken)
+        wave = waiting.take(program)
+        spent = wave.seconds + (wave.compile_seconds if compiled != program else 0.0)
+        heapq.heappush(free, (now + spent, worker, program))
+        taken[program] += 1
         ends.append(now + spent)
-        heapq.heappush(free, (now + spent, worker))
+        total += spent
+    return Schedule(workers, max(ends), total)
 
 
 def enough_workers(waves: Sequence[WaveTime], gain: float = GAIN) -> int:

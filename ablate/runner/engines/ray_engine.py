@@ -6,7 +6,6 @@
 Every attempt has a folder of checkpoints of its own: a worker that was given up may come to life again.
 """
 
-import itertools
 import secrets
 import time
 from collections import deque
@@ -20,6 +19,7 @@ from ablate.report.wording import listed, plural
 from ablate.results.files import write_atomically
 from ablate.results.schema import Environment
 from ablate.runner.backend import prepare_jax
+from ablate.runner.engines.assignment import choose_pair
 from ablate.runner.engines.worker import TOKEN, Errand, Hello, Joined, fingerprint
 from ablate.runner.engines.workers import Hired, News, NobodyError, Workers, words_of
 from ablate.runner.events import Begin, Event, Lost
@@ -136,9 +136,10 @@ class RayEngine:
     def _assign(self, units: deque[Unit]) -> None:
         while units and (idle := [hired for hired in self._workers.hired if hired.idle]):
             taken = {hired.program for hired in self._workers.busy}
-            firsts = {unit.shape.program: unit for unit in reversed(units)}
-            pairs = itertools.product(idle, firsts.values())
-            hired, unit = min(pairs, key=lambda pair: _misfit(pair[0].program, pair[1].shape.program, taken))
+            waiting = dict.fromkeys(unit.shape.program for unit in units)
+            compiled, program = choose_pair([hired.program for hired in idle], waiting, taken)
+            hired = next(hired for hired in idle if hired.program == compiled)
+            unit = next(unit for unit in units if unit.shape.program == program)
             units.remove(unit)
             code, attempt = fingerprint(unit, self._library), secrets.token_hex(4)
             errand = Errand(self._study, unit, code, attempt, self._folder, self._study)
@@ -192,11 +193,6 @@ class RayEngine:
         if words not in self._said:
             self._said.add(words)
             self._say(words)
-
-
-def _misfit(compiled: str, program: str, taken: set[str]) -> int:
-    """0 where a worker has compiled a program, 1 where no other one trains it, else 2; Ray knows nothing of it."""
-    return 0 if compiled == program else 1 if program not in taken else 2
 
 
 def _plan_on_cpu() -> None:
