@@ -101,7 +101,7 @@ def spread(values: Sequence[float], digits: int = 1) -> str:
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
-def section(starts: Sequence[tuple[float, float]], found: dict[str, list[float]], waves: int) -> str:
+def section(starts: Sequence[tuple[float, float]], found: dict[str, list[float]], waves: int, load: float) -> str:
     """What is written below the heading."""
     rows = {
         "start of a cluster of this machine, until its first worker says hello": f"{spread([a for a, _ in starts])} s",
@@ -114,7 +114,8 @@ def section(starts: Sequence[tuple[float, float]], found: dict[str, list[float]]
     text = (
         f"What `--engine=ray` adds on one machine; medians with least and most of {plural(len(starts), 'round')} in "
         f"turns, {waves} waves each, with everything compiled. While a wave trains, a worker is asked again whenever "
-        "it has said something, five times a second at most. "
+        "it has said something, five times a second at most. The load average before it began was "
+        f"{load:.1f}. "
         f"`experiments/benchmarks/engines.py`; ray {metadata.version('ray')}, jax {metadata.version('jax')}.\n\n"
     )
     lines = ["| what | median (least to most) |", "| :--- | ---: |"]
@@ -127,9 +128,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--waves", type=int, default=60)
     options = parser.parse_args()
+    load = os.getloadavg()[0]
     found = waves_in_turns(options.rounds, options.waves)
     starts = [start_and_end() for _ in range(options.rounds)]
-    words = section(starts, found, options.waves)
+    words = section(starts, found, options.waves, load)
     print(words, file=sys.stderr)
     path = Path("results/benchmarks.md")
     before, _, after = path.read_text(encoding="utf-8").partition(HEADING)

@@ -194,7 +194,7 @@ def slower(rounds: Sequence[dict[int, Run]], workers: int) -> str:
     return spread([statistics.median(runs[workers].seconds) / statistics.median(runs[1].seconds) for runs in rounds], 2)
 
 
-def text_of(plan: Plan, rounds: Sequence[dict[int, Run]]) -> str:
+def text_of(plan: Plan, rounds: Sequence[dict[int, Run]], load: float) -> str:
     """The page."""
     cores = len(os.sched_getaffinity(0))
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("ray", "jax", "jaxlib"))
@@ -210,7 +210,8 @@ def text_of(plan: Plan, rounds: Sequence[dict[int, Run]]) -> str:
         "that is predicted, which leaves the schedule alone to be judged.\n\n"
         f"This machine has {cores} cores: four workers share them two by two, and what follows from one worker for "
         f"four holds for four cores. Waves took {slower(rounds, 2)} times as long with two workers as with one, and "
-        f"{slower(rounds, 4)} times with four. {platform.machine()}, {platform.system()}; Python "
+        f"{slower(rounds, 4)} times with four. The load average before it began was {load:.1f}. "
+        f"{platform.machine()}, {platform.system()}; Python "
         f"{platform.python_version()}, {versions}.\n\n"
     )
 
@@ -221,13 +222,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5000)
     options = parser.parse_args()
+    load = os.getloadavg()[0]
     cluster = bound_cluster(max(COUNTS))
     try:
         with tempfile.TemporaryDirectory() as folder, SomeWorkers(cluster.address, 1, say=print) as engine:
             plan = make_plan(resolve(get_config(str(options.steps))), name="scale", place=engine.place())
             rounds = measure(engine, plan, options.rounds, Path(folder))
             path = Path("results/scale.md")
-            path.write_text(text_of(plan, rounds) + "\n".join(table(plan, rounds)) + "\n", encoding="utf-8")
+            path.write_text(text_of(plan, rounds, load) + "\n".join(table(plan, rounds)) + "\n", encoding="utf-8")
             print(path)
     finally:
         cluster.shutdown()
