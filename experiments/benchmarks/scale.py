@@ -210,7 +210,8 @@ def text_of(plan: Plan, rounds: Sequence[dict[int, Run]], load: float) -> str:
         "that is predicted, which leaves the schedule alone to be judged.\n\n"
         f"This machine has {cores} cores: four workers share them two by two, and what follows from one worker for "
         f"four holds for four cores. Waves took {slower(rounds, 2)} times as long with two workers as with one, and "
-        f"{slower(rounds, 4)} times with four. The load average before it began was {load:.1f}. "
+        f"{slower(rounds, 4)} times with four. The load average was {load:.1f} when it began and "
+        f"{os.getloadavg()[0]:.1f} when it ended; what is beyond four is other work, which makes waves longer as well. "
         f"{platform.machine()}, {platform.system()}; Python "
         f"{platform.python_version()}, {versions}.\n\n"
     )
