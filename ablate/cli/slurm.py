@@ -27,8 +27,8 @@ from ablate.runner.interrupts import Stop
 from ablate.study.problems import ConfigError
 
 STDOUT = "-"
-NOTICE = 300  # seconds before the time limit: storing checkpoints, and a minute until Ray's nodes notice the end
-SHORTEST = 2 * NOTICE
+NOTICE = 120  # seconds before the time limit: a minute for checkpoints, and 15 seconds until Ray has stopped
+SHORTEST = 300
 STAMP = "Written by ablate slurm, which replaces it as long as nobody has changed it: "
 # Of `ablate run`, and go into the script as they are.
 VALUES = ("workdir", "strategy", "max_seeds", "devices")
@@ -220,7 +220,7 @@ def _problems(options: argparse.Namespace, target: Path) -> Iterable[str]:
     if seconds is None:
         yield f"--time: expected minutes, HOURS:MINUTES:SECONDS or DAYS-HOURS, got {options.time!r}"
     elif seconds < SHORTEST:
-        yield f"--time: expected 10 minutes or more, of which the last 5 are for stopping, got {options.time!r}"
+        yield f"--time: expected 5 minutes or more, of which the last 2 are for stopping, got {options.time!r}"
     if options.gres and not all(map(GRES.fullmatch, options.gres.split(","))):
         yield f"--gres: expected gpu:COUNT or gpu:TYPE:COUNT, got {options.gres!r}"
     yield from _problems_of_settings(options.sbatch)

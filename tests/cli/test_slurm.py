@@ -32,14 +32,15 @@ STANDINS = {
         printf '%s\\n' "$@" >"$LOG/getent"
         printf '%s\\n' "127.0.1.1 STREAM $2" "0.0.0.0 STREAM"
     """,
-    # As srun does: SIGTERM kills all tasks, and its code is the highest of all tasks.
+    # As srun does: SIGTERM kills all tasks, and its code is the highest of all tasks. The other nodes take a minute.
     "srun": """
         printf '%s\\0' "$@" >"$LOG/srun"
-        trap 'kill -KILL "$task"' TERM
-        while [ "$1" != ray ]; do shift; done
+        trap 'kill -KILL "$task" 2>/dev/null; exit 137' TERM
+        while [ "$1" != bash ]; do shift; done
         "$@" & task=$!
         wait "$task"; code=$?
-        exit $((code > ${OTHER_NODES:-0} ? code : ${OTHER_NODES:-0}))
+        [ ! -e "$LOG/others" ] || { sleep 60 >/dev/null 2>&1 & wait $!; }
+        exit "$code"
     """,
     "ray": """
         printf '%s\\0' "$@" >"$LOG/ray"
@@ -128,6 +129,12 @@ def words_in(path):
     return path.read_text(encoding="utf-8").split("\0")[:-1]
 
 
+def state_in(log):
+    """The folder in which the script keeps what it knows of the study."""
+    ray = words_in(log / "ray")
+    return Path(ray[ray.index("-c") + 2])
+
+
 def options_in(text):
     """The lines of sbatch, by its own rules: quotes group, and a backslash takes the next character, in quotes too."""
     options = {}
@@ -182,7 +189,7 @@ def test_nasty_names_arrive_as_they_are(folder, log, batch, capsys):
         "--partition": "schnell",
         "--requeue": None,
         "--open-mode": "append",
-        "--signal": "B:USR1@300",
+        "--signal": "B:USR1@120",
     }
     process = batch(text, SLURM_CPUS_PER_TASK="8")
     assert process.communicate(timeout=60)[1] == ""
@@ -262,14 +269,23 @@ def test_codes_pass_through(batch, text, log, code):
 
 
 @pytest.mark.parametrize("code", [0, 75])
-def test_a_node_that_ended_badly_is_not_how_the_study_ended(batch, text, code):
-    process = batch(text, CODE=str(code), OTHER_NODES="137")
-    process.communicate(timeout=60)
+def test_nodes_that_have_not_noticed_are_ended(batch, text, log, code):
+    (log / "others").touch()
+    process = batch(text, CODE=str(code))
+    process.communicate(timeout=30)
     assert process.returncode == code
 
 
+def test_without_a_study_the_code_is_that_of_srun(batch, text):
+    Path(sys.executable).with_name("srun").write_text("#!/bin/bash\nexit 9")
+    process = batch(text)
+    process.communicate(timeout=60)
+    assert process.returncode == 9
+
+
 def test_the_limit_stops_the_study_and_queues_the_job_again(batch, text, log):
-    process = batch(text, STEPS="5000", OTHER_NODES="137")
+    (log / "others").touch()
+    process = batch(text, STEPS="5000")
     wait_until((log / "running").exists, process)
     send(process, signal.SIGUSR1)
     _, errors = process.communicate(timeout=60)
@@ -322,16 +338,17 @@ def test_a_signal_before_the_study_begins(batch, text, log):
     process = batch(text, STEPS="5000")
     wait_until((log / "environment").exists, process)
     send(process, signal.SIGUSR1)
+    wait_until((state_in(log) / "stop").exists, process)
     (log / "slow").unlink()
     process.communicate(timeout=60)
-    assert process.returncode in (75, 143)
+    assert process.returncode == 75
     assert (log / "requeued").exists()
+    assert not (log / "running").exists()
 
 
 def test_nothing_is_left_in_the_temporary_folder(batch, text, log):
     batch(text).communicate(timeout=60)
-    ray = words_in(log / "ray")
-    state = Path(ray[ray.index("-c") + 2])
+    state = state_in(log)
     assert state.is_absolute()
     assert not state.exists()
 
@@ -356,7 +373,7 @@ def test_all_problems_at_once_and_nothing_written(folder, ablate):
     [
         (["--devices=0"], "--devices: expected 1 or more, got 0"),
         (["--cpus-per-task=0"], "--cpus-per-task: expected 1 or more, got 0"),
-        (["--time=9"], "--time: expected 10 minutes or more, of which the last 5 are for stopping, got '9'"),
+        (["--time=4"], "--time: expected 5 minutes or more, of which the last 2 are for stopping, got '4'"),
         (["--until-decided", "--max-seeds=2"], "--max-seeds: must be above the 2 seeds of the first stage, got 2"),
         (["--sbatch=exclusive", "--sbatch=exclusive"], "--sbatch=exclusive: given twice; leave one out"),
         (["--sbatch=partition=x"], "--sbatch=partition: use --partition"),
