@@ -1,6 +1,6 @@
 """Units on a Ray cluster.
 
-    units ──one at a time──> a worker, first one that has compiled the program ──a stream──> events
+    units ──one at a time──> a worker, first one that has compiled the program ──> events
     a worker or a node that is gone, or does not answer ──> Lost, and the driver puts the unit in again
 
 Every attempt has a folder of checkpoints of its own: a worker that was given up may come to life again.

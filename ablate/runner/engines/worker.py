@@ -4,6 +4,7 @@ Knows no Ray, which makes an actor of the class. Everything here may run on anot
 source and its own disks, which is why a worker says what it has and is refused where that is something else.
 """
 
+import contextlib
 import dataclasses
 import os
 import pickle
@@ -13,7 +14,8 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from queue import Empty, SimpleQueue
+from typing import NamedTuple, TypeVar
 
 from ablate.data import DataSet
 from ablate.results.schema import Environment
@@ -27,7 +29,8 @@ from ablate.study.cells import TRAINING, digest
 from ablate.study.identity import Library, code_of, source_of
 from ablate.study.problems import ConfigError
 
-BEAT_SECONDS = 0.2  # between two that are told: each takes the driver a tenth of a millisecond
+T = TypeVar("T")
+BEAT_SECONDS = 0.2  # between two that are told
 TOKEN = ".shared"  # a file beside the checkpoints, which says whether a worker sees the driver's disk
 
 
@@ -83,8 +86,14 @@ class Joined(NamedTuple):
     problem: str = ""
 
 
+Said = Joined | Event | None
+
+
 class Worker:
-    """Trains units of a driver; `stop` and `ping` are answered while one trains."""
+    """Trains units of a driver, one at a time; `take` and `stop` are answered meanwhile.
+
+    What it has to say waits until it is taken: a plain call, which any connection to a cluster can carry.
+    """
 
     def __init__(self, around: Surroundings):
         if os.path.isdir(around.folder):
@@ -94,7 +103,7 @@ class Worker:
         if around.own_cache:
             _keep_compiled_on_this_node()
         self._stop, self._study, self._programs = Stop(), "", Programs({})
-        self._library = Library(source_of)
+        self._library, self._said = Library(source_of), SimpleQueue[Said]()
 
     def hello(self) -> Hello:
         """What this process is and has."""
@@ -104,8 +113,26 @@ class Worker:
         except ConfigError as error:
             return Hello(node, None, {}, "; ".join(error.problems))
 
-    def train(self, errand: bytes, dataset: DataSet) -> Iterator[Joined | Event]:
-        """Events of a unit, after a word about this process; the pickled `Errand` says which."""
+    def train(self, errand: bytes, dataset: DataSet) -> None:
+        """Trains a unit and says what becomes of it, None at the end; the pickled `Errand` says which."""
+        for said in told(self._trained(errand, dataset), BEAT_SECONDS):
+            self._said.put(said)
+        self._said.put(None)
+
+    def take(self, seconds: float) -> list[Said]:
+        """What was said since the last time; nothing, if so many seconds pass without a word."""
+        said = []
+        with contextlib.suppress(Empty):
+            said.append(self._said.get(timeout=seconds))
+            while True:
+                said.append(self._said.get_nowait())
+        return said
+
+    def stop(self) -> None:
+        """The unit that trains stops with a checkpoint, and so does every later one."""
+        self._stop.asked = True
+
+    def _trained(self, errand: bytes, dataset: DataSet) -> Iterator[Joined | Event]:
         try:
             wanted: Errand = pickle.loads(errand)
             own = fingerprint(wanted.unit, self._library)
@@ -117,22 +144,12 @@ class Worker:
             return
         shared = _sees(wanted.folder, wanted.token)
         yield Joined(shared)
-        yield from told(self._events(wanted, dataset, shared), BEAT_SECONDS)
-
-    def _events(self, errand: Errand, dataset: DataSet, shared: bool) -> Iterator[Event]:
-        if errand.study != self._study:
-            self._study, self._programs = errand.study, Programs({})
-        self._programs.keep(errand.unit.shape.program)
-        self._programs.add(errand.unit.data, dataset)
-        folder = errand.folder if shared else None
-        return run_wave(errand.unit, self._programs, folder, self._stop, errand.attempt)
-
-    def stop(self) -> None:
-        """The unit that trains stops with a checkpoint, and so does every later one."""
-        self._stop.asked = True
-
-    def ping(self) -> None:
-        """Answers."""
+        if wanted.study != self._study:
+            self._study, self._programs = wanted.study, Programs({})
+        self._programs.keep(wanted.unit.shape.program)
+        self._programs.add(wanted.unit.data, dataset)
+        folder = wanted.folder if shared else None
+        yield from run_wave(wanted.unit, self._programs, folder, self._stop, wanted.attempt)
 
 
 def fingerprint(unit: Unit, library: Library) -> str:
@@ -140,7 +157,7 @@ def fingerprint(unit: Unit, library: Library) -> str:
     return digest([code_of(unit.task, library), *(code_of(path, library) for path in TRAINING)])[:16]
 
 
-def told(events: Iterable[Event], seconds: float) -> Iterator[Event]:
+def told(events: Iterable[T], seconds: float) -> Iterator[T]:
     """The events without beats that follow another one too soon; each says more than those before."""
     last = 0.0
     for event in events:

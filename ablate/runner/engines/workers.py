@@ -10,7 +10,9 @@ import contextlib
 import dataclasses
 import io
 import os
+import re
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -32,6 +34,9 @@ from ablate.runner.interrupts import SIGNALS
 from ablate.runner.units import Unit
 from ablate.study.problems import ConfigError
 
+WORDS_SECONDS = 5.0  # after which a worker that has nothing to say says so
+CALLS = 3  # at once: one that trains, one that waits for words, one that asks to stop
+LISTENING = 10.0  # seconds for a cluster to accept a connection
 LOOK = 0.2  # seconds between two looks at what is no news
 ACCELERATORS = {"GPU": "gpu", "TPU": "tpu"}  # Ray's resources, and what JAX calls the platform
 COPIED = ("TFDS_DATA_DIR", "XDG_CACHE_HOME", "PYTHONPATH", "XLA_FLAGS", "OMP_NUM_THREADS", "TF_CPP_MIN_LOG_LEVEL")
@@ -50,9 +55,9 @@ class Hired:
     heard: float  # when it last said something
     hello: Hello | None = None
     unit: Unit | None = None
-    stream: Any = None
+    work: Any = None  # the call that trains it
+    words: Any = None  # what will be its next ones
     program: str = ""  # whose executables it has
-    ping: Any = None  # what it has not answered yet
 
     @property
     def node(self) -> str:
@@ -141,7 +146,7 @@ class Workers:
         elif self.resource != "CPU":
             amounts["resources"] = {self.resource: self._amount}
         retries = {"max_restarts": 0, "max_task_retries": 0}
-        actor = remote(concurrency_groups={"control": 2}, **amounts, **retries)(Worker)
+        actor = remote(max_concurrency=CALLS, **amounts, **retries)(Worker)
         around = Surroundings(os.getcwd(), tuple(map(os.path.abspath, sys.path)), not self._here)
         return actor.options(runtime_env={"env_vars": self._variables()}).remote(around)
 
@@ -158,36 +163,23 @@ class Workers:
     def give(self, hired: Hired, errand: Errand, data: Any) -> None:
         """Has a worker train a unit; `data` is what `keep` gave."""
         hired.unit, hired.program, hired.heard = errand.unit, errand.unit.shape.program, time.monotonic()
-        train = hired.actor.train.options(num_returns="streaming")
-        hired.stream = train.remote(pickling.dumps(errand), data)
+        hired.work = hired.actor.train.remote(pickling.dumps(errand), data)
+        _listen(hired)
 
     def news(self) -> Iterator[tuple[Hired, News]]:
-        """What is said within a moment, and by whom; of one that is lost or does not answer, an exception."""
-        waiting = {hired.stream if hired.unit else hired.greeting: hired for hired in self.hired if not hired.idle}
+        """What is said within a moment, and by whom; of one that is lost or says nothing, an exception."""
+        waiting = {source: hired for hired in self.hired for source in _sources(hired)}
         if not waiting:
             time.sleep(LOOK)
             return
         for source in ray.wait([*waiting], num_returns=1, timeout=LOOK)[0]:
             hired = waiting[source]
-            hired.heard, hired.ping = time.monotonic(), None
-            yield hired, _told(hired, source)
+            hired.heard = time.monotonic()
+            for news in _told(hired, source):
+                yield hired, news
         for hired in [*self.hired]:
-            why = self._silence(hired)
-            if why:
-                yield hired, TimeoutError(why)
-
-    def _silence(self, hired: Hired) -> str:
-        """Why a worker counts as lost that says nothing; one that compiles for long answers a ping all the same."""
-        silence = time.monotonic() - hired.heard
-        if hired.ping is not None and ray.wait([hired.ping], timeout=0)[0]:
-            hired.heard, hired.ping = time.monotonic(), None
-        elif hired.greeting is not None and silence > self._patience:
-            return f"it did not say hello within {self._patience:.0f} s"
-        elif hired.unit and silence > self._patience:
-            return f"it did not answer for {self._patience:.0f} s"
-        elif hired.unit and hired.ping is None and silence > self._patience / 4:
-            hired.ping = hired.actor.ping.options(concurrency_group="control").remote()
-        return ""
+            if not hired.idle and time.monotonic() - hired.heard > self._patience:
+                yield hired, TimeoutError(f"it has said nothing for {self._patience:.0f} s")
 
     def greet(self, hired: Hired, hello: Hello) -> str:
         """Notes what a worker is; gives why it cannot train, empty where it can."""
@@ -223,7 +215,7 @@ class Workers:
     def stop(self) -> None:
         """Asks all that train to store a checkpoint and stop."""
         for hired in self.busy:
-            hired.actor.stop.options(concurrency_group="control").remote()
+            hired.actor.stop.remote()
 
     def dismiss(self) -> None:
         """Ends all of them, and the cluster where it was started here."""
@@ -234,20 +226,39 @@ class Workers:
             ray.shutdown()
 
 
-def _told(hired: Hired, source: Any) -> News:
+def _sources(hired: Hired) -> list[Any]:
+    """What its next news come from."""
+    if hired.greeting is not None:
+        return [hired.greeting]
+    return [source for source in (hired.words, hired.work) if source is not None]
+
+
+def _listen(hired: Hired) -> None:
+    hired.words = hired.actor.take.remote(WORDS_SECONDS)
+
+
+def _told(hired: Hired, source: Any) -> list[News]:
+    """What has come from a source; at the end of a unit, nothing more is asked."""
     try:
-        news: Any = ray.get(next(hired.stream) if hired.unit else source)
-        return news
-    except StopIteration:
-        return None
+        said: Any = ray.get(source)
     except RayError as error:
-        return error
+        return [error]
+    if source == hired.greeting:
+        return [said]
+    if source == hired.work:
+        hired.work = None
+        return []
+    hired.words = None
+    if None not in said:
+        _listen(hired)
+    return said
 
 
 def _connect(address: str) -> bool:
     """Connects this process to a cluster, or starts one; gives whether it was not connected before."""
     if ray.is_initialized():
         return False
+    _check_that_somebody_listens(address)
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     try:
@@ -257,7 +268,7 @@ def _connect(address: str) -> bool:
             else:
                 ray.init("local", num_cpus=cores(), include_dashboard=False, **quiet)
     except Exception as error:  # ConnectionError, RuntimeError, and what gRPC raises
-        words = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        words = " ".join(str(error).split())[:300] or type(error).__name__
         raise ConfigError([f"--address={address}: no Ray cluster answers there: {words}"]) from error
     finally:
         with contextlib.suppress(ValueError):  # not the main thread
@@ -265,6 +276,19 @@ def _connect(address: str) -> bool:
                 if handler is not None:
                     signal.signal(number, handler)
     return True
+
+
+def _check_that_somebody_listens(address: str) -> None:
+    """Ray itself tries for ten minutes and more."""
+    found = re.fullmatch(r"(?:ray://)?(?P<host>[^:/]+|\[[^]]+\]):(?P<port>\d+)", address)
+    if not address or address == "auto":
+        return
+    if not found:
+        raise ConfigError([f"--address: write auto, HOST:PORT or ray://HOST:PORT, not {address!r}"])
+    try:
+        socket.create_connection((found["host"].strip("[]"), int(found["port"])), LISTENING).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigError([f"--address={address}: nobody listens there: {error}"]) from error
 
 
 def _nodes() -> list[dict[str, float]]:
