@@ -103,22 +103,22 @@ def job_of(options: argparse.Namespace, target: Path) -> Job:
     """
     beside = Path.cwd() / ("" if str(target) == STDOUT else target.parent)
     stem = name_of(options) if str(target) == STDOUT else target.stem
-    own: dict[str, str | None] = {
-        "job-name": name_of(options),
-        "output": str(beside / f"{stem}-").replace("%", "%%") + "%j.out",
-        **dict(map(_setting, options.sbatch)),
-        "nodes": str(options.nodes),
-        "ntasks-per-node": "1",
-        "cpus-per-task": options.cpus_per_task and str(options.cpus_per_task),
+    defaults = {"job-name": name_of(options), "output": str(beside / f"{stem}-").replace("%", "%%") + "%j.out"}
+    asked = {
+        "nodes": options.nodes,
+        "ntasks-per-node": 1,
+        "cpus-per-task": options.cpus_per_task,
         "gres": options.gres,
         "time": options.time,
         "partition": options.partition,
     }
-    alone = {name for name, value in map(_setting, options.sbatch) if value is None}
-    given = tuple((name, value) for name, value in own.items() if value is not None or name in alone)
-    fixed = (("requeue", None), ("open-mode", "append"), ("signal", f"B:USR1@{NOTICE}"))
+    directives = (
+        *(defaults | dict(map(_setting, options.sbatch))).items(),
+        *((name, str(value)) for name, value in asked.items() if value is not None),
+        *(("requeue", None), ("open-mode", "append"), ("signal", f"B:USR1@{NOTICE}")),
+    )
     gpus = gpus_of(options.gres) if options.gres else None
-    return Job((*given, *fixed), (*_program(), "run", *words_of(options)), os.getcwd(), _ray_folder() or "", gpus)
+    return Job(directives, (*_program(), "run", *words_of(options)), os.getcwd(), _ray_folder() or "", gpus)
 
 
 def words_of(options: argparse.Namespace) -> list[str]:
@@ -221,7 +221,7 @@ def _problems(options: argparse.Namespace, target: Path) -> Iterable[str]:
         yield f"--time: expected minutes, HOURS:MINUTES:SECONDS or DAYS-HOURS, got {options.time!r}"
     elif seconds < SHORTEST:
         yield f"--time: expected 5 minutes or more, of which the last 2 are for stopping, got {options.time!r}"
-    if options.gres and not all(map(GRES.fullmatch, options.gres.split(","))):
+    if options.gres is not None and not all(map(GRES.fullmatch, options.gres.split(","))):
         yield f"--gres: expected gpu:COUNT or gpu:TYPE:COUNT, got {options.gres!r}"
     yield from _problems_of_settings(options.sbatch)
     texts = {"--partition": options.partition, "--out": str(Path.cwd() / target), "--config": options.config}
