@@ -54,8 +54,8 @@ STANDINS = {
         printf '%s\\0' "$@" >"$LOG/words"
         pwd >"$LOG/folder"
         trap 'echo heard >>"$LOG/heard"; left=5' TERM
-        touch "$LOG/running"
         left=${STEPS:-0}
+        touch "$LOG/running"
         while [ "$left" -gt 0 ]; do sleep 0.02; left=$((left - 1)); done
         [ -e "$LOG/heard" ] && exit 75
         exit "${CODE:-0}"
