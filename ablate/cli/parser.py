@@ -18,6 +18,7 @@ examples:
   ablate run --config=experiments/digits.py
   ablate run --config=experiments/digits.py --config.seeds=12 --config.recipe.norm.name=layer
   ablate plan --config=experiments/digits.py --config.design=factorial
+  ablate slurm --config=experiments/digits.py --nodes=4 --gres=gpu:4
   ablate status results/digits
   ablate confirm results/digits
   ablate report results/before results/after --versions
@@ -139,22 +140,25 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--devices", type=int, metavar="N", help=text)
 
 
-def _run(commands) -> None:
-    text = "train what is missing, then report; the same command again continues"
-    parser = _configured(commands, "run", training.run, text)
-    parser.add_argument(
-        "--workdir", type=_folder, metavar="DIR", help="where results go (default: results/<experiment>)"
-    )
+def _add_study(parser: argparse.ArgumentParser) -> None:
+    """Flags about what is trained, wherever that happens."""
+    text = "where results go (default: results/<experiment>)"
+    parser.add_argument("--workdir", type=_folder, metavar="DIR", help=text)
     parser.add_argument("--strategy", choices=tuple(STRATEGIES), help="how programs run; chosen if not given")
     parser.add_argument("--retry-failed", action="store_true", help="train failed cells again")
     text = "add seeds in stages to the arms that have no verdict yet"
     parser.add_argument("--until-decided", action="store_true", help=text)
     text = "with --until-decided: seeds at the last stage (default: 24)"
     parser.add_argument("--max-seeds", type=int, metavar="N", help=text)
+    text = "write curves and hyperparameters for TensorBoard too"
+    parser.add_argument("--tensorboard", action="store_true", help=text)
+
+
+def _run(commands) -> None:
+    text = "train what is missing, then report; the same command again continues"
+    parser = _configured(commands, "run", training.run, text)
+    _add_study(parser)
     parser.add_argument("--measure", action="store_true", help="afterwards time every arm in a program of its own")
-    parser.add_argument(
-        "--tensorboard", action="store_true", help="write curves and hyperparameters for TensorBoard too"
-    )
     _add_engine(parser)
 
 
@@ -178,6 +182,26 @@ def _variance(commands) -> None:
     parser.add_argument("--workdir", type=_folder, metavar="DIR", help=text)
     parser.add_argument("--json", action="store_true", help="one JSON object, that of variance.json")
     _add_engine(parser)
+
+
+def _slurm(commands) -> None:
+    text = "write a batch script that runs a study on the nodes of one Slurm job; submits nothing"
+    parser = _configured(commands, "slurm", looking.slurm, text)
+    parser.set_defaults(engine="ray", address=None, measure=False)
+    parser.add_argument("--nodes", type=int, required=True, metavar="N", help="nodes of the job")
+    parser.add_argument("--gres", metavar="GRES", help="of every node, such as gpu:4 or gpu:a100:4")
+    parser.add_argument("--cpus-per-task", type=int, metavar="N", help="cores of every node (default: Slurm's)")
+    text = "limit, at which the job stops, goes back to the queue and continues (default: %(default)s)"
+    parser.add_argument("--time", default="04:00:00", metavar="TIME", help=text)
+    parser.add_argument("--partition", metavar="NAME", help="where it queues (default: Slurm's)")
+    text = "a further option of sbatch, such as account=me or exclusive; may be repeated"
+    parser.add_argument("--sbatch", action="append", default=[], metavar="KEY[=VALUE]", help=text)
+    text = "devices of a worker (default: one GPU; all TPU chips or cores of the smallest node)"
+    parser.add_argument("--devices", type=int, metavar="N", help=text)
+    text = "where the script goes, - for stdout (default: <experiment>.sbatch)"
+    parser.add_argument("--out", type=_folder, metavar="FILE", help=text)
+    parser.add_argument("--overwrite", action="store_true", help="replace another file, or a script that was changed")
+    _add_study(parser)
 
 
 def _status(commands) -> None:
@@ -231,5 +255,5 @@ def _verdict(commands) -> None:
 
 # In the order of `ablate --help`: before training, training, afterwards.
 COMMANDS = (
-    _new, _plan, _check, _probe, _tricks, _run, _confirm, _variance, _status, _report, _predict, _verdict,
+    _new, _plan, _check, _probe, _tricks, _run, _slurm, _confirm, _variance, _status, _report, _predict, _verdict,
 )  # fmt: skip

@@ -21,6 +21,18 @@ from ablate.runner.interrupts import INTERRUPTED, Interrupted, Stop
 
 def run(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate run`: 0 all done, 1 some cells failed, 75 interrupted."""
+    check_flags(options)
+    directory = options.workdir or Path("results") / name_of(options)
+    with _begun(directory):
+        return _run(options, stop, directory)
+
+
+def check_flags(options: argparse.Namespace) -> None:
+    """Refuses flags of `ablate run` that do not go together, or ask for what is not installed.
+
+    Raises:
+        ConfigError: with what is wrong.
+    """
     from ablate.study.problems import ConfigError
 
     if options.max_seeds is not None and not options.until_decided:
@@ -30,9 +42,6 @@ def run(options: argparse.Namespace, stop: Stop) -> int:
         from ablate.runner.tensorboard import check_installed
 
         check_installed()
-    directory = options.workdir or Path("results") / name_of(options)
-    with _begun(directory):
-        return _run(options, stop, directory)
 
 
 @contextlib.contextmanager
