@@ -1,4 +1,4 @@
-"""From flags to who trains: this process, or workers on a Ray cluster. A line per engine."""
+"""From flags to who trains: this process, several that run as one, or workers on a Ray cluster. A line per engine."""
 
 import argparse
 import contextlib
@@ -17,7 +17,12 @@ Made = contextlib.AbstractContextManager["Engine"]
 
 @contextlib.contextmanager
 def _local(options: argparse.Namespace, stop: Stop) -> Iterator["Engine"]:
-    del options, stop
+    del stop
+    if options.hosts:
+        from ablate.runner.engines.hosts import HostsEngine
+
+        yield HostsEngine(options.hosts)
+        return
     from ablate.runner.engines.local import LocalEngine
 
     yield LocalEngine()

@@ -137,6 +137,17 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--address", metavar="ADDRESS", help=text)
     text = "with --engine=ray: devices of a worker (default: one GPU; all TPU chips or cores of the smallest node)"
     parser.add_argument("--devices", type=int, metavar="N", help=text)
+    parser.set_defaults(hosts=None)  # the processes that run as one, once they have met
+
+
+def _add_hosts(parser: argparse.ArgumentParser) -> None:
+    """Flags about one program on the devices of several hosts."""
+    text = "cells larger than a host: this process is one of several, of which process 0 listens there; or auto"
+    parser.add_argument("--coordinator", metavar="HOST:PORT", help=text)
+    text = "with --coordinator: how many there are (default: the cluster's environment says)"
+    parser.add_argument("--processes", type=int, metavar="N", help=text)
+    text = "with --coordinator: which one this is, from 0 (default: the cluster's environment says)"
+    parser.add_argument("--process", type=int, metavar="K", help=text)
 
 
 def _run(commands) -> None:
@@ -156,6 +167,7 @@ def _run(commands) -> None:
         "--tensorboard", action="store_true", help="write curves and hyperparameters for TensorBoard too"
     )
     _add_engine(parser)
+    _add_hosts(parser)
 
 
 def _confirm(commands) -> None:
