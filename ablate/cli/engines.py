@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from ablate.cli.hosts import problems_of
 from ablate.cli.planning import say
 from ablate.runner.interrupts import Stop
 
@@ -57,6 +58,7 @@ def check_engine(options: argparse.Namespace) -> None:
         problems.append(f"--devices: expected 1 or more, got {options.devices}")
     if options.engine != "local" and getattr(options, "measure", False):
         problems.append("--measure: times programs on this machine; run it again with --measure and without --engine")
+    problems += problems_of(options)
     if problems:
         raise ConfigError(problems)
 

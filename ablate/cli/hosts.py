@@ -16,27 +16,11 @@ STRATEGY = "data"  # the only one that takes one program to the devices of sever
 USAGE = 2
 
 
-def check_hosts(options: argparse.Namespace) -> None:
-    """Refuses flags that clash or say nothing; without problems, sets the strategy.
-
-    Raises:
-        ConfigError: with all of them.
-    """
-    from ablate.study.problems import ConfigError
-
-    problems = _clashing(options) if options.coordinator is not None else _lonely(options)
-    if problems:
-        raise ConfigError(problems)
-    if options.coordinator is not None:
-        options.strategy = STRATEGY
-
-
-def _lonely(options: argparse.Namespace) -> list[str]:
-    given = {"processes": options.processes, "process": options.process}
-    return [f"--{name}: goes with --coordinator" for name, value in given.items() if value is not None]
-
-
-def _clashing(options: argparse.Namespace) -> list[str]:
+def problems_of(options: argparse.Namespace) -> list[str]:
+    """What is wrong with the flags about several processes, alone and beside others."""
+    if options.coordinator is None:
+        given = {"processes": options.processes, "process": options.process}
+        return [f"--{name}: goes with --coordinator" for name, value in given.items() if value is not None]
     address, processes, process = options.coordinator, options.processes, options.process
     port = re.fullmatch(r"\S+:(\d{1,5})", address)
     problems = []
@@ -50,7 +34,7 @@ def _clashing(options: argparse.Namespace) -> list[str]:
         problems.append(f"--strategy={options.strategy}: with --coordinator it is data, over all devices")
     if options.engine != "local":
         problems.append(f"--engine={options.engine}: one process trains a cell there; leave out this or --coordinator")
-    if options.measure:
+    if options.measure and options.engine == "local":  # or the engine says so
         problems.append("--measure: times programs in one process; run it again, without --coordinator")
     return problems
 
@@ -65,6 +49,7 @@ def run_on_hosts(options: argparse.Namespace, stop: Stop, run: Callable[[argpars
     from ablate.runner.hosts import join
 
     say("waits for the other processes")
+    options.strategy = STRATEGY
     options.hosts = hosts = join(options.coordinator, options.processes, options.process)
     code = _lead(options, stop, run) if hosts.index == 0 else _follow(options, stop)
     if hosts.apart:  # JAX would wait for the others at the end, and abort

@@ -137,7 +137,8 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--address", metavar="ADDRESS", help=text)
     text = "with --engine=ray: devices of a worker (default: one GPU; all TPU chips or cores of the smallest node)"
     parser.add_argument("--devices", type=int, metavar="N", help=text)
-    parser.set_defaults(hosts=None)  # the processes that run as one, once they have met
+    # Where a command has no flags about several processes; `hosts` are those, once they have met.
+    parser.set_defaults(coordinator=None, processes=None, process=None, hosts=None)
 
 
 def _add_hosts(parser: argparse.ArgumentParser) -> None:

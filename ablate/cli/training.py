@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from ablate.cli.engines import check_engine, engine_for
-from ablate.cli.hosts import check_hosts, run_on_hosts
+from ablate.cli.hosts import run_on_hosts
 from ablate.cli.planning import alone, name_of, plans_of, prepare_backend, say, spec_of, texts_of, warn
 from ablate.cli.printing import (
     say_across,
@@ -27,7 +27,6 @@ def run(options: argparse.Namespace, stop: Stop) -> int:
     if options.max_seeds is not None and not options.until_decided:
         raise ConfigError(["--max-seeds: goes with --until-decided"])
     check_engine(options)
-    check_hosts(options)
     if options.tensorboard:
         from ablate.runner.tensorboard import check_installed
 

@@ -109,7 +109,7 @@ class Hosts:
         try:
             self._client.wait_at_barrier(f"ablate/failed/{self._failures}", int(MEETING * 1000))
         except RuntimeError as error:
-            raise self._gone(f"process {self.index} failed, and not all others did: {why}") from error
+            raise self._gone(f"process {self.index} failed, and another one is gone or did not: {why}") from error
 
     def _gone(self, words: str) -> Apart:
         self.apart = True
@@ -160,8 +160,9 @@ def join(address: str, processes: int | None, process: int | None, patience: flo
             jax.distributed.initialize(own, processes, process, initialization_timeout=int(2 * patience))
             jax.devices()  # waits for all once more, to know their devices
     except (ValueError, RuntimeError) as error:
-        missing = "" if None not in (processes, process) else "; or give --processes=N and --process=K"
-        raise ConfigError([f"--coordinator={address}: {first_line(error)}{missing}"]) from error
+        known = None not in (processes, process) and address != AUTO
+        advice = "" if known else "; give HOST:PORT, --processes=N and --process=K"
+        raise ConfigError([f"--coordinator={address}: {first_line(error).rstrip('.')}{advice}"]) from error
     state = distributed.global_state
     return Hosts(state.client, state.process_id, state.num_processes)
 

@@ -129,7 +129,7 @@ def _manager(folder: Path, *, read_only: bool = False) -> ocp.CheckpointManager:
     with contextlib.nullcontext() if read_only else storing(folder):
         if not (read_only or alone):  # Orbax makes folders for all processes or for none
             folder.mkdir(parents=True, exist_ok=True)
-        options = ocp.CheckpointManagerOptions(create=alone and not read_only, multiprocessing_options=processes, **how)
+        options = ocp.CheckpointManagerOptions(create=alone, multiprocessing_options=processes, **how)
         return ocp.CheckpointManager(folder, options=options)
 
 
