@@ -13,7 +13,6 @@ from ablate.cli.planning import every_plan, plans_of, prepare_backend, say, spec
 from ablate.runner.interrupts import INTERRUPTED, Interrupted, Stop
 
 STRATEGY = "data"  # the only one that takes one program to the devices of several processes
-USAGE = 2
 
 
 def problems_of(options: argparse.Namespace) -> list[str]:
@@ -61,6 +60,7 @@ def run_on_hosts(options: argparse.Namespace, stop: Stop, run: Callable[[argpars
 
 def _lead(options: argparse.Namespace, stop: Stop, run: Callable[[argparse.Namespace, Stop], int]) -> int:
     from ablate.runner.engines.hosts import End
+    from ablate.runner.hosts import USAGE
 
     code = USAGE
     try:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import Mock
 
+import jax
 import pytest
 
 import ablate as package
@@ -217,6 +218,23 @@ def test_what_was_heard_by_all_is_let_go_and_large_messages_come_in_parts(monkey
     second.answer("no")
     assert list(first.answers(Stop())) == [(1, "no")]
     assert {key.split("/")[1] for key in store.values} == {"1"}
+
+
+def test_who_is_alone_with_a_failure_or_has_lost_the_coordinator_is_interrupted_with_a_line(plan):
+    client = Mock()
+    client.wait_at_barrier.side_effect = client.blocking_key_value_get_bytes.side_effect = RuntimeError("GONE: x\ny")
+    hosts = Hosts(client, 1, 2)
+    with pytest.raises(Interrupted, match=r"^process 1 failed, and another one is gone or did not: no memory$"):
+        hosts.fail("no memory")
+    assert hosts.apart
+    with pytest.raises(Interrupted, match=r"^the coordinator is gone: GONE: x$"):
+        follow(Hosts(client, 1, 2), lambda: plan.datasets, Stop())
+
+
+def test_processes_with_other_numbers_of_devices_are_refused(monkeypatch):
+    monkeypatch.setattr(jax, "local_devices", lambda process: jax.devices()[: process + 1])
+    with pytest.raises(ConfigError, match="as many devices as the others, got 1, 2"):
+        HostsEngine(Hosts(None, 0, 2)).place()
 
 
 def test_all_stop_at_the_same_look_once_one_of_them_is_asked(monkeypatch):
