@@ -1,6 +1,8 @@
 # Everything runs in .venv, which the first call makes; later calls are quick.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+# Tests that want the machine for themselves.
+ALONE := -q --import-mode=importlib -p no:cacheprovider
 
 .PHONY: demo test test-browser lint format docs clean
 
@@ -9,9 +11,10 @@ demo: .venv/installed
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest tests/cluster --override-ini addopts="$(ALONE)"
 
 test-browser: .venv/installed-dev
-	$(BIN)/python -m pytest tests/browser --override-ini addopts="-q --import-mode=importlib"
+	$(BIN)/python -m pytest tests/browser --override-ini addopts="$(ALONE)"
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -33,7 +33,7 @@ LAYERS = {
     },
     "report": {"numpy", "matplotlib", "jinja2", "markupsafe", "pandas", "ablate.stats", "ablate.results"},
     "runner": {
-        "clu", "jax", "jaxlib", "numpy", "rich", "ml_collections", "jaxtyping",
+        "clu", "jax", "jaxlib", "numpy", "rich", "ml_collections", "jaxtyping", "ray",
         "ablate.study", "ablate.train", "ablate.tasks", "ablate.data", "ablate.tricks", "ablate.results",
         "ablate.report", "ablate.stats.checks", "ablate.version",
     },
@@ -61,6 +61,7 @@ ONLY = {
     "matplotlib": {"report"},
     "jinja2": {"report"},
     "ablate.cli": {"__main__.py", "cli"},
+    "ray": {"runner/engines/workers.py"},
     "wandb": {"trackers"},
     "mlflow": {"trackers"},
     "trackio": {"trackers"},

@@ -133,12 +133,19 @@ def print_parameters(plan_: Any) -> None:
         print(overview)
 
 
+def _node_line(node: dict[str, Any], steps: int) -> str:
+    cells = plural(node["cells"], "cell")
+    return f"{node['node']}: {cells} of program {node['program']}, step {node['step']} of {steps}"
+
+
 def status_text(content: dict[str, Any] | None) -> str:
     if content is None:
         return "not started"
     counts = ", ".join(f"{count} {name}" for name, count in content["cells"].items())
     lines = [f"{content['directory']}: {'; '.join(filter(None, [content['state'], counts]))}"]
-    if content["program"]:
+    if content["nodes"]:
+        lines += [_node_line(node, content["steps"]) for node in content["nodes"]]
+    elif content["program"]:
         lines.append(f"program {content['program']}, step {content['step']} of {content['steps']}")
     if content["updated"]:
         lines.append(f"last heard of at {content['updated']}")

@@ -46,7 +46,7 @@ def _starting(directory: Path) -> dict[str, Any] | None:
     starts = progress.get("state") == STARTING and is_alive(progress.get("pid"))
     if not starts or (directory / "study.json").exists():
         return None
-    nothing = {"cells": {}, "program": None, "step": None, "steps": None, "errors": {}}
+    nothing = {"cells": {}, "program": None, "step": None, "steps": None, "nodes": [], "errors": {}}
     return {"directory": str(directory), "state": STARTING, **nothing, "updated": progress.get("updated")}
 
 
@@ -76,6 +76,7 @@ def _state(rows: Any) -> dict[str, Any]:
         "program": progress.get("program") if trains else None,
         "step": progress.get("step") if trains else None,
         "steps": rows.study["train"]["steps"],
+        "nodes": progress.get("nodes", []) if alive else [],
         "updated": progress.get("updated"),
         "errors": {row["cell"]: row["error"]["message"].splitlines()[:1] for row in rows if row["error"]},
     }

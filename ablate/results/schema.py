@@ -304,6 +304,7 @@ class Environment(TypedDict):
     platform: NotRequired[Annotated[str, "operating system and machine"]]
     devices: NotRequired[Annotated[list[str], "that JAX has; how many there are shows in the last digits of results"]]
     processor: NotRequired[Annotated[str, "its name"]]
+    engine: NotRequired[Annotated[str, "where workers of a cluster trained; all else is of one of them"]]
     instructions: NotRequired[Annotated[list[str], "of the processor, those that change last digits; Linux tells them"]]
     xla_flags: NotRequired[Annotated[str, "as set"]]
     git_commit: NotRequired[Annotated[str | None, "of the folder that it ran in"]]

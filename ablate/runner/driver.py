@@ -106,8 +106,9 @@ class Driver:
 
     def _begin(self, training: Training, event: Begin) -> None:
         self._show(training.item)
-        training.node, training.step, training.spent = event.node, event.step, NOTHING
-        if event.step:  # of a checkpoint
+        training.node = event.node
+        if event.step > training.step:  # of a checkpoint
+            training.step = event.step
             self._session.display.resumed(training.item, event.step, len(training.unit.heads))
 
     def _show(self, item: ProgramPlan) -> None:
@@ -119,16 +120,20 @@ class Driver:
             self._session.display.program(item, cells)
 
     def _beat(self, training: Training, event: Beat) -> None:
-        new = max(0, event.step - training.step)
-        self._session.display.steps(training.item, new * len(training.unit.heads))
-        training.step = max(event.step, training.step)
+        self._advance(training, event.step)
         if training.step > training.furthest:
             training.furthest, training.losses = training.step, 0
         self._note(training, event.spent)
 
+    def _advance(self, training: Training, step: int) -> None:
+        new = max(0, step - training.step)
+        self._session.display.steps(training.item, new * len(training.unit.heads))
+        training.step += new
+
     def _note(self, training: Training, spent: Spent) -> None:
-        grown, training.spent = spent.since(training.spent), spent
-        self._session.log.beat(self._progress(training), grown)
+        more = spent.more_than(training.spent)
+        training.spent = training.spent.and_more(more)
+        self._session.log.beat(self._progress(training), more)
 
     def _progress(self, training: Training) -> dict[str, object]:
         """What other shells read: of the unit that was heard of last, and of all that train."""
@@ -150,6 +155,8 @@ class Driver:
         narrower = training.item.narrower() if any(row["status"] == "oom" for row in event.rows) else None
         if narrower:
             return self._narrow(training, narrower)
+        if training.step < training.unit.wave.steps:  # of which nobody has told
+            self._advance(training, training.unit.wave.steps)
         self._note(training, event.spent)
         del self._training[event.key]
         members = dict(zip((row["cell"] for row in event.rows), event.weights, strict=False))
@@ -192,11 +199,13 @@ class Driver:
         return [self._left[cell] for cell in training.cells if cell in self._left]
 
     def _lose(self, training: Training, why: str) -> None:
-        """Puts a unit in again, unless that has not helped."""
+        """Puts a unit in again, unless that has not helped; one that waits already is not lost twice."""
+        if training.unit in self._units:  # by identity
+            return
         training.node, training.losses = None, training.losses + 1
+        training.step, training.spent = 0, NOTHING  # the next attempt begins anew, or at a checkpoint
         if training.losses < MOST_LOSSES:
-            if training.unit not in self._units:  # by identity
-                self._units.appendleft(training.unit)
+            self._units.appendleft(training.unit)
             return
         rows = failed_rows(training.unit, LostError(f"lost {MOST_LOSSES} times without a new step: {why}"))
         self._end(training, Ended(training.unit.key, rows))

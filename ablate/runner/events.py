@@ -26,13 +26,22 @@ class Spent(NamedTuple):
     compile_seconds: float = 0.0
     train_seconds: float = 0.0
 
-    def since(self, before: "Spent") -> "Spent":
+    def more_than(self, before: "Spent") -> "Spent":
         """What was spent since then; nothing, where this was told before that."""
         return Spent(
             max(0, self.compiles - before.compiles),
             max(0, self.cached - before.cached),
             max(0.0, self.compile_seconds - before.compile_seconds),
             max(0.0, self.train_seconds - before.train_seconds),
+        )
+
+    def and_more(self, more: "Spent") -> "Spent":
+        """Both together."""
+        return Spent(
+            self.compiles + more.compiles,
+            self.cached + more.cached,
+            self.compile_seconds + more.compile_seconds,
+            self.train_seconds + more.train_seconds,
         )
 
 

@@ -165,8 +165,9 @@ def compute(tables: Tables) -> Iterator[str]:
     named = f", processor {plain(processor)}" if processor else ""
     progress = tables.progress or {}
     train, compiling = progress.get("train_seconds"), progress.get("compile_seconds")
-    if devices:
-        yield f"The runs used {devices}{named}."
+    used = tables.environment.get("engine") or devices
+    if used:
+        yield f"The runs used {plain(used)}{named}."
     if train:
         compiled = f", compiling another {short(compiling)} s" if compiling else ""
         sessions = progress.get("sessions") or 1

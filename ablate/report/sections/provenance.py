@@ -104,6 +104,7 @@ def provenance(study: Study, environment: Environment, progress: Progress | None
         "training": ", ".join(training),
         "devices": ", ".join(str(device) for device in environment.get("devices") or ()),
         "processor": environment.get("processor"),
+        "trained by": environment.get("engine"),
         "versions": ", ".join(versions),
         "python": environment.get("python"),
         "platform": environment.get("platform"),

@@ -6,6 +6,7 @@
 Every attempt has a folder of checkpoints of its own: a worker that was given up may come to life again.
 """
 
+import itertools
 import secrets
 import time
 from collections import deque
@@ -13,20 +14,20 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import jax
-from ray.exceptions import RayTaskError
 
 from ablate.data import DataSet
-from ablate.report.wording import listed
+from ablate.report.wording import listed, plural
 from ablate.results.files import write_atomically
 from ablate.results.schema import Environment
 from ablate.runner.backend import prepare_jax
 from ablate.runner.engines.worker import TOKEN, Errand, Hello, Joined, fingerprint
-from ablate.runner.engines.workers import Hired, News, Workers
+from ablate.runner.engines.workers import Hired, News, NobodyError, Workers, words_of
 from ablate.runner.events import Begin, Event, Lost
-from ablate.runner.interrupts import Between, Stop, go_on
+from ablate.runner.interrupts import Between, Interrupted, Stop, go_on
 from ablate.runner.place import Place
 from ablate.runner.units import Unit
 from ablate.study.identity import Library, source_of
+from ablate.study.problems import ConfigError
 
 Say = Callable[[str], None]
 PATIENCE = 60.0
@@ -41,10 +42,11 @@ class RayEngine:
         devices: of each worker; 0 takes one GPU, or all TPU chips or cores of the smallest node.
         say: is told, in a line, what whoever watches should know.
         between: called while it waits for the first worker; what it raises ends that.
-        patience: seconds for a worker to say hello, to answer, or to store a checkpoint.
+        patience: seconds for a first worker to say hello, for each to say a word, and to store a checkpoint.
 
     Raises:
-        ConfigError: there is no such cluster, or nothing in it can train; from `run`, if all workers are gone.
+        ConfigError: there is no such cluster, or nothing in it can train.
+        Interrupted: from `run`, if that is so later on.
     """
 
     def __init__(
@@ -67,8 +69,10 @@ class RayEngine:
                 self._workers.hire(1 - len(self._workers.hired))
                 for hired, news in self._workers.news():
                     self._hear(hired, news, deque())
-        except BaseException:
+        except BaseException as error:
             self._workers.dismiss()
+            if isinstance(error, NobodyError):
+                raise ConfigError([f"--engine=ray: {error}"]) from error
             raise
 
     def __enter__(self) -> "RayEngine":
@@ -86,7 +90,8 @@ class RayEngine:
     def machine(self) -> Environment:
         """That of the worker which said hello first."""
         assert self._first is not None
-        return self._first.machine
+        devices = plural(self.place().devices, f"{self.place().platform} device")
+        return {**self._first.machine, "engine": f"workers with {devices} each, on a Ray cluster"}
 
     def open(self, datasets: Mapping[str, DataSet], folder: Path) -> None:
         """Puts the data where every node can get them, and a mark where those find it that share the disk."""
@@ -103,13 +108,19 @@ class RayEngine:
                 if time.monotonic() > until:
                     break
             else:
-                self._workers.hire(len(units) - sum(hired.unit is None for hired in self._workers.hired))
+                self._hire(len(units))
                 self._assign(units)
             for hired, news in self._workers.news():
                 yield from self._hear(hired, news, units)
         if until:  # they would stop whatever they are given
             for hired in [*self._workers.hired]:
                 self._workers.let_go(hired)
+
+    def _hire(self, units: int) -> None:
+        try:
+            self._workers.hire(units - sum(hired.unit is None for hired in self._workers.hired))
+        except NobodyError as error:
+            raise Interrupted(str(error)) from error
 
     def _stop_all(self) -> float:
         self._workers.stop()
@@ -123,14 +134,15 @@ class RayEngine:
         (self._folder / TOKEN).unlink(missing_ok=True)
 
     def _assign(self, units: deque[Unit]) -> None:
-        for hired in self._workers.hired:
-            if units and hired.idle:
-                others = {other.program for other in self._workers.busy}
-                unit = min(units, key=lambda unit: _fits(unit, hired.program, others))
-                units.remove(unit)
-                code, attempt = fingerprint(unit, self._library), secrets.token_hex(4)
-                errand = Errand(self._study, unit, code, attempt, self._folder, self._study)
-                self._workers.give(hired, errand, self._data[unit.data])
+        while units and (idle := [hired for hired in self._workers.hired if hired.idle]):
+            taken = {hired.program for hired in self._workers.busy}
+            firsts = {unit.shape.program: unit for unit in reversed(units)}
+            pairs = itertools.product(idle, firsts.values())
+            hired, unit = min(pairs, key=lambda pair: _misfit(pair[0].program, pair[1].shape.program, taken))
+            units.remove(unit)
+            code, attempt = fingerprint(unit, self._library), secrets.token_hex(4)
+            errand = Errand(self._study, unit, code, attempt, self._folder, self._study)
+            self._workers.give(hired, errand, self._data[unit.data])
 
     def _hear(self, hired: Hired, news: News, units: deque[Unit]) -> list[Event]:
         """What the driver is to know of some news."""
@@ -168,7 +180,7 @@ class RayEngine:
         self._say_once(self._workers.refuse(hired, why))
 
     def _lose(self, hired: Hired, error: Exception) -> list[Event]:
-        why = f"{hired.node}: {_words(error)}"
+        why = f"{hired.node}: {words_of(error)}"
         unit = hired.unit
         self._workers.let_go(hired, why)
         if unit is None:
@@ -182,17 +194,9 @@ class RayEngine:
             self._say(words)
 
 
-def _fits(unit: Unit, program: str, others: set[str]) -> int:
-    """First what a worker has compiled, then what no other one has; Ray knows nothing of either."""
-    return 0 if unit.shape.program == program else 1 if unit.shape.program not in others else 2
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return str(error)
-    if isinstance(error, RayTaskError):
-        return (str(error.cause).splitlines() or [type(error.cause).__name__])[0]
-    return f"its process or its node is gone ({type(error).__name__})"
+def _misfit(compiled: str, program: str, taken: set[str]) -> int:
+    """0 where a worker has compiled a program, 1 where no other one trains it, else 2; Ray knows nothing of it."""
+    return 0 if compiled == program else 1 if program not in taken else 2
 
 
 def _plan_on_cpu() -> None:

@@ -1,4 +1,4 @@
-"""Workers on a Ray cluster. This file and `ray_engine` are the only ones that know Ray.
+"""Workers on a Ray cluster: the only file that knows Ray.
 
     cluster ──whole devices, or cores──> an actor per place ──hello──> ready, or refused in words
     what actors say, and what Ray says of them ──news──> hello, events, None at the end of a unit, an exception
@@ -22,7 +22,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before Ray is imported,
 
 import ray
 import ray.cloudpickle
-from ray.exceptions import RayError
+from ray.exceptions import RayError, RayTaskError
 
 from ablate.data import DataSet
 from ablate.report.wording import plural
@@ -44,6 +44,10 @@ MOST_FAILURES = 3  # of workers in a row, before they said hello
 remote: Any = ray.remote  # whose overloads know no options that come as a dict
 pickling: Any = ray.cloudpickle  # takes functions of notebooks and lambdas, too
 News = Hello | Joined | Event | Exception | None
+
+
+class NobodyError(Exception):
+    """No worker can train; why, in words."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -81,7 +85,7 @@ class Workers:
     Args:
         address: of a cluster: auto, host:port or ray://host:port; "" starts one on this machine.
         devices: of each worker; 0 takes one GPU, or all TPU chips or cores of the smallest node.
-        patience: seconds for a worker to say hello, or to answer.
+        patience: seconds for a first worker to say hello, and for each to say a word.
 
     Raises:
         ConfigError: there is no such cluster, or nothing in it could train.
@@ -92,7 +96,8 @@ class Workers:
         self._connected = _connect(address)
         self.hired: list[Hired] = []
         self._refused: list[tuple[Hired, str]] = []
-        self._failures: list[str] = []
+        self._failures: list[str] = []  # of workers in a row that ended before they said hello
+        self._ready = time.monotonic()  # the last time that some worker was
         try:
             self._size(devices)
         except ConfigError:
@@ -124,20 +129,27 @@ class Workers:
         """Starts so many workers, as far as there are places.
 
         Raises:
-            ConfigError: there is no worker and no place for one, or they end before they say hello.
+            NobodyError: none has been ready for as long as patience lasts, or none can be.
         """
-        if len(self._failures) >= MOST_FAILURES and not any(hired.hello for hired in self.hired):
-            raise ConfigError([f"--engine=ray: no worker could start: {self._failures[-1]}"])
-        places = sum(int(node.get(self.resource, 0)) // self._amount for node in _nodes())
-        for _ in range(min(places - len(self.hired) - len(self._refused), wanted)):
+        places = sum(int(node.get(self.resource, 0)) // self._amount for node in _nodes()) - len(self._refused)
+        for _ in range(min(places - len(self.hired), wanted)):
             actor = self._started()
             self.hired.append(Hired(actor, actor.hello.remote(), time.monotonic()))
-        if wanted > 0 and not self.hired:
-            raise ConfigError(dict.fromkeys(why for _, why in self._refused) or [self._no_place()])
+        if any(hired.hello for hired in self.hired):
+            self._ready = time.monotonic()
+        elif self._refused and places < 1:
+            raise NobodyError("; ".join(dict.fromkeys(why for _, why in self._refused)))
+        elif time.monotonic() - self._ready > self._patience or len(self._failures) >= MOST_FAILURES:
+            raise NobodyError(self._why_nobody())
 
-    def _no_place(self) -> str:
-        each = f"{self._amount} {'core' if self.resource == 'CPU' else self.resource}{'s' if self._amount > 1 else ''}"
-        return f"--engine=ray: no place for a worker, which takes {each} of one node; there are {_counted(_nodes())}"
+    def _why_nobody(self) -> str:
+        if self._failures:
+            return f"no worker could start: {self._failures[-1]}"
+        each = plural(self._amount, "core" if self.resource == "CPU" else self.resource)
+        return (
+            f"no worker could start within {self._patience:.0f} s: each takes {each} of a node, which others may use; "
+            f"the cluster has {_counted(_nodes())}"
+        )
 
     def _started(self) -> Any:
         amounts: dict[str, Any] = {"num_cpus": self._amount if self.resource == "CPU" else 1}
@@ -178,7 +190,7 @@ class Workers:
             for news in _told(hired, source):
                 yield hired, news
         for hired in [*self.hired]:
-            if not hired.idle and time.monotonic() - hired.heard > self._patience:
+            if hired.unit and time.monotonic() - hired.heard > self._patience:
                 yield hired, TimeoutError(f"it has said nothing for {self._patience:.0f} s")
 
     def greet(self, hired: Hired, hello: Hello) -> str:
@@ -189,7 +201,7 @@ class Workers:
         if hello.problem or place is None:
             return hello.problem
         if place.platform != self.platform:
-            return f"JAX finds {place.platform} devices there, not {self.platform}"
+            return f"JAX finds {place.platform} devices there; is it installed for {self.platform}?"
         if place.devices != self.devices:
             return f"JAX finds {place.devices} devices there, not {self.devices}"
         others = ((name, theirs.get(name), own) for name, own in versions().items() if theirs.get(name) != own)
@@ -252,6 +264,15 @@ def _told(hired: Hired, source: Any) -> list[News]:
     if None not in said:
         _listen(hired)
     return said
+
+
+def words_of(error: Exception) -> str:
+    """What became of a worker."""
+    if isinstance(error, TimeoutError):
+        return str(error)
+    if isinstance(error, RayTaskError):
+        return (str(error.cause).splitlines() or [type(error.cause).__name__])[0]
+    return f"its process or its node is gone ({type(error).__name__})"
 
 
 def _connect(address: str) -> bool:

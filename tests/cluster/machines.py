@@ -1,0 +1,99 @@
+"""A Ray cluster of several nodes on this machine, and what happens to machines."""
+
+import os
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_AUTH_MODE"] = "disabled"  # of a cluster that lives for a minute and listens on this machine alone
+
+import contextlib
+import signal
+import subprocess
+from collections.abc import Iterator
+
+from ray.cluster_utils import Cluster
+
+# A frozen node counts as gone after two seconds, not after a minute.
+QUICK = {
+    "health_check_initial_delay_ms": 0,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 500,
+    "health_check_failure_threshold": 4,
+}
+# Two programs in waves of four lanes and two: enough of them for two workers, long enough to be met in the middle.
+EXPERIMENT = '''
+"""Does batch norm help?"""
+
+from ablate import base_config, choice
+
+
+def get_config():
+    cfg = base_config()
+    cfg.model = choice("mlp", widths=(8,))
+    cfg.recipe.optimizer = choice("momentum", learning_rate=0.1)
+    cfg.vary.norm = (choice("batch"),)
+    cfg.vary.dropout = (choice("spatial", rate=0.3),)
+    cfg.train.update(steps=6000, eval_every=50, batch_size=32, lanes=2, checkpoint_seconds=0.2)
+    cfg.seeds = 4
+    return cfg
+'''
+CELLS = 12
+
+
+class Machines:
+    """The cluster: a head without cores, and nodes with one each."""
+
+    def __init__(self) -> None:
+        head = {"num_cpus": 0, "include_dashboard": False, "_system_config": QUICK}
+        self.cluster = Cluster(initialize_head=True, head_node_args=head)
+        self.nodes = [self.cluster.add_node(num_cpus=1) for _ in range(2)]
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return self.cluster.address
+
+    def run(self, *words: object) -> list[str]:
+        """A command line of `ablate` on it: workers of two devices, as this machine's tests have."""
+        return [*map(str, words), "--engine=ray", f"--address={self.address}", "--devices=2"]
+
+    def remove(self, node: object) -> None:
+        """As if it had lost its power."""
+        self.nodes.remove(node)
+        self.cluster.remove_node(node, allow_graceful=False)
+
+    def add(self) -> None:
+        """Another one."""
+        self.nodes.append(self.cluster.add_node(num_cpus=1))
+
+
+def workers() -> list[int]:
+    """Process numbers of all workers of ours."""
+    found = subprocess.run(["pgrep", "-f", "^ray::Worker"], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
+
+
+def below(pid: int) -> list[int]:
+    """A process and its children."""
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return [pid, *map(int, found.stdout.split())]
+
+
+@contextlib.contextmanager
+def frozen(node: object) -> Iterator[None]:
+    """A node whose processes stand still, and go on later."""
+    (raylet,) = node.all_processes["raylet"]
+    pids = below(raylet.process.pid)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def processes() -> list[str]:
+    """Everything of Ray's that runs here."""
+    found = subprocess.run(["pgrep", "-fa", "raylet|gcs_server|^ray::"], capture_output=True, text=True, check=False)
+    return found.stdout.splitlines()

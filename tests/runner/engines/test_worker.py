@@ -1,0 +1,151 @@
+"""What a worker says of itself and of a unit, in this process: no cluster is needed to refuse one."""
+
+import dataclasses
+import pickle
+import threading
+
+import pytest
+
+import ablate as package
+from ablate.runner.engines.worker import TOKEN, Errand, Hello, Joined, Surroundings, Worker, fingerprint, told
+from ablate.runner.engines.workers import Hired, Workers
+from ablate.runner.environment import machine
+from ablate.runner.events import Beat, Begin, Ended, Spent, Stopped
+from ablate.runner.place import Place, place_here
+from ablate.runner.plan import make_plan
+from ablate.runner.units import unit_of
+from ablate.runner.waves import waves_of
+from ablate.study.identity import Library, source_of
+from ablate.study.resolving import resolve
+
+ELSEWHERE = Surroundings("/nowhere", (), own_cache=False)
+
+
+@pytest.fixture(scope="module")
+def plan():
+    cfg = package.base_config()
+    cfg.model = package.choice("mlp", widths=(8,))
+    cfg.train.update(steps=15, eval_every=5, batch_size=32, checkpoint_seconds=0.0)
+    cfg.seeds = 2
+    cfg.vary.target = ("smooth_labels",)
+    return make_plan(resolve(cfg), name="small")
+
+
+@pytest.fixture
+def unit(plan, tmp_path):
+    (item,) = plan.programs
+    (wave, *_) = waves_of(item, [*item.program.lanes], tmp_path)
+    return unit_of(item, wave)
+
+
+def errand(unit, folder, token="here", **changes):
+    wanted = Errand("study", unit, fingerprint(unit, Library(source_of)), "first", folder, token)
+    return pickle.dumps(dataclasses.replace(wanted, **changes))
+
+
+def said(worker, *given):
+    """All that a worker says of a unit."""
+    worker.train(*given)
+    words = worker.take(5.0)
+    assert words[-1] is None
+    assert worker.take(0.01) == []
+    return words[:-1]
+
+
+def test_it_trains_and_keeps_checkpoints_where_the_disk_is_shared(plan, unit, tmp_path):
+    (tmp_path / TOKEN).write_text("here")
+    words = said(Worker(ELSEWHERE), errand(unit, tmp_path), plan.dataset)
+    assert words[:2] == [Joined(shared=True), Begin(unit.key, 0)]
+    assert [row["status"] for row in words[-1].rows] == ["done"] * 4
+    assert (tmp_path / unit.key / "first").is_dir()
+
+
+@pytest.mark.parametrize("content", [None, "of another run"])
+def test_it_stores_nothing_where_the_disk_is_another(plan, unit, tmp_path, content):
+    folder = tmp_path / "kept"
+    if content:
+        folder.mkdir()
+        (folder / TOKEN).write_text(content)
+    words = said(Worker(ELSEWHERE), errand(unit, folder), plan.dataset)
+    assert words[0] == Joined(shared=False)
+    assert isinstance(words[-1], Ended)
+    assert not (folder / unit.key).exists()
+
+
+def test_other_source_is_refused(plan, unit, tmp_path):
+    (joined,) = said(Worker(ELSEWHERE), errand(unit, tmp_path, code="another"), plan.dataset)
+    assert joined.problem.startswith("the source differs from where the run was started")
+
+
+def test_modules_that_are_not_there_are_named(plan, tmp_path, monkeypatch):
+    (tmp_path / "their_labels.py").write_text("def harder(probs):\n    return probs\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import their_labels
+
+    payload = pickle.dumps(their_labels.harder)
+    monkeypatch.undo()
+    monkeypatch.delitem(__import__("sys").modules, "their_labels")
+    (joined,) = said(Worker(ELSEWHERE), payload, plan.dataset)
+    assert joined.problem == (
+        "the code of the run cannot be loaded: ModuleNotFoundError: No module named 'their_labels'"
+    )
+
+
+def test_asked_to_stop_while_it_trains_it_stores_a_checkpoint(plan, unit, tmp_path):
+    (tmp_path / TOKEN).write_text("here")
+    worker = Worker(ELSEWHERE)
+    working = threading.Thread(target=worker.train, args=(errand(unit, tmp_path), plan.dataset))
+    worker.stop()
+    working.start()
+    working.join()
+    words = worker.take(5.0)
+    assert Stopped(unit.key) in words
+    assert words[-1] is None
+
+
+def test_another_study_finds_no_executables_of_the_one_before(plan, unit, tmp_path):
+    worker = Worker(ELSEWHERE)
+    first, again, other = (
+        said(worker, errand(unit, tmp_path, study=study), plan.dataset)[-1].spent.compiles
+        for study in ("one", "one", "other")
+    )
+    assert first == other > 0
+    assert again == 0
+
+
+def test_beats_that_follow_too_soon_are_left_out_and_nothing_else():
+    beats = [Beat("a", step, Spent()) for step in range(5)]
+    events = [Begin("a", 0), *beats, Ended("a", ())]
+    assert list(told(events, 60.0)) == [events[0], beats[0], events[-1]]
+    assert list(told(events, 0.0)) == events
+
+
+def waiting(devices=2, resource="CPU"):
+    """The workers of a cluster that nobody has asked."""
+    made = object.__new__(Workers)
+    made.devices, made.resource, made._failures = devices, resource, ["before"]
+    return made
+
+
+def greeted(hello, **how):
+    return waiting(**how).greet(Hired(None, "greeting", 0.0), hello)
+
+
+def test_what_a_worker_is_decides_whether_it_may_train():
+    hello = Worker(ELSEWHERE).hello()
+    assert hello.place == place_here()
+    assert greeted(hello) == ""
+    assert greeted(hello, devices=4) == "JAX finds 2 devices there, not 4"
+    assert greeted(hello, resource="GPU") == "JAX finds cpu devices there; is it installed for gpu?"
+    assert greeted(Hello("n:1", None, {}, "JAX found no devices")) == "JAX found no devices"
+    versions = machine()["versions"]
+    theirs = hello._replace(machine={"versions": {**versions, "jax": "0.9.0", "optax": None}})
+    assert greeted(theirs) == f"jax 0.9.0 there, {versions['jax']} here; optax None there, {versions['optax']} here"
+
+
+def test_a_worker_that_is_refused_keeps_its_place():
+    workers, hired = waiting(), Hired("actor", None, 0.0, Hello("host:7", Place("cpu", "cpu", 1), {}))
+    workers.hired, workers._refused = [hired], []
+    assert workers.refuse(hired, "jax differs") == "host is left out: jax differs"
+    assert workers.hired == []
+    assert workers._refused == [(hired, "host is left out: jax differs")]
