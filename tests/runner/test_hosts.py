@@ -56,7 +56,7 @@ def get_config():
     cfg.model = choice("mlp", widths=(8,))
     cfg.recipe.optimizer = choice("momentum", learning_rate=0.1)
     cfg.vary.norm = (choice("failing:Failing"),)
-    cfg.train.update(steps=400, eval_every=100, batch_size=32, checkpoint_seconds=0.1)
+    cfg.train.update(steps=80, eval_every=40, batch_size=32)
     cfg.seeds = 1
     return cfg
 '''
@@ -95,9 +95,9 @@ def in_one_process(experiment) -> Path:
 
 
 @contextlib.contextmanager
-def together(experiment: Path, directory: Path) -> Iterator[list[subprocess.Popen[str]]]:
+def together(experiment: Path, directory: Path, *flags: str) -> Iterator[list[subprocess.Popen[str]]]:
     """Both processes; the second has a directory of its own, as on another host."""
-    words = "run", f"--config={experiment}", f"--coordinator=127.0.0.1:{free_port()}", "--processes=2"
+    words = "run", f"--config={experiment}", f"--coordinator=127.0.0.1:{free_port()}", "--processes=2", *flags
     with contextlib.ExitStack() as stack:
         yield [
             stack.enter_context(
@@ -115,7 +115,7 @@ def free_port() -> int:
 
 def test_stopped_by_one_of_them_and_started_again_they_end_with_the_tables_of_one(experiment, in_one_process, tmp_path):
     run = tmp_path / "0"
-    with together(experiment, tmp_path) as processes:
+    with together(experiment, tmp_path, "--config.train.checkpoint_seconds=0.0") as processes:
         wait_until(lambda: [*run.glob("checkpoints/*/*/*/_CHECKPOINT_METADATA")], processes[0])
         send(processes[1], signal.SIGINT)
         results = [ended(process) for process in processes]
