@@ -209,9 +209,10 @@ def _train_all(plan: Plan, session: Session) -> None:
     missing = [
         (item, [lane for lane in item.program.lanes if lane.cell.name not in reuse.kept]) for item in plan.programs
     ]
-    session.engine.open(plan.datasets, session.store.directory.absolute() / "checkpoints")
-    with contextlib.closing(session.engine):
-        Driver([(item, lanes) for item, lanes in missing if lanes], session).run(session.engine)
+    if reuse.missing:
+        session.engine.open(plan.datasets, session.store.directory.absolute() / "checkpoints")
+        with contextlib.closing(session.engine):
+            Driver([(item, lanes) for item, lanes in missing if lanes], session).run(session.engine)
     rows = session.store.read(cell.name for cell in plan.cells)
     if all(row["status"] in FINAL for row in rows.values()):
         clear(session.store.directory / "checkpoints")

@@ -12,7 +12,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, TypeVar
@@ -41,12 +41,10 @@ class Surroundings:
 
     Args:
         folder: the current one; workers go there, if they have it.
-        path: folders in which the driver looks for modules.
         own_cache: whether compiled programs are kept on the node's own disk.
     """
 
     folder: str
-    path: tuple[str, ...]
     own_cache: bool
 
 
@@ -99,7 +97,6 @@ class Worker:
     def __init__(self, around: Surroundings):
         if os.path.isdir(around.folder):
             os.chdir(around.folder)
-        sys.path += [folder for folder in around.path if folder not in sys.path]
         prepare_jax()
         if around.own_cache:
             _keep_compiled_on_this_node()
@@ -114,8 +111,15 @@ class Worker:
         except ConfigError as error:
             return Hello(node, None, {}, "; ".join(error.problems))
 
-    def train(self, errand: bytes, dataset: DataSet) -> None:
-        """Trains a unit and says what becomes of it, None at the end; the pickled `Errand` says which."""
+    def train(self, path: Sequence[str], errand: bytes, dataset: DataSet) -> None:
+        """Trains a unit and says what becomes of it, None at the end.
+
+        Args:
+            path: folders in which the driver looks for modules.
+            errand: the pickled `Errand`.
+            dataset: of the unit.
+        """
+        sys.path += [folder for folder in path if folder not in sys.path]
         for said in told(self._trained(errand, dataset), BEAT_SECONDS):
             self._said.put(said)
         self._said.put(None)

@@ -9,6 +9,8 @@ A worker that is refused keeps its place, so that Ray starts no other one there.
 import contextlib
 import dataclasses
 import io
+import math
+import mmap
 import os
 import re
 import signal
@@ -16,12 +18,14 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before Ray is imported, which would send them
 
+import numpy as np
 import ray
 import ray.cloudpickle
+import ray.util
 from ray.exceptions import RayError, RayTaskError
 
 from ablate.data import DataSet
@@ -35,6 +39,7 @@ from ablate.runner.units import Unit
 from ablate.study.problems import ConfigError
 
 WORDS_SECONDS = 5.0  # after which a worker that has nothing to say says so
+SENT_BYTES = 2**30  # from this size on, arrays in files are not sent but opened where they are needed
 CALLS = 3  # at once: one that trains, one that waits for words, one that asks to stop
 LISTENING = 10.0  # seconds for a cluster to accept a connection
 LOOK = 0.2  # seconds between two looks at what is no news
@@ -44,6 +49,15 @@ MOST_FAILURES = 3  # of workers in a row, before they said hello
 remote: Any = ray.remote  # whose overloads know no options that come as a dict
 pickling: Any = ray.cloudpickle  # takes functions of notebooks and lambdas, too
 News = Hello | Joined | Event | Exception | None
+
+
+class MappedFile(NamedTuple):
+    """An array in a file, which every node is to see."""
+
+    filename: str
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    offset: int
 
 
 class NobodyError(Exception):
@@ -92,12 +106,13 @@ class Workers:
     """
 
     def __init__(self, address: str, devices: int, patience: float):
-        self._patience, self._here = patience, not address
+        self._patience, self._here, self._by_client = patience, not address, address.startswith("ray://")
         self._connected = _connect(address)
         self.hired: list[Hired] = []
         self._refused: list[tuple[Hired, str]] = []
         self._failures: list[str] = []  # of workers in a row that ended before they said hello
         self._ready = time.monotonic()  # the last time that some worker was
+        self._counted_places = 0, -math.inf  # and when
         try:
             self._size(devices)
         except ConfigError:
@@ -131,7 +146,7 @@ class Workers:
         Raises:
             NobodyError: none has been ready for as long as patience lasts, or none can be.
         """
-        places = sum(int(node.get(self.resource, 0)) // self._amount for node in _nodes()) - len(self._refused)
+        places = self._places() - len(self._refused)
         for _ in range(min(places - len(self.hired), wanted)):
             actor = self._started()
             self.hired.append(Hired(actor, actor.hello.remote(), time.monotonic()))
@@ -141,6 +156,14 @@ class Workers:
             raise NobodyError("; ".join(dict.fromkeys(why for _, why in self._refused)))
         elif time.monotonic() - self._ready > self._patience or len(self._failures) >= MOST_FAILURES:
             raise NobodyError(self._why_nobody())
+
+    def _places(self) -> int:
+        """For how many workers the cluster has room; it is asked once a second, as nodes come and go."""
+        known, when = self._counted_places
+        if time.monotonic() - when > 1.0:
+            known = sum(int(node.get(self.resource, 0)) // self._amount for node in _nodes())
+            self._counted_places = known, time.monotonic()
+        return known
 
     def _why_nobody(self) -> str:
         if self._failures:
@@ -159,7 +182,7 @@ class Workers:
             amounts["resources"] = {self.resource: self._amount}
         retries = {"max_restarts": 0, "max_task_retries": 0}
         actor = remote(max_concurrency=CALLS, **amounts, **retries)(Worker)
-        around = Surroundings(os.getcwd(), tuple(map(os.path.abspath, sys.path)), not self._here)
+        around = Surroundings(os.getcwd(), not (self._here or "XDG_CACHE_HOME" in os.environ))
         return actor.options(runtime_env={"env_vars": self._variables()}).remote(around)
 
     def _variables(self) -> dict[str, str]:
@@ -169,13 +192,16 @@ class Workers:
         return copied | (on_cpu if self.resource == "CPU" else {"JAX_PLATFORMS": ""})
 
     def keep(self, dataset: DataSet) -> Any:
-        """Puts data where every node can get them."""
+        """Puts data where every node can get them; of large files, where they lie."""
+        if not self._by_client:
+            ray.util.register_serializer(np.memmap, serializer=packed, deserializer=unpacked)
         return ray.put(dataset)
 
     def give(self, hired: Hired, errand: Errand, data: Any) -> None:
         """Has a worker train a unit; `data` is what `keep` gave."""
         hired.unit, hired.program, hired.heard = errand.unit, errand.unit.shape.program, time.monotonic()
-        hired.work = hired.actor.train.remote(pickling.dumps(errand), data)
+        path = tuple(map(os.path.abspath, sys.path))  # as it is now: modules may lie beside a config that was just read
+        hired.work = hired.actor.train.remote(path, pickling.dumps(errand), data)
         _listen(hired)
 
     def news(self) -> Iterator[tuple[Hired, News]]:
@@ -264,6 +290,22 @@ def _told(hired: Hired, source: Any) -> list[News]:
     if None not in said:
         _listen(hired)
     return said
+
+
+def packed(array: np.memmap) -> Any:
+    """A mapped file as its place where it is large; its numbers where it is not, or is a part of a file."""
+    if array.nbytes < SENT_BYTES or array.filename is None or not isinstance(array.base, mmap.mmap):
+        return np.array(array)
+    return MappedFile(os.path.abspath(array.filename), array.dtype, array.shape, array.offset)
+
+
+def unpacked(content: Any) -> np.ndarray:
+    """The array of what `packed` gave.
+
+    Raises:
+        FileNotFoundError: the file is not there, on another machine.
+    """
+    return np.memmap(mode="r", **content._asdict()) if isinstance(content, MappedFile) else content
 
 
 def words_of(error: Exception) -> str:

@@ -4,11 +4,13 @@ import dataclasses
 import pickle
 import threading
 
+import numpy as np
 import pytest
 
 import ablate as package
+from ablate.runner.engines import workers as workers_module
 from ablate.runner.engines.worker import TOKEN, Errand, Hello, Joined, Surroundings, Worker, fingerprint, told
-from ablate.runner.engines.workers import Hired, Workers
+from ablate.runner.engines.workers import Hired, MappedFile, Workers, packed, unpacked
 from ablate.runner.environment import machine
 from ablate.runner.events import Beat, Begin, Ended, Spent, Stopped
 from ablate.runner.place import Place, place_here
@@ -18,7 +20,7 @@ from ablate.runner.waves import waves_of
 from ablate.study.identity import Library, source_of
 from ablate.study.resolving import resolve
 
-ELSEWHERE = Surroundings("/nowhere", (), own_cache=False)
+ELSEWHERE = Surroundings("/nowhere", own_cache=False)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def errand(unit, folder, token="here", **changes):
 
 def said(worker, *given):
     """All that a worker says of a unit."""
-    worker.train(*given)
+    worker.train((), *given)
     words = worker.take(5.0)
     assert words[-1] is None
     assert worker.take(0.01) == []
@@ -94,7 +96,7 @@ def test_modules_that_are_not_there_are_named(plan, tmp_path, monkeypatch):
 def test_asked_to_stop_while_it_trains_it_stores_a_checkpoint(plan, unit, tmp_path):
     (tmp_path / TOKEN).write_text("here")
     worker = Worker(ELSEWHERE)
-    working = threading.Thread(target=worker.train, args=(errand(unit, tmp_path), plan.dataset))
+    working = threading.Thread(target=worker.train, args=((), errand(unit, tmp_path), plan.dataset))
     worker.stop()
     working.start()
     working.join()
@@ -149,3 +151,19 @@ def test_a_worker_that_is_refused_keeps_its_place():
     assert workers.refuse(hired, "jax differs") == "host is left out: jax differs"
     assert workers.hired == []
     assert workers._refused == [(hired, "host is left out: jax differs")]
+
+
+def test_large_files_are_opened_where_they_are_needed(tmp_path, monkeypatch):
+    np.save(tmp_path / "a.npy", np.arange(24, dtype=np.int32).reshape(6, 4))
+    array = np.load(tmp_path / "a.npy", mmap_mode="r")
+    assert type(packed(array)) is np.ndarray
+    monkeypatch.setattr(workers_module, "SENT_BYTES", 32)
+    place = pickle.loads(pickle.dumps(packed(array)))
+    assert isinstance(place, MappedFile)
+    assert isinstance(unpacked(place), np.memmap)
+    np.testing.assert_array_equal(unpacked(place), array)
+    part = array[2:]
+    np.testing.assert_array_equal(unpacked(pickle.loads(pickle.dumps(packed(part)))), part)
+    (tmp_path / "a.npy").unlink()
+    with pytest.raises(FileNotFoundError):
+        unpacked(place)
