@@ -31,6 +31,8 @@ examples:
 exit codes: 0 all done; 1 finished, some cells failed; 2 usage, config, or a folder that cannot be written to;
 3 the directory is in use; 75 interrupted (a signal, a full disk), the same command continues
 """
+# Where a command has no flags about several processes; `hosts` are those, once they have met.
+ALONE = {"coordinator": None, "processes": None, "process": None, "hosts": None}
 RUNS = """\
 Seeds are paired where every arm shares two of them with the baseline, and half of its own or of the baseline's,
 whichever are fewer. A run without a finite number, or of status diverged, counts as diverged: the worst outcome. One of
@@ -138,6 +140,17 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--address", metavar="ADDRESS", help=text)
     text = "with --engine=ray: devices of a worker (default: one GPU; all TPU chips or cores of the smallest node)"
     parser.add_argument("--devices", type=int, metavar="N", help=text)
+    parser.set_defaults(**ALONE)
+
+
+def _add_hosts(parser: argparse.ArgumentParser) -> None:
+    """Flags about one program on the devices of several hosts."""
+    text = "cells larger than a host: this process is one of several, of which process 0 listens there; or auto"
+    parser.add_argument("--coordinator", metavar="HOST:PORT", help=text)
+    text = "with --coordinator: how many there are (default: the cluster's environment says)"
+    parser.add_argument("--processes", type=int, metavar="N", help=text)
+    text = "with --coordinator: which one this is, from 0 (default: the cluster's environment says)"
+    parser.add_argument("--process", type=int, metavar="K", help=text)
 
 
 def _add_study(parser: argparse.ArgumentParser) -> None:
@@ -160,6 +173,7 @@ def _run(commands) -> None:
     _add_study(parser)
     parser.add_argument("--measure", action="store_true", help="afterwards time every arm in a program of its own")
     _add_engine(parser)
+    _add_hosts(parser)
 
 
 def _confirm(commands) -> None:
@@ -187,7 +201,7 @@ def _variance(commands) -> None:
 def _slurm(commands) -> None:
     text = "write a batch script that runs a study on the nodes of one Slurm job; submits nothing"
     parser = _configured(commands, "slurm", looking.slurm, text)
-    parser.set_defaults(engine="ray", address=None, measure=False)
+    parser.set_defaults(engine="ray", address=None, measure=False, **ALONE)
     parser.add_argument("--nodes", type=int, required=True, metavar="N", help="nodes of the job")
     parser.add_argument("--gres", metavar="GRES", help="of every node, such as gpu:4 or gpu:a100:4")
     parser.add_argument("--cpus-per-task", type=int, metavar="N", help="cores of every node (default: Slurm's)")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ablate.cli.main import main
-from ablate.cli.parser import parser_of_commands
+from ablate.cli.parser import ALONE, parser_of_commands
 from ablate.cli.slurm import SWITCHES, VALUES, Job, gpus_of, script, seconds_of, write
 from ablate.study.problems import ConfigError
 from tests.cli.test_cli import BODY, HEAD
@@ -223,7 +223,7 @@ def test_the_words_are_those_that_ablate_run_reads(folder, log, batch, capsys):
 def test_every_flag_of_run_is_passed_on_or_set():
     run = parser_of_commands().parse_args(["run", "--config=x.py"])
     here = parser_of_commands().parse_args(["slurm", "--config=x.py", "--nodes=1"])
-    assert set(vars(run)) == {"command", "config", "engine", "address", "measure", *VALUES, *SWITCHES}
+    assert set(vars(run)) == {"command", "config", "engine", "address", "measure", *ALONE, *VALUES, *SWITCHES}
     assert {"config", *VALUES, *SWITCHES} <= set(vars(here))
 
 
