@@ -1,4 +1,4 @@
-"""From flags to who trains: this process, or workers on a Ray cluster. A line per engine.
+"""From flags to who trains: this process, several that run as one, or workers on a Ray cluster. A line per engine.
 
 `ablate plan` asks no cluster: its flags say what one would have.
 """
@@ -9,6 +9,7 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from ablate.cli.hosts import problems_of
 from ablate.cli.planning import say
 from ablate.runner.interrupts import Stop
 
@@ -21,7 +22,12 @@ Made = contextlib.AbstractContextManager["Engine"]
 
 @contextlib.contextmanager
 def _local(options: argparse.Namespace, stop: Stop) -> Iterator["Engine"]:
-    del options, stop
+    del stop
+    if options.hosts:
+        from ablate.runner.engines.hosts import HostsEngine
+
+        yield HostsEngine(options.hosts)
+        return
     from ablate.runner.engines.local import LocalEngine
 
     yield LocalEngine()
@@ -52,6 +58,7 @@ def check_engine(options: argparse.Namespace) -> None:
     problems = [*_of_ray_alone(options, "address", "devices"), *_below_one(options, "devices")]
     if options.engine != "local" and getattr(options, "measure", False):
         problems.append("--measure: times programs on this machine; run it again with --measure and without --engine")
+    problems += problems_of(options)
     if problems:
         raise ConfigError(problems)
 

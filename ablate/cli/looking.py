@@ -1,4 +1,4 @@
-"""Commands that look before anything is trained: `new`, `plan`, `check`, `probe`, `tricks`."""
+"""Commands that look before anything is trained: `new`, `plan`, `check`, `probe`, `tricks`, `slurm`."""
 
 import argparse
 import json
@@ -160,4 +160,12 @@ def _measure(options: argparse.Namespace, stop: Stop) -> int:
         if options.out:
             known[place] = ratio
             costs.write(options.out, known)
+    return 0
+
+
+def slurm(options: argparse.Namespace, stop: Stop) -> int:
+    """`ablate slurm`: a batch script that runs a study; submits nothing."""
+    from ablate.cli.slurm import write_job
+
+    print(write_job(options, stop), end="")
     return 0

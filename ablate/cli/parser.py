@@ -18,6 +18,7 @@ examples:
   ablate run --config=experiments/digits.py
   ablate run --config=experiments/digits.py --config.seeds=12 --config.recipe.norm.name=layer
   ablate plan --config=experiments/digits.py --config.design=factorial
+  ablate slurm --config=experiments/digits.py --nodes=4 --gres=gpu:4
   ablate status results/digits
   ablate confirm results/digits
   ablate report results/before results/after --versions
@@ -30,6 +31,8 @@ examples:
 exit codes: 0 all done; 1 finished, some cells failed; 2 usage, config, or a folder that cannot be written to;
 3 the directory is in use; 75 interrupted (a signal, a full disk), the same command continues
 """
+# Where a command has no flags about several processes; `hosts` are those, once they have met.
+ALONE = {"coordinator": None, "processes": None, "process": None, "hosts": None}
 RUNS = """\
 Seeds are paired where every arm shares two of them with the baseline, and half of its own or of the baseline's,
 whichever are fewer. A run without a finite number, or of status diverged, counts as diverged: the worst outcome. One of
@@ -147,25 +150,40 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--address", metavar="ADDRESS", help=text)
     text = "with --engine=ray: devices of a worker (default: one GPU; all TPU chips or cores of the smallest node)"
     parser.add_argument("--devices", type=int, metavar="N", help=text)
+    parser.set_defaults(**ALONE)
 
 
-def _run(commands) -> None:
-    text = "train what is missing, then report; the same command again continues"
-    parser = _configured(commands, "run", training.run, text)
-    parser.add_argument(
-        "--workdir", type=_folder, metavar="DIR", help="where results go (default: results/<experiment>)"
-    )
+def _add_hosts(parser: argparse.ArgumentParser) -> None:
+    """Flags about one program on the devices of several hosts."""
+    text = "cells larger than a host: this process is one of several, of which process 0 listens there; or auto"
+    parser.add_argument("--coordinator", metavar="HOST:PORT", help=text)
+    text = "with --coordinator: how many there are (default: the cluster's environment says)"
+    parser.add_argument("--processes", type=int, metavar="N", help=text)
+    text = "with --coordinator: which one this is, from 0 (default: the cluster's environment says)"
+    parser.add_argument("--process", type=int, metavar="K", help=text)
+
+
+def _add_study(parser: argparse.ArgumentParser) -> None:
+    """Flags about what is trained, wherever that happens."""
+    text = "where results go (default: results/<experiment>)"
+    parser.add_argument("--workdir", type=_folder, metavar="DIR", help=text)
     parser.add_argument("--strategy", choices=tuple(STRATEGIES), help="how programs run; chosen if not given")
     parser.add_argument("--retry-failed", action="store_true", help="train failed cells again")
     text = "add seeds in stages to the arms that have no verdict yet"
     parser.add_argument("--until-decided", action="store_true", help=text)
     text = "with --until-decided: seeds at the last stage (default: 24)"
     parser.add_argument("--max-seeds", type=int, metavar="N", help=text)
+    text = "write curves and hyperparameters for TensorBoard too"
+    parser.add_argument("--tensorboard", action="store_true", help=text)
+
+
+def _run(commands) -> None:
+    text = "train what is missing, then report; the same command again continues"
+    parser = _configured(commands, "run", training.run, text)
+    _add_study(parser)
     parser.add_argument("--measure", action="store_true", help="afterwards time every arm in a program of its own")
-    parser.add_argument(
-        "--tensorboard", action="store_true", help="write curves and hyperparameters for TensorBoard too"
-    )
     _add_engine(parser)
+    _add_hosts(parser)
 
 
 def _confirm(commands) -> None:
@@ -188,6 +206,26 @@ def _variance(commands) -> None:
     parser.add_argument("--workdir", type=_folder, metavar="DIR", help=text)
     parser.add_argument("--json", action="store_true", help="one JSON object, that of variance.json")
     _add_engine(parser)
+
+
+def _slurm(commands) -> None:
+    text = "write a batch script that runs a study on the nodes of one Slurm job; submits nothing"
+    parser = _configured(commands, "slurm", looking.slurm, text)
+    parser.set_defaults(engine="ray", address=None, measure=False, **ALONE)
+    parser.add_argument("--nodes", type=int, required=True, metavar="N", help="nodes of the job")
+    parser.add_argument("--gres", metavar="GRES", help="of every node, such as gpu:4 or gpu:a100:4")
+    parser.add_argument("--cpus-per-task", type=int, metavar="N", help="cores of every node (default: Slurm's)")
+    text = "limit, at which the job stops, goes back to the queue and continues (default: %(default)s)"
+    parser.add_argument("--time", default="04:00:00", metavar="TIME", help=text)
+    parser.add_argument("--partition", metavar="NAME", help="where it queues (default: Slurm's)")
+    text = "a further option of sbatch, such as account=me or exclusive; may be repeated"
+    parser.add_argument("--sbatch", action="append", default=[], metavar="KEY[=VALUE]", help=text)
+    text = "devices of a worker (default: one GPU; all TPU chips or cores of the smallest node)"
+    parser.add_argument("--devices", type=int, metavar="N", help=text)
+    text = "where the script goes, - for stdout (default: <experiment>.sbatch)"
+    parser.add_argument("--out", type=_folder, metavar="FILE", help=text)
+    parser.add_argument("--overwrite", action="store_true", help="replace another file, or a script that was changed")
+    _add_study(parser)
 
 
 def _status(commands) -> None:
@@ -241,5 +279,5 @@ def _verdict(commands) -> None:
 
 # In the order of `ablate --help`: before training, training, afterwards.
 COMMANDS = (
-    _new, _plan, _check, _probe, _tricks, _run, _confirm, _variance, _status, _report, _predict, _verdict,
+    _new, _plan, _check, _probe, _tricks, _run, _slurm, _confirm, _variance, _status, _report, _predict, _verdict,
 )  # fmt: skip

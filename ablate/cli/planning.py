@@ -23,7 +23,7 @@ def plans_of(spec: Any, options: argparse.Namespace, stop: Stop, place: Any = No
         return plan_of(spec, options, stop, place)
     from ablate.runner.across import plan_across
 
-    prepare = functools.partial(_prepared, options=options)
+    prepare = functools.partial(staged_spec, options=options)
     how = {"strategy": getattr(options, "strategy", None), "place": place, "between": stop.check}
     planned = plan_across(spec, **texts_of(options), prepare=prepare, **how)
     warn(dict.fromkeys(words for plan_ in planned.plans for words in plan_.warnings))
@@ -34,7 +34,7 @@ def plan_of(spec: Any, options: argparse.Namespace, stop: Stop, place: Any = Non
     from ablate.runner.plan import make_plan
 
     stop.check()
-    spec = _prepared(spec, options)
+    spec = staged_spec(spec, options)
     strategy = getattr(options, "strategy", None)
     planned = make_plan(spec, **texts_of(options), strategy=strategy, place=place, between=stop.check)
     warn(planned.warnings)
@@ -55,7 +55,7 @@ def every_folder(planned: Any, directory: Path) -> list[Path]:
     return planned.folders(directory) if isinstance(planned, AcrossPlan) else [directory]
 
 
-def _prepared(spec: Any, options: argparse.Namespace) -> Any:
+def staged_spec(spec: Any, options: argparse.Namespace) -> Any:
     """The config as the flags change it: that of the first stage with `--until-decided`."""
     if not getattr(options, "until_decided", False):
         return spec

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from ablate.cli.engines import check_engine, engine_for
+from ablate.cli.hosts import run_on_hosts
 from ablate.cli.planning import alone, name_of, plans_of, prepare_backend, say, spec_of, texts_of, warn
 from ablate.cli.printing import (
     say_across,
@@ -21,6 +22,22 @@ from ablate.runner.interrupts import INTERRUPTED, Interrupted, Stop
 
 def run(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate run`: 0 all done, 1 some cells failed, 75 interrupted."""
+    check_flags(options)
+    return _run_begun(options, stop) if options.coordinator is None else run_on_hosts(options, stop, _run_begun)
+
+
+def _run_begun(options: argparse.Namespace, stop: Stop) -> int:
+    directory = options.workdir or Path("results") / name_of(options)
+    with _begun(directory):
+        return _run(options, stop, directory)
+
+
+def check_flags(options: argparse.Namespace) -> None:
+    """Refuses flags of `ablate run` that do not go together, or ask for what is not installed.
+
+    Raises:
+        ConfigError: with what is wrong.
+    """
     from ablate.study.problems import ConfigError
 
     if options.max_seeds is not None and not options.until_decided:
@@ -30,9 +47,6 @@ def run(options: argparse.Namespace, stop: Stop) -> int:
         from ablate.runner.tensorboard import check_installed
 
         check_installed()
-    directory = options.workdir or Path("results") / name_of(options)
-    with _begun(directory):
-        return _run(options, stop, directory)
 
 
 @contextlib.contextmanager
@@ -80,7 +94,8 @@ def _run_one(engine: Any, options: argparse.Namespace, stop: Stop, plan_: Any, d
     with locked(directory):  # or what is said would not happen
         _warn_of_another(directory, plan_)
         changed = reused_elsewhere(directory, (cell.name for cell in plan_.cells), engine.machine())
-    warn(filter(None, [changed, shortage(plan_) if options.engine == "local" else None]))
+    here = options.engine == "local" and not options.hosts
+    warn(filter(None, [changed, shortage(plan_) if here else None]))
     flags = {"retry_failed": options.retry_failed, "measure": options.measure, "engine": engine}
     rows = _executed(options, plan_, directory, display=display_for(Console(stderr=True)), stop=stop, **flags)
     if options.tensorboard:

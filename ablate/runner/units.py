@@ -11,9 +11,9 @@ import functools
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from ablate.data import DataSet
@@ -27,9 +27,10 @@ from ablate.runner.plan import ProgramPlan, data_id
 from ablate.runner.waves import WaveLanes
 from ablate.study.cells import Cell, digest
 from ablate.tasks.task import Task
-from ablate.train.checkpoints import HERE, Checkpoints
+from ablate.train.checkpoints import Checkpoints
 from ablate.train.feed import resident
-from ablate.train.lanes import Lanes
+from ablate.train.host_lanes import HostLanes
+from ablate.train.lanes import Lanes, no_limit
 from ablate.train.loop import Loop, Result, WaveInputs, prepare
 from ablate.train.strategy import Strategy
 
@@ -143,28 +144,28 @@ class Programs:
 
 def lanes_of(unit: Unit, dataset: DataSet) -> Lanes:
     """The executables of a unit; none is compiled yet."""
-    devices = unit.place.found()
-    arrays, room = resident(dataset, streamed=unit.streamed), functools.partial(free_bytes, devices)
-    evaluations = len(unit.wave.evaluations)
-    return Lanes(unit.task, unit.strategy, devices, arrays, evaluations, unit.shape.together, unit.shared, room)
+    devices, alone = unit.place.found(), jax.process_count() == 1
+    arrays, evaluations = resident(dataset, streamed=unit.streamed), len(unit.wave.evaluations)
+    # Over several hosts, what one of them gave up for lack of room the others would wait for.
+    kind, room = (Lanes, functools.partial(free_bytes, devices)) if alone else (HostLanes, no_limit)
+    return kind(unit.task, unit.strategy, devices, arrays, evaluations, unit.shape.together, unit.shared, room)
 
 
-def run_wave(unit: Unit, programs: Programs, folder: Path | None, stop: Stop, attempt: str = HERE) -> Iterator[Event]:
+def run_wave(unit: Unit, programs: Programs, checkpoints: Checkpoints | None, stop: Stop) -> Iterator[Event]:
     """Trains a unit from its first step or its newest checkpoint to its rows; whatever it raises becomes rows.
 
     Args:
         unit: what to train.
         programs: of this process.
-        folder: with the checkpoints of all units; None where nothing can be stored.
+        checkpoints: of the unit; None where nothing can be stored.
         stop: is looked at after every chunk of steps.
-        attempt: name of this one among those at the unit.
 
     Yields:
         `Begin`, and again where it goes on from a checkpoint; a `Beat` after every chunk; and `Ended` or `Stopped`.
     """
     yield Begin(unit.key, 0)
     try:
-        yield from _trained(unit, programs, Checkpoints(folder / unit.key, attempt) if folder else None, stop)
+        yield from _trained(unit, programs, checkpoints, stop)
     except Interrupted:
         yield Stopped(unit.key)
     except StorageError as error:  # a full disk is no fault of the program

@@ -123,10 +123,13 @@ def clear(folder: Path) -> None:
 
 
 def _manager(folder: Path, *, read_only: bool = False) -> ocp.CheckpointManager:
-    if read_only:
-        return ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(read_only=True))
-    options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False, create=True)
-    with storing(folder):
+    alone = jax.process_count() == 1  # or Orbax would wait for the other processes, which store nothing
+    processes = ocp.options.MultiprocessingOptions(active_processes=None if alone else {0})
+    how: Any = {"read_only": True} if read_only else {"max_to_keep": 1, "enable_async_checkpointing": False}
+    with contextlib.nullcontext() if read_only else storing(folder):
+        if not (read_only or alone):  # Orbax makes folders for all processes or for none
+            folder.mkdir(parents=True, exist_ok=True)
+        options = ocp.CheckpointManagerOptions(create=alone, multiprocessing_options=processes, **how)
         return ocp.CheckpointManager(folder, options=options)
 
 

@@ -79,7 +79,7 @@ def wrong(ablate, study):
 # Help and usage
 
 
-@pytest.mark.parametrize("command", ["run", "plan", "status", "report", "verdict", "tricks", "check", "probe"])
+@pytest.mark.parametrize("command", ["run", "slurm", "plan", "status", "report", "verdict", "tricks", "check", "probe"])
 def test_help_of_every_command(ablate, command):
     code, out, _ = ablate(command, "--help")
     assert code == 0

@@ -23,6 +23,7 @@ from ablate.runner.session import Silent
 from ablate.runner.units import Programs, run_wave, unit_of
 from ablate.runner.waves import waves_of
 from ablate.study.resolving import resolve
+from ablate.train.checkpoints import Checkpoints
 from ablate.train.loop import Loop
 from tests.once import programs_made_once
 from tests.shell import ROOT, environment, statuses, tables
@@ -228,7 +229,7 @@ def test_a_unit_fails_in_rows_and_stops_in_words(plan, tmp_path, monkeypatch):
     unit = unit_of(item, waves_of(item, [*item.program.lanes], tmp_path)[0])
 
     def events(stop=None):
-        return [*run_wave(unit, Programs(plan.datasets), tmp_path / "kept", stop or Stop())]
+        return [*run_wave(unit, Programs(plan.datasets), Checkpoints(tmp_path / "kept"), stop or Stop())]
 
     stop = Stop()
     stop.asked = True
@@ -259,12 +260,12 @@ def test_an_attempt_goes_on_from_what_another_one_left(plan, tmp_path):
     unit = unit_of(item, waves_of(item, [*item.program.lanes], tmp_path)[0])
     programs = Programs(plan.datasets)
     whole = [*run_wave(unit, programs, None, Stop())][-1]
-    first = run_wave(unit, programs, tmp_path, Stop(), "first")
+    first = run_wave(unit, programs, Checkpoints(tmp_path / unit.key, "first"), Stop())
     for event in first:
         if isinstance(event, Beat) and event.step == 10:
             break  # a worker that is gone
     left = {path: path.stat().st_mtime_ns for path in (tmp_path / unit.key / "first").rglob("*")}
-    second = [*run_wave(unit, programs, tmp_path, Stop(), "second")]
+    second = [*run_wave(unit, programs, Checkpoints(tmp_path / unit.key, "second"), Stop())]
     assert second[1].step >= 5
     for ours, theirs in zip(second[-1].rows, whole.rows, strict=True):
         assert {**ours, "costs": 0} == {**theirs, "costs": 0}

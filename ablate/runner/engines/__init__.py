@@ -1,1 +1,1 @@
-"""Who trains the units of a run: this machine, or a Ray cluster."""
+"""Who trains the units of a run: this process, several that run as one, or workers on a Ray cluster."""

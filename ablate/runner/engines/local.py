@@ -12,6 +12,7 @@ from ablate.runner.events import Event
 from ablate.runner.interrupts import Stop
 from ablate.runner.place import Place, place_here
 from ablate.runner.units import Programs, Unit, run_wave
+from ablate.train.checkpoints import Checkpoints
 
 
 class LocalEngine:
@@ -41,7 +42,7 @@ class LocalEngine:
             if upcoming and upcoming.shape.program not in self._ahead:  # what goes wrong there, its own turn tells
                 prepared = self._beside.submit(self._programs.prepare, upcoming, stop.check)
                 self._ahead[upcoming.shape.program] = prepared
-            yield from run_wave(unit, self._programs, self._folder, stop)
+            yield from run_wave(unit, self._programs, Checkpoints(self._folder / unit.key), stop)
 
     def close(self) -> None:
         """Waits for what compiles beside."""

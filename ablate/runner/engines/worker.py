@@ -28,6 +28,7 @@ from ablate.runner.units import Programs, Unit, run_wave
 from ablate.study.cells import TRAINING, digest
 from ablate.study.identity import Library, code_of, source_of
 from ablate.study.problems import ConfigError
+from ablate.train.checkpoints import Checkpoints
 
 T = TypeVar("T")
 BEAT_SECONDS = 0.2  # between two that are told
@@ -152,8 +153,8 @@ class Worker:
             self._study, self._programs = wanted.study, Programs({})
         self._programs.keep(wanted.unit.shape.program)
         self._programs.add(wanted.unit.data, dataset)
-        folder = wanted.folder if shared else None
-        yield from run_wave(wanted.unit, self._programs, folder, self._stop, wanted.attempt)
+        checkpoints = Checkpoints(wanted.folder / wanted.unit.key, wanted.attempt) if shared else None
+        yield from run_wave(wanted.unit, self._programs, checkpoints, self._stop)
 
 
 def fingerprint(unit: Unit, library: Library) -> str:
