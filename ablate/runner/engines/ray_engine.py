@@ -97,6 +97,7 @@ class RayEngine:
         """Puts the data where every node can get them, and a mark where those find it that share the disk."""
         self._data = {name: self._workers.keep(dataset) for name, dataset in datasets.items()}
         self._study, self._folder, self._library = secrets.token_hex(8), folder, Library(source_of)
+        self._codes: dict[str, str] = {}  # fingerprints by program
         write_atomically(folder / TOKEN, self._study.encode())
 
     def run(self, units: deque[Unit], stop: Stop) -> Iterator[Event]:
@@ -141,8 +142,10 @@ class RayEngine:
             hired = next(hired for hired in idle if hired.program == compiled)
             unit = next(unit for unit in units if unit.shape.program == program)
             units.remove(unit)
-            code, attempt = fingerprint(unit, self._library), secrets.token_hex(4)
-            errand = Errand(self._study, unit, code, attempt, self._folder, self._study)
+            if program not in self._codes:
+                self._codes[program] = fingerprint(unit, self._library)
+            attempt = secrets.token_hex(4)
+            errand = Errand(self._study, unit, self._codes[program], attempt, self._folder, self._study)
             self._workers.give(hired, errand, self._data[unit.data])
 
     def _hear(self, hired: Hired, news: News, units: deque[Unit]) -> list[Event]:

@@ -102,6 +102,7 @@ class Worker:
             _keep_compiled_on_this_node()
         self._stop, self._study, self._programs = Stop(), "", Programs({})
         self._library, self._said = Library(source_of), SimpleQueue[Said]()
+        self._codes: dict[tuple[str, str], str] = {}  # fingerprints by study and program
 
     def hello(self) -> Hello:
         """What this process is and has."""
@@ -140,7 +141,8 @@ class Worker:
     def _trained(self, errand: bytes, dataset: DataSet) -> Iterator[Joined | Event]:
         try:
             wanted: Errand = pickle.loads(errand)
-            own = fingerprint(wanted.unit, self._library)
+            key = wanted.study, wanted.unit.shape.program
+            own = self._codes.get(key) or self._codes.setdefault(key, fingerprint(wanted.unit, self._library))
         except Exception as error:  # modules that are not there, or have other contents
             yield Joined(False, f"the code of the run cannot be loaded: {type(error).__name__}: {error}")
             return
