@@ -41,7 +41,8 @@ def _ray(options: argparse.Namespace, stop: Stop) -> Made:
     from ablate.runner.engines.ray_engine import RayEngine
 
     say(f"connects to the cluster at {options.address}" if options.address else "starts a cluster on this machine")
-    return RayEngine(options.address or "", options.devices or 0, say=say, between=stop.check)
+    patience = {} if options.patience is None else {"patience": options.patience}
+    return RayEngine(options.address or "", options.devices or 0, say=say, between=stop.check, **patience)
 
 
 ENGINES: dict[str, Callable[[argparse.Namespace, Stop], Made]] = {"local": _local, "ray": _ray}
@@ -55,7 +56,7 @@ def check_engine(options: argparse.Namespace) -> None:
     """
     from ablate.study.problems import ConfigError
 
-    problems = [*_of_ray_alone(options, "address", "devices"), *_below_one(options, "devices")]
+    problems = [*_of_ray_alone(options, "address", "devices", "patience"), *_below_one(options, "devices", "patience")]
     if options.engine != "local" and getattr(options, "measure", False):
         problems.append("--measure: times programs on this machine; run it again with --measure and without --engine")
     problems += problems_of(options)

@@ -14,6 +14,7 @@ from ablate.cli.printing import (
     print_sum,
     wide_table,
 )
+from ablate.report.wording import plural
 from ablate.runner.interrupts import Stop
 
 
@@ -87,7 +88,9 @@ def _print_plan(plan_: Any, content: dict[str, Any], reuse: Any, directory: Path
     from ablate.cli.display import stored_lines
 
     lines = [*stored_lines(reuse)] if reuse else []
-    print_plan(content, f"{plan_.place.devices} {plan_.place.platform} devices", [f"{directory}: {x}" for x in lines])
+    print_plan(
+        content, plural(plan_.place.devices, f"{plan_.place.platform} device"), [f"{directory}: {x}" for x in lines]
+    )
 
 
 def check(options: argparse.Namespace, stop: Stop) -> int:

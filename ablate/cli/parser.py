@@ -150,7 +150,13 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--address", metavar="ADDRESS", help=text)
     text = "with --engine=ray: devices of a worker (default: one GPU; all TPU chips or cores of the smallest node)"
     parser.add_argument("--devices", type=int, metavar="N", help=text)
+    _add_patience(parser)
     parser.set_defaults(**ALONE)
+
+
+def _add_patience(parser: argparse.ArgumentParser) -> None:
+    text = "with --engine=ray: seconds for a worker to start, and later to say a word (default: 60)"
+    parser.add_argument("--patience", type=float, metavar="SECONDS", help=text)
 
 
 def _add_hosts(parser: argparse.ArgumentParser) -> None:
@@ -222,6 +228,7 @@ def _slurm(commands) -> None:
     parser.add_argument("--sbatch", action="append", default=[], metavar="KEY[=VALUE]", help=text)
     text = "devices of a worker (default: one GPU; all TPU chips or cores of the smallest node)"
     parser.add_argument("--devices", type=int, metavar="N", help=text)
+    _add_patience(parser)
     text = "where the script goes, - for stdout (default: <experiment>.sbatch)"
     parser.add_argument("--out", type=_folder, metavar="FILE", help=text)
     parser.add_argument("--overwrite", action="store_true", help="replace another file, or a script that was changed")

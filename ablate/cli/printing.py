@@ -179,9 +179,9 @@ def print_parameters(plan_: Any) -> None:
         print(overview)
 
 
-def _node_line(node: dict[str, Any], steps: int) -> str:
+def _node_line(node: dict[str, Any]) -> str:
     cells = plural(node["cells"], "cell")
-    return f"{node['node']}: {cells} of program {node['program']}, step {node['step']} of {steps}"
+    return f"{node['node']}: {cells} of program {node['program']}, step {node['step']} of {node['steps']}"
 
 
 def status_text(content: dict[str, Any] | None) -> str:
@@ -190,7 +190,7 @@ def status_text(content: dict[str, Any] | None) -> str:
     counts = ", ".join(f"{count} {name}" for name, count in content["cells"].items())
     lines = [f"{content['directory']}: {'; '.join(filter(None, [content['state'], counts]))}"]
     if content["nodes"]:
-        lines += [_node_line(node, content["steps"]) for node in content["nodes"]]
+        lines += [_node_line(node) for node in content["nodes"]]
     elif content["program"]:
         lines.append(f"program {content['program']}, step {content['step']} of {content['steps']}")
     if content["updated"]:

@@ -31,7 +31,7 @@ NOTICE = 120  # seconds before the time limit: a minute for checkpoints, and 15 
 SHORTEST = 300
 STAMP = "Written by ablate slurm, which replaces it as long as nobody has changed it: "
 # Of `ablate run`, and go into the script as they are.
-VALUES = ("workdir", "strategy", "max_seeds", "devices")
+VALUES = ("workdir", "strategy", "max_seeds", "devices", "patience")
 SWITCHES = ("retry_failed", "until_decided", "tensorboard")
 # What the script relies on, and the flag that sets it, if one does.
 OWN = {name: f"--{name}" for name in ("nodes", "gres", "time", "partition", "cpus-per-task")} | dict.fromkeys(

@@ -322,6 +322,7 @@ class NodeRecord(TypedDict):
     program: Annotated[str, "of the wave"]
     cells: Annotated[int, "that it has"]
     step: Annotated[int, "that it has reached"]
+    steps: Annotated[int, "of the wave"]
 
 
 class Progress(TypedDict):

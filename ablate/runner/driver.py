@@ -12,7 +12,7 @@ import dataclasses
 from collections import deque
 from collections.abc import Sequence
 
-from ablate.results.schema import RowRecord
+from ablate.results.schema import NodeRecord, RowRecord, WaveRecord
 from ablate.results.weights import weights_path, write_weights
 from ablate.runner.engines.engine import Engine
 from ablate.runner.events import NOTHING, Beat, Begin, Ended, Event, Lost, Spent, Stopped
@@ -62,6 +62,7 @@ class Driver:
         self._units: deque[Unit] = deque()
         self._training: dict[str, Training] = {}
         self._begun: set[str] = set()  # programs that were shown
+        self._narrowest: dict[str, ProgramPlan] = {}  # programs that did not fit, as they might
         for item, lanes in missing:
             self._add(item, lanes)
 
@@ -81,7 +82,13 @@ class Driver:
                 self._lose(training, "nothing was heard of it")
 
     def _add(self, item: ProgramPlan, lanes: list[Lane]) -> None:
-        for wave in waves_of(item, lanes, self._session.store.directory):
+        waiting = {unit.key for unit in self._units}
+        running = [
+            WaveRecord(width=each.unit.shape.width, cells=each.cells, together=each.unit.shape.together)
+            for each in self._training.values()
+            if each.item.program.id == item.program.id and each.unit.key not in waiting
+        ]
+        for wave in waves_of(item, lanes, self._session.store.directory, running):
             unit = unit_of(item, wave)
             self._training[unit.key] = Training(unit, item)
             self._units.append(unit)
@@ -144,7 +151,13 @@ class Driver:
             "steps": training.unit.wave.steps,
             "running_cells": [cell for each in running or [training] for cell in each.cells],
             "nodes": [
-                {"node": each.node, "program": each.unit.shape.program, "cells": len(each.cells), "step": each.step}
+                NodeRecord(
+                    node=each.node,
+                    program=each.unit.shape.program,
+                    cells=len(each.cells),
+                    step=each.step,
+                    steps=each.unit.wave.steps,
+                )
                 for each in running
                 if each.node
             ],
@@ -154,7 +167,9 @@ class Driver:
         self._show(training.item)
         narrower = training.item.narrower() if any(row["status"] == "oom" for row in event.rows) else None
         if narrower:
-            return self._narrow(training, narrower)
+            known = self._narrowest.setdefault(narrower.program.id, narrower)
+            self._narrowest[narrower.program.id] = min(known, narrower, key=lambda item: item.width)
+            return self._narrow(training, self._narrowest[narrower.program.id])
         if training.step < training.unit.wave.steps:  # of which nobody has told
             self._advance(training, training.unit.wave.steps)
         self._note(training, event.spent)
@@ -188,6 +203,7 @@ class Driver:
             if each is training or (each.unit.key in waiting and each.item.program.id == narrower.program.id)
         ]
         for each in same:
+            self._take_back(each)
             del self._training[each.unit.key]
         gone = {each.unit.key for each in same}
         rest = [unit for unit in self._units if unit.key not in gone]
@@ -198,12 +214,18 @@ class Driver:
     def _lanes(self, training: Training) -> list[Lane]:
         return [self._left[cell] for cell in training.cells if cell in self._left]
 
+    def _take_back(self, training: Training) -> None:
+        """What was shown of an attempt: the next one begins anew, or at a checkpoint."""
+        if training.step:
+            self._session.display.steps(training.item, -training.step * len(training.unit.heads))
+        training.step, training.spent = 0, NOTHING
+
     def _lose(self, training: Training, why: str) -> None:
         """Puts a unit in again, unless that has not helped; one that waits already is not lost twice."""
         if training.unit in self._units:  # by identity
             return
+        self._take_back(training)
         training.node, training.losses = None, training.losses + 1
-        training.step, training.spent = 0, NOTHING  # the next attempt begins anew, or at a checkpoint
         if training.losses < MOST_LOSSES:
             self._units.appendleft(training.unit)
             return

@@ -28,6 +28,7 @@ from ablate.runner.reporting import Interim, write_reports
 from ablate.runner.reuse import reuse_of
 from ablate.runner.session import Display, Log, Session, Silent
 from ablate.runner.study_file import study_json
+from ablate.study.problems import ConfigError
 from ablate.study.resolving import resolve
 from ablate.study.tuning import choose_arms, tuning_arms, tuning_spec
 from ablate.train.checkpoints import clear
@@ -63,6 +64,8 @@ def run(
         Interrupted: a signal or a full disk stopped it; call again to go on.
     """
     spec, directory = resolve(cfg), Path(workdir or "results/study")
+    if measure and engine is not None and not isinstance(engine, LocalEngine):
+        raise ConfigError(["measure: times programs in this process; call it again with it, and without an engine"])
     engine = engine or LocalEngine()
     texts: dict[str, Any] = {"name": directory.name, "command": "ablate.run(cfg)", "strategy": strategy}
     texts["place"] = engine.place()

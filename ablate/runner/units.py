@@ -137,6 +137,10 @@ class Programs:
         """Compiles what a unit will call."""
         prepare(self.lanes(unit), self.wave(unit), between)
 
+    def drop(self, unit: Unit) -> None:
+        """Lets go of executables that do not fit, with their data on the devices."""
+        self._made.pop(unit.shape, None)
+
     def keep(self, *programs: str) -> None:
         """Lets go of the executables of all other programs, with their data on the devices."""
         self._made = {shape: lanes for shape, lanes in self._made.items() if shape.program in programs}
@@ -171,6 +175,8 @@ def run_wave(unit: Unit, programs: Programs, checkpoints: Checkpoints | None, st
     except StorageError as error:  # a full disk is no fault of the program
         yield Stopped(unit.key, error)
     except (Exception, SystemExit) as error:  # a program may fail in any way; the study goes on without it
+        if is_out_of_memory(error):
+            programs.drop(unit)
         yield Ended(unit.key, failed_rows(unit, error))
 
 

@@ -1,5 +1,6 @@
 """Waves of a program: which cells advance together, and that those which have begun stay as they were."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +19,10 @@ class WaveLanes(NamedTuple):
     together: int
 
 
-def waves_of(item: ProgramPlan, missing: list[Lane], directory: Path) -> list[WaveLanes]:
-    """Every wave with missing cells; they are written down.
+def waves_of(
+    item: ProgramPlan, missing: list[Lane], directory: Path, running: Sequence[WaveRecord] = ()
+) -> list[WaveLanes]:
+    """Every wave with missing cells; they are written down, beside those of other cells that are `running`.
 
     Waves that an earlier session wrote down stay as they were, since another shape rounds differently; cells in none
     of them get new ones. What is written there and is no wave of these cells is left out: it costs their checkpoints.
@@ -36,7 +39,7 @@ def waves_of(item: ProgramPlan, missing: list[Lane], directory: Path) -> list[Wa
     rest = [lane for lane in missing if lane.cell.name not in begun]
     new = item.split(rest) if rest else ()
     records += [_record([rest[k] for k in wave.members], wave) for wave in new]
-    write_json(path, records)
+    write_json(path, [*records, *running])
     return [
         WaveLanes([by_name[name] for name in wave["cells"]], wave["width"], wave.get("together", 1)) for wave in records
     ]

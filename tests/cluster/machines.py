@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 from ray.cluster_utils import Cluster
 
-# A frozen node counts as gone after two seconds, not after a minute.
+# A frozen node counts as gone after some seconds, not after a minute.
 QUICK = {
     "health_check_initial_delay_ms": 0,
-    "health_check_period_ms": 500,
-    "health_check_timeout_ms": 500,
-    "health_check_failure_threshold": 4,
+    "health_check_period_ms": 1000,
+    "health_check_timeout_ms": 2000,
+    "health_check_failure_threshold": 3,
 }
 # Two programs in waves of four lanes and two: enough of them for two workers, long enough to be met in the middle.
 EXPERIMENT = '''
@@ -32,7 +32,7 @@ def get_config():
     cfg.recipe.optimizer = choice("momentum", learning_rate=0.1)
     cfg.vary.norm = (choice("batch"),)
     cfg.vary.dropout = (choice("spatial", rate=0.3),)
-    cfg.train.update(steps=6000, eval_every=50, batch_size=32, lanes=2, checkpoint_seconds=0.2)
+    cfg.train.update(steps=60000, eval_every=400, batch_size=32, lanes=2, checkpoint_seconds=0.2)
     cfg.seeds = 4
     return cfg
 '''
@@ -56,14 +56,29 @@ class Machines:
         """A command line of `ablate` on it: workers of two devices, as this machine's tests have."""
         return [*map(str, words), "--engine=ray", f"--address={self.address}", "--devices=2"]
 
-    def remove(self, node: object) -> None:
-        """As if it had lost its power."""
-        self.nodes.remove(node)
-        self.cluster.remove_node(node, allow_graceful=False)
+    def of(self, pid: int) -> object:
+        """The node of a worker."""
+        (found,) = [node for node in self.nodes if pid in below(raylet(node))]
+        return found
 
-    def add(self) -> None:
-        """Another one."""
+    @contextlib.contextmanager
+    def without(self, node: object) -> Iterator[None]:
+        """As if a node had lost its power."""
+        self.cluster.remove_node(node, allow_graceful=False)
+        yield
+
+    def replace(self, node: object) -> None:
+        """Another node, for one that is gone or was given up."""
+        self.nodes.remove(node)
+        with contextlib.suppress(KeyError):
+            self.cluster.remove_node(node, allow_graceful=False)
         self.nodes.append(self.cluster.add_node(num_cpus=1))
+
+
+def raylet(node: object) -> int:
+    """The process of a node that starts all others."""
+    (found,) = node.all_processes["raylet"]
+    return found.process.pid
 
 
 def workers() -> list[int]:
@@ -81,8 +96,7 @@ def below(pid: int) -> list[int]:
 @contextlib.contextmanager
 def frozen(node: object) -> Iterator[None]:
     """A node whose processes stand still, and go on later."""
-    (raylet,) = node.all_processes["raylet"]
-    pids = below(raylet.process.pid)
+    pids = below(raylet(node))
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:

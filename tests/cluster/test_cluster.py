@@ -47,7 +47,7 @@ def test_two_nodes_give_the_tables_of_one_machine(words, undisturbed, tmp_path):
         code, errors = ended(process)
     assert code == 0, errors
     is_whole(run, undisturbed)
-    assert len(re.findall(r"^\S+:\d+: [24] cells of program \w{8}, step \d+ of 6000$", told, re.M)) == 2, told
+    assert len(re.findall(r"^\S+:\d+: [24] cells of program \w{8}, step \d+ of 60000$", told, re.M)) == 2, told
     assert "lost" not in errors
 
 
@@ -63,22 +63,19 @@ def test_a_worker_that_is_killed_costs_no_more_than_time(words, undisturbed, tmp
     is_whole(run, undisturbed)
 
 
-def test_a_node_that_loses_its_power_and_one_that_freezes_cost_no_more_than_time(
-    machines, words, undisturbed, tmp_path
-):
+@pytest.mark.parametrize("happens", ["loses its power", "freezes"])
+def test_a_node_that_is_gone_costs_no_more_than_time(machines, words, undisturbed, tmp_path, happens):
     run = tmp_path / "run"
     with running(*words) as process:
-        wait_until(lambda: trains(run, nodes=2), process)
-        machines.remove(machines.nodes[0])
-        machines.add()
-        wait_until(lambda: trains(run, step=1000), process)
-        with frozen(machines.nodes[0]):
+        wait_until(lambda: trains(run), process)
+        least = min(units(run), key=lambda each: each["step"])  # so that it is far from its end
+        node = machines.of(int(least["node"].rpartition(":")[2]))
+        with frozen(node) if happens == "freezes" else machines.without(node):
             code, errors = ended(process)
     assert code == 0, errors
-    assert errors.count("ablate: lost") == 2
+    assert f"ablate: lost {least['node']}: its process or its node is gone" in errors
     is_whole(run, undisturbed)
-    machines.remove(machines.nodes[0])  # it was given up, and ends itself
-    machines.add()
+    machines.replace(node)
 
 
 def test_stopped_killed_and_ended_on_one_machine_it_has_the_same_tables(machines, words, undisturbed, tmp_path):
@@ -91,11 +88,11 @@ def test_stopped_killed_and_ended_on_one_machine_it_has_the_same_tables(machines
     assert "interrupted; the same command continues" in errors
     assert "Traceback" not in errors
     assert "lost" not in errors
-    stopped = {path.parent.parent.parent.name for path in run.glob("checkpoints/*/*/*/_CHECKPOINT_METADATA")}
-    assert len(stopped) >= 2  # a wave on either node
+    assert any(run.glob("checkpoints/*/*/*/_CHECKPOINT_METADATA"))
+    assert "pending" in statuses(run)
 
     with running(*words) as process:
-        wait_until(lambda: trains(run, step=3000), process)
+        wait_until(lambda: trains(run, step=10000), process)
         send(process, signal.SIGKILL)
         ended(process)
     wait_until(lambda: workers() == [])
@@ -144,8 +141,8 @@ def test_where_nothing_is_free_one_line_says_so(machines):
         finally:
             holding.kill()
     assert said == (
-        "--engine=ray: no worker could start within 3 s: each takes 1 core of a node, which others may use; "
-        "the cluster has 3 nodes with 2 cores\n"
+        "--engine=ray: no worker said hello within 3 s: each takes 1 core of a node, which others may use, or is slow "
+        "to start (--patience); there are 3 nodes with 2 cores\n"
     )
     wait_until(lambda: not any("Holding" in line for line in processes()))
 

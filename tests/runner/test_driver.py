@@ -191,6 +191,27 @@ def test_work_shown_adds_up_though_beats_are_left_out(plan, tmp_path):
     assert sum(shown) == 15 * CELLS
 
 
+def test_what_was_shown_of_a_lost_attempt_is_taken_back(plan, tmp_path):
+    shown, losses = [], []
+
+    class Counting(Silent):
+        def steps(self, item, cell_steps):
+            shown.append(cell_steps)
+
+    def tell(events):
+        for event in events:
+            if isinstance(event, Ended) and len(losses) < 2:
+                losses.append(event.key)
+                yield Lost(event.key, "gone")
+            else:
+                yield event
+
+    execute(plan, tmp_path, display=Counting(), engine=Engine(tell))
+    assert len(losses) == 2
+    assert min(shown) < 0
+    assert sum(shown) == 15 * CELLS
+
+
 TRAINING = """
 import json, pickle, sys
 from ablate.runner.backend import prepare_jax

@@ -16,13 +16,13 @@ import jax
 
 from ablate.data import DataSet
 from ablate.report.wording import listed, plural
-from ablate.results.files import write_atomically
+from ablate.results.files import StorageError, write_atomically
 from ablate.results.schema import Environment
 from ablate.runner.backend import prepare_jax
 from ablate.runner.engines.assignment import choose_pair
 from ablate.runner.engines.worker import TOKEN, Errand, Hello, Joined, fingerprint
 from ablate.runner.engines.workers import Hired, News, NobodyError, Workers, words_of
-from ablate.runner.events import Begin, Event, Lost
+from ablate.runner.events import Begin, Event, Lost, Stopped
 from ablate.runner.interrupts import Between, Interrupted, Stop, go_on
 from ablate.runner.place import Place
 from ablate.runner.units import Unit
@@ -31,11 +31,14 @@ from ablate.study.problems import ConfigError
 
 Say = Callable[[str], None]
 PATIENCE = 60.0
+ANOTHER = 10.0  # seconds without a hello, after which one more worker is tried
 ALIKE = ("processor", "instructions", "platform", "python")  # what shows in last digits where workers differ
 
 
 class RayEngine:
     """Trains units on a Ray cluster. Use it with `with`, which lets the workers go in the end.
+
+    This process then plans and reports on CPU; make the engine before JAX computes anything on an accelerator here.
 
     Args:
         address: of a cluster: auto, host:port or ray://host:port; "" starts one on this machine.
@@ -60,20 +63,26 @@ class RayEngine:
     ):
         self._say, self._patience = say, patience
         self._said: set[str] = set()
-        self._workers = Workers(address, devices, patience)
+        self._workers = Workers(address, devices, patience, between)
         self._first: Hello | None = None
         try:
             _plan_on_cpu()
-            while self._first is None:
-                between()
-                self._workers.hire(1 - len(self._workers.hired))
-                for hired, news in self._workers.news():
-                    self._hear(hired, news, deque())
+            self._wait_for_hello(between)
         except BaseException as error:
             self._workers.dismiss()
             if isinstance(error, NobodyError):
                 raise ConfigError([f"--engine=ray: {error}"]) from error
             raise
+
+    def _wait_for_hello(self, between: Between) -> None:
+        """From one worker, and from one more whenever that takes long: its node may be busy, or not well."""
+        began = time.monotonic()
+        while self._first is None:
+            between()
+            tried = 1 + int((time.monotonic() - began) / ANOTHER)
+            self._workers.hire(tried - len(self._workers.hired))
+            for hired, news in self._workers.news():
+                self._hear(hired, news, deque())
 
     def __enter__(self) -> "RayEngine":
         return self
@@ -103,19 +112,21 @@ class RayEngine:
     def run(self, units: deque[Unit], stop: Stop) -> Iterator[Event]:
         """Gives units to workers until there are none and every worker has ended its own."""
         until = None
-        while self._workers.busy or (units and not stop.asked):
-            if stop.asked:
-                until = until or self._stop_all()
-                if time.monotonic() > until:
-                    break
-            else:
-                self._hire(len(units))
-                self._assign(units)
-            for hired, news in self._workers.news():
-                yield from self._hear(hired, news, units)
-        if until:  # they would stop whatever they are given
-            for hired in [*self._workers.hired]:
-                self._workers.let_go(hired)
+        try:
+            while self._workers.busy or (units and not stop.asked):
+                if stop.asked:
+                    until = until or self._stop_all()
+                    if time.monotonic() > until:
+                        break
+                else:
+                    self._hire(len(units))
+                    self._assign(units)
+                for hired, news in self._workers.news():
+                    yield from self._hear(hired, news, units)
+        finally:
+            if until:  # they would stop whatever they are given
+                for hired in [*self._workers.hired]:
+                    self._workers.let_go(hired)
 
     def _hire(self, units: int) -> None:
         try:
@@ -155,15 +166,18 @@ class RayEngine:
                 self._greet(hired, news)
             case Joined(problem=""):
                 if not news.shared:
-                    self._say_once(f"{hired.host} does not see {self._folder}: what is lost there starts again")
+                    where = f"{hired.host} does not see {self._folder}, or may not write there"
+                    self._say_once(f"{where}: what is lost there starts again")
             case Joined():
-                units.extendleft([hired.unit] if hired.unit else [])
-                self._refuse(hired, news.problem)
+                self._leave_out(hired, news.problem, units)
+            case Stopped(error=StorageError(passes=False)):  # a disk of that node, not one that is full
+                self._leave_out(hired, str(news.error), units)
             case Exception():
-                return self._lose(hired, news)
+                return self._lose(hired, news, units)
             case None:
                 hired.unit = None
             case Begin():
+                self._workers.begins(hired)
                 return [news._replace(node=hired.node)]
             case _:
                 return [news]
@@ -172,7 +186,7 @@ class RayEngine:
     def _greet(self, hired: Hired, hello: Hello) -> None:
         problem = self._workers.greet(hired, hello)
         if problem:
-            return self._refuse(hired, problem)
+            return self._leave_out(hired, problem, deque())
         self._first = first = self._first or hello
         differs = [key for key in ALIKE if hello.machine.get(key) != first.machine.get(key)]
         differs += [] if hello.place == first.place else ["devices"]
@@ -180,25 +194,34 @@ class RayEngine:
             self._say_once(f"warning: workers differ in {listed(differs)}: last digits may differ")
         return None
 
-    def _refuse(self, hired: Hired, why: str) -> None:
-        self._say_once(self._workers.refuse(hired, why))
+    def _leave_out(self, hired: Hired, why: str, units: deque[Unit]) -> None:
+        """A node that cannot train is no fault of a unit, which goes elsewhere."""
+        if hired.unit:
+            units.appendleft(hired.unit)
+        self._say_once(self._workers.leave_out(hired, why))
 
-    def _lose(self, hired: Hired, error: Exception) -> list[Event]:
-        why = f"{hired.node}: {words_of(error)}"
-        unit = hired.unit
-        self._workers.let_go(hired, why)
+    def _lose(self, hired: Hired, error: Exception, units: deque[Unit]) -> list[Event]:
+        """Only what a unit has begun can be its fault."""
+        unit, begun, why = hired.unit, hired.begun, f"{hired.node}: {words_of(error)}"
+        self._say_once(self._workers.let_go(hired, error))
         if unit is None:
+            return []
+        if not begun:
+            units.appendleft(unit)
             return []
         self._say(f"lost {why}")
         return [Lost(unit.key, why)]
 
     def _say_once(self, words: str) -> None:
-        if words not in self._said:
+        if words and words not in self._said:
             self._said.add(words)
             self._say(words)
 
 
 def _plan_on_cpu() -> None:
     """This process computes nothing; JAX would take most of an accelerator's memory for it."""
-    prepare_jax()
+    try:
+        prepare_jax()
+    except RuntimeError:  # JAX has computed in this process before, and stays where it is
+        return
     jax.config.update("jax_platforms", "cpu")

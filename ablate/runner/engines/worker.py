@@ -176,7 +176,8 @@ def told(events: Iterable[T], seconds: float) -> Iterator[T]:
 
 def _sees(folder: Path, token: str) -> bool:
     try:
-        return (folder / TOKEN).read_text() == token
+        with tempfile.TemporaryFile(dir=folder):
+            return (folder / TOKEN).read_text() == token
     except OSError:
         return False
 
@@ -185,5 +186,8 @@ def _keep_compiled_on_this_node() -> None:
     """A home on a network file system is slow for many small files, and several nodes would write at once."""
     import jax
 
-    own = Path(tempfile.gettempdir()) / f"ablate-{os.getuid()}" / compiled_programs().name
-    jax.config.update("jax_compilation_cache_dir", str(own))
+    own = Path(tempfile.gettempdir()) / f"ablate-{os.getuid()}"
+    with contextlib.suppress(OSError):
+        own.mkdir(mode=0o700, exist_ok=True)
+        if own.stat().st_uid == os.getuid():  # or somebody else's programs would be loaded
+            jax.config.update("jax_compilation_cache_dir", str(own / compiled_programs().name))

@@ -5,6 +5,7 @@ from collections import deque
 import pytest
 
 import ablate as package
+from ablate.results.files import StorageError
 from ablate.runner.engines import ray_engine
 from ablate.runner.engines.ray_engine import RayEngine
 from ablate.runner.engines.worker import TOKEN, Hello, Joined
@@ -38,12 +39,24 @@ def units(plan, tmp_path):
     )
 
 
+def trained(hired):
+    return [Joined(True), Begin(hired.unit.key, 0), Ended(hired.unit.key, ())]
+
+
+def held(workers):
+    """Workers that have begun their unit, and train until they are asked to stop."""
+
+    def give(hired, errand, data):
+        hired.unit = errand.unit
+        workers.said.append((hired, Begin(errand.unit.key, 0)))
+
+    return give
+
+
 class Played:
     """Workers that say what a test wants: `script` gives the news of one that got a unit."""
 
-    def __init__(
-        self, *hellos, script=lambda hired: [Joined(True), Begin(hired.unit.key, 0), Ended(hired.unit.key, ())]
-    ):
+    def __init__(self, *hellos, script=trained):
         self.hellos, self.script = list(hellos), script
         self.hired, self.gone, self.given, self.said, self.asked = [], [], [], [], False
 
@@ -54,7 +67,7 @@ class Played:
     def hire(self, wanted):
         for _ in range(wanted):
             if self.hellos:
-                hired = Hired(None, "greeting", 0.0)
+                hired = Hired(None, "", "greeting", 0.0)
                 self.hired.append(hired)
                 self.said.append((hired, self.hellos.pop(0)))
         if not self.hired:
@@ -65,7 +78,7 @@ class Played:
         return hello.problem
 
     def give(self, hired, errand, data):
-        hired.unit, hired.program = errand.unit, errand.unit.shape.program
+        hired.unit, hired.program, hired.begun = errand.unit, errand.unit.shape.program, False
         self.given.append((hired.node, errand))
         self.said += [(hired, news) for news in [*self.script(hired), None]]
 
@@ -75,14 +88,18 @@ class Played:
             if hired in self.hired:
                 yield hired, news
 
-    def refuse(self, hired, why):
-        self.hired.remove(hired)
-        hired.unit = None
+    def begins(self, hired):
+        hired.begun = True
+
+    def leave_out(self, hired, why):
+        self.let_go(hired)
         return f"{hired.host} is left out: {why}"
 
-    def let_go(self, hired, why=""):
+    def let_go(self, hired, error=None):
         self.hired.remove(hired)
+        hired.unit = None
         self.gone.append(hired.node)
+        return ""
 
     def stop(self):
         self.asked = True
@@ -135,7 +152,7 @@ def test_a_disk_that_is_not_shared_is_told_once(engine_with, units, tmp_path):
     engine, lines = engine_with(Played(hello("a:1"), script=script))
     assert (tmp_path / "kept" / TOKEN).read_text()
     assert len([*engine.run(units, Stop())]) == 4
-    assert lines == [f"a does not see {tmp_path / 'kept'}: what is lost there starts again"]
+    assert lines == [f"a does not see {tmp_path / 'kept'}, or may not write there: what is lost there starts again"]
     engine.close()
     assert not (tmp_path / "kept" / TOKEN).exists()
 
@@ -148,13 +165,12 @@ def test_workers_of_other_kinds_are_warned_of(engine_with, units):
 
 def test_a_worker_with_other_source_is_left_out_and_its_unit_goes_elsewhere(engine_with, units):
     def script(hired):
-        return (
-            [Joined(True, "the source differs")] if hired.node == "b:2" else [Joined(True), Ended(hired.unit.key, ())]
-        )
+        return [Joined(True, "the source differs")] if hired.node == "b:2" else trained(hired)
 
     engine, lines = engine_with(Played(hello("a:1"), hello("b:2"), script=script))
     events = [*engine.run(units, Stop())]
-    assert [type(event) for event in events] == [Ended] * 4  # nothing counts as lost
+    assert {type(event) for event in events} == {Begin, Ended}  # nothing counts as lost
+    assert len(events) == 8
     assert lines == ["b is left out: the source differs"]
 
 
@@ -189,7 +205,7 @@ def test_a_worker_that_is_lost_is_told_and_ended(engine_with, units):
 
 def test_when_all_workers_are_gone_the_run_is_interrupted(engine_with, units):
     def script(hired):
-        return [Joined(True), TimeoutError("gone")]
+        return [Joined(True), Begin(hired.unit.key, 0), TimeoutError("gone")]
 
     engine, _ = engine_with(Played(hello("a:1"), script=script))
     with pytest.raises(Interrupted, match="nobody"):
@@ -197,10 +213,8 @@ def test_when_all_workers_are_gone_the_run_is_interrupted(engine_with, units):
 
 
 def test_asked_to_stop_it_begins_nothing_and_ends_its_workers(engine_with, units):
-    stop, workers = Stop(), Played(hello("a:1"), script=lambda hired: [Joined(True), Begin(hired.unit.key, 0), "..."])
-    workers.give = lambda hired, errand, data: (
-        setattr(hired, "unit", errand.unit), workers.said.append((hired, Begin(errand.unit.key, 0)))
-    )  # fmt: skip
+    stop, workers = Stop(), Played(hello("a:1"))
+    workers.give = held(workers)
     engine, _ = engine_with(workers)
     events = []
     for event in engine.run(units, stop):
@@ -210,3 +224,39 @@ def test_asked_to_stop_it_begins_nothing_and_ends_its_workers(engine_with, units
     assert workers.asked
     assert workers.gone == ["a:1"]
     assert len(units) == 3
+
+
+def test_a_worker_that_ends_before_it_begins_is_no_fault_of_its_unit(engine_with, units):
+    workers = Played(hello("a:1"), hello("b:2"))
+    workers.script = lambda hired: [TimeoutError("gone")] if hired.node == "a:1" else trained(hired)
+    engine, lines = engine_with(workers)
+    events = [*engine.run(units, Stop())]
+    assert {type(event) for event in events} == {Begin, Ended}
+    assert (len(events), lines) == (8, [])
+
+
+@pytest.mark.parametrize(("number", "told"), [(13, False), (28, True)])
+def test_a_disk_of_one_node_ends_no_run_but_a_full_one_does(engine_with, units, number, told):
+    error = StorageError(number, "cannot write the checkpoint", "/x")
+
+    def script(hired):
+        key = hired.unit.key
+        return [Joined(True), Begin(key, 0), Stopped(key, error)] if hired.node == "a:1" else trained(hired)
+
+    engine, lines = engine_with(Played(hello("a:1"), hello("b:2"), script=script))
+    events = [*engine.run(units, Stop())]
+    assert any(isinstance(event, Stopped) for event in events) == told
+    assert lines == ([] if told else ["a is left out: cannot write the checkpoint: /x"])
+
+
+def test_a_run_that_is_left_in_the_middle_of_stopping_leaves_no_worker_that_would_stop_again(engine_with, units):
+    stop, workers = Stop(), Played(hello("a:1"))
+    workers.give = held(workers)
+    engine, _ = engine_with(workers)
+    events = engine.run(units, stop)
+    assert isinstance(next(events), Begin)
+    stop.asked = True
+    assert isinstance(next(events), Stopped)
+    assert workers.asked
+    events.close()  # as an exception of whoever hears them does
+    assert workers.hired == []

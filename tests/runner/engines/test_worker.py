@@ -1,8 +1,12 @@
 """What a worker says of itself and of a unit, in this process: no cluster is needed to refuse one."""
 
 import dataclasses
+import math
 import pickle
 import threading
+import time
+from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +14,7 @@ import pytest
 import ablate as package
 from ablate.runner.engines import workers as workers_module
 from ablate.runner.engines.worker import TOKEN, Errand, Hello, Joined, Surroundings, Worker, fingerprint, told
-from ablate.runner.engines.workers import Hired, MappedFile, Workers, packed, unpacked
+from ablate.runner.engines.workers import Hired, MappedFile, NobodyError, Workers, packed, unpacked
 from ablate.runner.environment import machine
 from ablate.runner.events import Beat, Begin, Ended, Spent, Stopped
 from ablate.runner.place import Place, place_here
@@ -125,12 +129,12 @@ def test_beats_that_follow_too_soon_are_left_out_and_nothing_else():
 def waiting(devices=2, resource="CPU"):
     """The workers of a cluster that nobody has asked."""
     made = object.__new__(Workers)
-    made.devices, made.resource, made._failures = devices, resource, ["before"]
+    made.devices, made.resource = devices, resource
     return made
 
 
 def greeted(hello, **how):
-    return waiting(**how).greet(Hired(None, "greeting", 0.0), hello)
+    return waiting(**how).greet(Hired(None, "n", "greeting", 0.0), hello)
 
 
 def test_what_a_worker_is_decides_whether_it_may_train():
@@ -145,12 +149,75 @@ def test_what_a_worker_is_decides_whether_it_may_train():
     assert greeted(theirs) == f"jax 0.9.0 there, {versions['jax']} here; optax None there, {versions['optax']} here"
 
 
-def test_a_worker_that_is_refused_keeps_its_place():
-    workers, hired = waiting(), Hired("actor", None, 0.0, Hello("host:7", Place("cpu", "cpu", 1), {}))
-    workers.hired, workers._refused = [hired], []
-    assert workers.refuse(hired, "jax differs") == "host is left out: jax differs"
-    assert workers.hired == []
-    assert workers._refused == [(hired, "host is left out: jax differs")]
+def of_a_node(name):
+    return Hired(None, name, None, 0.0, Hello(f"{name}:7", Place("cpu", "cpu", 2), {}))
+
+
+def cluster(monkeypatch, **nodes):
+    """Workers on nodes that are played, with so many cores each; nobody starts."""
+    made = waiting()
+    made._out, made._failures, made._known, made.hired = {}, Counter(), (-math.inf, {}), []
+    made._amount, made._patience, made._ready, made._looked = 1, 60.0, time.monotonic(), time.monotonic()
+    monkeypatch.setattr(
+        workers_module, "_nodes", lambda: {name: {"CPU": float(cores)} for name, cores in nodes.items()}
+    )
+    monkeypatch.setattr(workers_module.ray, "kill", lambda actor, no_restart: None)
+    monkeypatch.setattr(made, "_started", lambda at: SimpleNamespace(hello=SimpleNamespace(remote=lambda: "greeting")))
+    return made
+
+
+def test_workers_are_spread_over_nodes_as_far_as_there_is_room(monkeypatch):
+    workers = cluster(monkeypatch, a=1, b=2, head=0)
+    workers.hire(2)
+    assert sorted(hired.at for hired in workers.hired) == ["a", "b"]
+    workers.hire(9)
+    assert sorted(hired.at for hired in workers.hired) == ["a", "b", "b"]
+
+
+def test_a_node_whose_workers_end_one_after_the_other_is_left_out(monkeypatch):
+    workers = cluster(monkeypatch, a=1, b=1)
+    told = []
+    for _ in range(3):
+        hired = of_a_node("a")
+        workers.hired.append(hired)
+        told.append(workers.let_go(hired, TimeoutError("gone")))
+    assert told == ["", "", "a is left out: gone"]
+    workers.hire(5)
+    assert [hired.at for hired in workers.hired] == ["b"]
+
+
+def test_one_that_began_a_unit_in_between_says_that_the_node_is_well(monkeypatch):
+    workers = cluster(monkeypatch, a=1)
+    for k in range(6):
+        hired = of_a_node("a")
+        workers.hired.append(hired)
+        if k % 2:
+            workers.begins(hired)
+        assert workers.let_go(hired, TimeoutError("gone")) == ""
+
+
+def test_where_all_nodes_are_left_out_it_says_why_at_once(monkeypatch):
+    workers = cluster(monkeypatch, a=1)
+    workers.hired = [of_a_node("a")]
+    assert workers.leave_out(workers.hired[0], "jax differs") == "a is left out: jax differs"
+    with pytest.raises(NobodyError, match="a is left out: jax differs"):
+        workers.hire(1)
+    monkeypatch.setattr(workers_module, "_nodes", lambda: {"new": {"CPU": 1.0}})  # the same machine, started again
+    workers._known = (-math.inf, {})
+    workers.hire(1)
+    assert [hired.at for hired in workers.hired] == ["new"]
+
+
+def test_time_in_which_this_process_stood_still_is_held_against_nobody(monkeypatch):
+    workers = cluster(monkeypatch, a=1)
+    workers.hire(1)
+    (hired,) = workers.hired
+    before = time.monotonic() - hired.heard
+    workers._looked -= 100.0
+    workers._ready -= 100.0
+    hired.heard -= 100.0
+    workers.hire(0)
+    assert time.monotonic() - hired.heard < before + 1.0
 
 
 def test_large_files_are_opened_where_they_are_needed(tmp_path, monkeypatch):
@@ -162,8 +229,13 @@ def test_large_files_are_opened_where_they_are_needed(tmp_path, monkeypatch):
     assert isinstance(place, MappedFile)
     assert isinstance(unpacked(place), np.memmap)
     np.testing.assert_array_equal(unpacked(place), array)
+    flipped = np.memmap(tmp_path / "a.npy", np.int32, "r", array.offset, (4, 6), order="F")
+    np.testing.assert_array_equal(unpacked(pickle.loads(pickle.dumps(packed(flipped)))), flipped)
     part = array[2:]
     np.testing.assert_array_equal(unpacked(pickle.loads(pickle.dumps(packed(part)))), part)
+    np.save(tmp_path / "a.npy", np.arange(1, 25, dtype=np.int32).reshape(6, 4))
+    with pytest.raises(OSError, match="is another file than where the run was started"):
+        unpacked(place)
     (tmp_path / "a.npy").unlink()
     with pytest.raises(FileNotFoundError):
         unpacked(place)
