@@ -6,9 +6,10 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_AUTH_MODE"] = "disabled"  # of a cluster that lives for a minute and listens on this machine alone
 
 import contextlib
+import re
 import signal
-import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 from ray.cluster_utils import Cluster
 
@@ -81,16 +82,28 @@ def raylet(node: object) -> int:
     return found.process.pid
 
 
+def commands() -> dict[int, str]:
+    """The command line of every process, by its number."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended since it was listed
+            found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ").strip()
+    return found
+
+
 def workers() -> list[int]:
     """Process numbers of all workers of ours."""
-    found = subprocess.run(["pgrep", "-f", "^ray::Worker"], capture_output=True, text=True, check=False)
-    return [int(line) for line in found.stdout.split()]
+    return [pid for pid, command in commands().items() if command.startswith("ray::Worker")]
 
 
 def below(pid: int) -> list[int]:
     """A process and its children."""
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
-    return [pid, *map(int, found.stdout.split())]
+    children = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            children += [int(folder.name)] if int(parent) == pid else []
+    return [pid, *children]
 
 
 @contextlib.contextmanager
@@ -108,6 +121,6 @@ def frozen(node: object) -> Iterator[None]:
 
 
 def processes() -> list[str]:
-    """Everything of Ray's that runs here."""
-    found = subprocess.run(["pgrep", "-fa", "raylet|gcs_server|^ray::"], capture_output=True, text=True, check=False)
-    return found.stdout.splitlines()
+    """Everything of Ray's that runs here, each with its number first."""
+    of_ray = re.compile(r"raylet|gcs_server|^ray::")
+    return [f"{pid} {command}" for pid, command in commands().items() if of_ray.search(command)]
