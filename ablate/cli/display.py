@@ -91,8 +91,7 @@ class Watched:
         self.pace.begin(plan, reuse)
         self.standings = Standings.of(plan, reuse.kept.values())
         self._cells, self._ended, self._program = len(plan.cells), len(reuse.kept), 0
-        waiting = [any(lane.cell.name not in reuse.kept for lane in item.program.lanes) for item in plan.programs]
-        self._programs = sum(waiting)
+        self._programs = sum(bool(item.missing(reuse.kept)) for item in plan.programs)
         return list(_opening(plan, reuse))
 
     def program(self, item: ProgramPlan, cells: int) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ablate.cli.planning import every_plan, plans_of, prepare_backend, say, spec_of
-from ablate.runner.interrupts import INTERRUPTED, Interrupted, Stop
+from ablate.runner.interrupts import INTERRUPTED, USAGE, Interrupted, Stop
 
 STRATEGY = "data"  # the only one that takes one program to the devices of several processes
 
@@ -60,7 +60,6 @@ def run_on_hosts(options: argparse.Namespace, stop: Stop, run: Callable[[argpars
 
 def _lead(options: argparse.Namespace, stop: Stop, run: Callable[[argparse.Namespace, Stop], int]) -> int:
     from ablate.runner.engines.hosts import End
-    from ablate.runner.hosts import USAGE
 
     code = USAGE
     try:

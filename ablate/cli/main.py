@@ -7,9 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ablate.runner.interrupts import INTERRUPTED, Interrupted, Stop, listen
+from ablate.runner.interrupts import INTERRUPTED, USAGE, Interrupted, Stop, listen
 
-DONE, USAGE, IN_USE = 0, 2, 3
+DONE, IN_USE = 0, 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -148,14 +148,15 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", choices=tuple(ENGINES), default="local", help=text)
     text = "with --engine=ray: auto, HOST:PORT or ray://HOST:PORT (default: a cluster is started on this machine)"
     parser.add_argument("--address", metavar="ADDRESS", help=text)
-    text = "with --engine=ray: devices of a worker (default: one GPU; all TPU chips or cores of the smallest node)"
-    parser.add_argument("--devices", type=int, metavar="N", help=text)
-    _add_patience(parser)
+    _add_workers(parser, "with --engine=ray: ")
     parser.set_defaults(**ALONE)
 
 
-def _add_patience(parser: argparse.ArgumentParser) -> None:
-    text = "with --engine=ray: seconds for a worker to start, and later to say a word (default: 60)"
+def _add_workers(parser: argparse.ArgumentParser, when: str = "") -> None:
+    """Flags about workers; `when` says where they count."""
+    text = f"{when}devices of a worker (default: one GPU; all TPU chips or cores of the smallest node)"
+    parser.add_argument("--devices", type=int, metavar="N", help=text)
+    text = f"{when}seconds for a worker to start, and later to say a word (default: 60)"
     parser.add_argument("--patience", type=float, metavar="SECONDS", help=text)
 
 
@@ -226,9 +227,7 @@ def _slurm(commands) -> None:
     parser.add_argument("--partition", metavar="NAME", help="where it queues (default: Slurm's)")
     text = "a further option of sbatch, such as account=me or exclusive; may be repeated"
     parser.add_argument("--sbatch", action="append", default=[], metavar="KEY[=VALUE]", help=text)
-    text = "devices of a worker (default: one GPU; all TPU chips or cores of the smallest node)"
-    parser.add_argument("--devices", type=int, metavar="N", help=text)
-    _add_patience(parser)
+    _add_workers(parser)
     text = "where the script goes, - for stdout (default: <experiment>.sbatch)"
     parser.add_argument("--out", type=_folder, metavar="FILE", help=text)
     parser.add_argument("--overwrite", action="store_true", help="replace another file, or a script that was changed")

@@ -93,7 +93,7 @@ def _run_one(engine: Any, options: argparse.Namespace, stop: Stop, plan_: Any, d
 
     with locked(directory):  # or what is said would not happen
         _warn_of_another(directory, plan_)
-        changed = reused_elsewhere(directory, (cell.name for cell in plan_.cells), engine.machine())
+        changed = reused_elsewhere(directory, (cell.name for cell in plan_.cells), engine.machine)
     here = options.engine == "local" and not options.hosts
     warn(filter(None, [changed, shortage(plan_) if here else None]))
     flags = {"retry_failed": options.retry_failed, "measure": options.measure, "engine": engine}

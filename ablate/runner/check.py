@@ -16,7 +16,7 @@ from rich.markup import escape
 from ablate.data import DataSet, Split
 from ablate.runner.interrupts import Between, Interrupted, go_on
 from ablate.runner.plan import Plan, ProgramPlan
-from ablate.study.problems import ConfigError
+from ablate.study.problems import ConfigError, first_line
 from ablate.study.programs import Lane
 from ablate.tasks.task import Sanity
 from ablate.train.lanes import Lanes, first_values
@@ -100,8 +100,8 @@ def _checked(item: ProgramPlan, between: Between) -> list[Check]:
     except Interrupted:
         raise
     except (Exception, SystemExit) as error:  # what is checked is a user's code
-        line = (str(error).strip().splitlines() or [""])[0]
-        raise ConfigError([f"program of {', '.join(item.program.arms)}: {type(error).__name__}: {line}"]) from error
+        words = f"{type(error).__name__}: {first_line(error)}"
+        raise ConfigError([f"program of {', '.join(item.program.arms)}: {words}"]) from error
 
 
 def _few(dataset: DataSet) -> DataSet:

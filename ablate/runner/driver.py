@@ -82,11 +82,10 @@ class Driver:
                 self._lose(training, "nothing was heard of it")
 
     def _add(self, item: ProgramPlan, lanes: list[Lane]) -> None:
-        waiting = {unit.key for unit in self._units}
-        running = [
+        running = [  # of a program that comes again, what nobody can take back
             WaveRecord(width=each.unit.shape.width, cells=each.cells, together=each.unit.shape.together)
             for each in self._training.values()
-            if each.item.program.id == item.program.id and each.unit.key not in waiting
+            if each.item.program.id == item.program.id
         ]
         for wave in waves_of(item, lanes, self._session.store.directory, running):
             unit = unit_of(item, wave)

@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -52,6 +52,16 @@ def versions() -> dict[str, str | None]:
     return {name: _version(name) for name in PACKAGES}
 
 
+def unlike(there: Mapping[str, str | None], here: Mapping[str, str | None]) -> str:
+    """Versions that another process has otherwise, in words; empty where it has none.
+
+    >>> unlike({"jax": "1", "numpy": "2"}, {"jax": "3", "numpy": "2"})
+    'jax 1 there, 3 here'
+    """
+    others = ((name, there.get(name), own) for name, own in here.items() if there.get(name) != own)
+    return "; ".join(f"{name} {other} there, {own} here" for name, other, own in others)
+
+
 def differences(now: Environment, earlier: Environment | None) -> list[str]:
     """What has changed since `earlier` was written, in words; rows of then are used again, and reports say so."""
     if not earlier:
@@ -72,16 +82,18 @@ def differences(now: Environment, earlier: Environment | None) -> list[str]:
     return sorted({*changed, *earlier.get("differs", ())})
 
 
-def reused_elsewhere(directory: Path, cells: Iterable[str], now: Environment | None = None) -> str | None:
+def reused_elsewhere(
+    directory: Path, cells: Iterable[str], trains_on: Callable[[], Environment] = machine
+) -> str | None:
     """A warning where stored cells of a plan are about to be used again, and were trained elsewhere or otherwise.
 
     Args:
         directory: where the plan runs.
         cells: the names of its cells.
-        now: versions and hardware of what would train the others; of this machine if not given.
+        trains_on: gives versions and hardware of what would train the others; asked only where cells are stored.
     """
     kept = sum((directory / "cells" / f"{name}.json").exists() for name in cells)
-    differs = differences(now or machine(), read_record(directory / "environment.json", Environment)) if kept else []
+    differs = differences(trains_on(), read_record(directory / "environment.json", Environment)) if kept else []
     if not differs:
         return None
     cells_are = f"{plural(kept, 'stored cell')} {'is' if kept == 1 else 'are'}"

@@ -45,7 +45,7 @@ def estimate(plan: Plan, between: Between = go_on, kept: Container[str] = ()) ->
 
 def waves_left(item: ProgramPlan, kept: Container[str]) -> tuple[Wave, ...]:
     """The waves of a program's cells that are not stored."""
-    missing = [lane for lane in item.program.lanes if lane.cell.name not in kept]
+    missing = item.missing(kept)
     if len(missing) == len(item.program.lanes):
         return item.waves
     return item.split(missing) if missing else ()

@@ -209,13 +209,11 @@ def _train_all(plan: Plan, session: Session) -> None:
     options = {"retry_failed": session.retry_failed, "keep_weights": plan.spec.train.keep_weights}
     reuse = reuse_of(plan.cells, session.store, **options)
     session.display.begin(plan, reuse)
-    missing = [
-        (item, [lane for lane in item.program.lanes if lane.cell.name not in reuse.kept]) for item in plan.programs
-    ]
     if reuse.missing:
+        missing = [(item, lanes) for item in plan.programs if (lanes := item.missing(reuse.kept))]
         session.engine.open(plan.datasets, session.store.directory.absolute() / "checkpoints")
         with contextlib.closing(session.engine):
-            Driver([(item, lanes) for item, lanes in missing if lanes], session).run(session.engine)
+            Driver(missing, session).run(session.engine)
     rows = session.store.read(cell.name for cell in plan.cells)
     if all(row["status"] in FINAL for row in rows.values()):
         clear(session.store.directory / "checkpoints")

@@ -16,8 +16,8 @@ import jax
 from jax.experimental.multihost_utils import process_allgather
 
 from ablate.results.files import StorageError
-from ablate.runner.interrupts import Interrupted, Stop
-from ablate.study.problems import ConfigError
+from ablate.runner.interrupts import USAGE, Interrupted, Stop
+from ablate.study.problems import ConfigError, first_line
 
 AUTO = "auto"  # the address that the cluster's environment tells
 PATIENCE = 300.0  # seconds for all processes to come
@@ -25,7 +25,6 @@ MEETING = 60.0  # seconds for all processes to fail alike; less than JAX takes t
 LOOK = 1.0  # seconds between two looks at what may have come
 PART = 2**28  # bytes of one value of the store
 LOOKS = 8  # steps between two at which processes agree whether to stop: often enough for Ctrl-C
-USAGE = 2  # the exit code
 
 
 class Apart(Interrupted):
@@ -165,11 +164,6 @@ def join(address: str, processes: int | None, process: int | None, patience: flo
         raise ConfigError([f"--coordinator={address}: {first_line(error).rstrip('.')}{advice}"]) from error
     state = distributed.global_state
     return Hosts(state.client, state.process_id, state.num_processes)
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, in a line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _check_port(port: int) -> None:

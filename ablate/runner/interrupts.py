@@ -17,6 +17,7 @@ from typing import Any
 Between = Callable[[], None]  # called between two parts of some work; what it raises ends the work there
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 TOGETHER_SECONDS = 0.3  # signals that come so close are one
+USAGE = 2  # the exit code where what was asked for cannot be
 INTERRUPTED = 75  # the exit code: what was done is stored, the same command continues
 FIRST = b"ablate: stopping as soon as what is done is safe; a second signal stops at once\n"
 SECOND = b"ablate: stopped at once; the same command continues from what is stored\n"

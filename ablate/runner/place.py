@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 
 from ablate.runner.backend import wrong_numbers
-from ablate.study.problems import ConfigError
+from ablate.study.problems import ConfigError, first_line
 from ablate.train.lanes import Device
 
 
@@ -40,7 +40,7 @@ def place_here() -> Place:
     try:
         devices = jax.devices()
     except RuntimeError as error:
-        raise ConfigError([f"JAX found no devices to run on: {(str(error).splitlines() or [''])[0]}"]) from error
+        raise ConfigError([f"JAX found no devices to run on: {first_line(error)}"]) from error
     wrong = wrong_numbers() if devices[0].platform == "cpu" else None
     if wrong:
         raise ConfigError([wrong])

@@ -7,7 +7,7 @@ A plan is complete when it is made: who needs a piece of it takes the piece.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -20,7 +20,7 @@ from ablate.runner.place import Place, place_here
 from ablate.study.cells import Cell, cells_of
 from ablate.study.choices import DATA, SAMPLING_NAMES, Chosen, Training, bare, sampling_of, training_of
 from ablate.study.design import Arm, arms_of, at_off
-from ablate.study.problems import ConfigError, place_of, unknown
+from ablate.study.problems import ConfigError, first_line, place_of, unknown
 from ablate.study.programs import Lane, Program, Slot, programs_of
 from ablate.study.resolving import Spec
 from ablate.study.tuning import tuning_arms
@@ -79,6 +79,10 @@ class ProgramPlan:
     def resident(self) -> Mapping[str, np.ndarray]:
         """The arrays that lie on every device."""
         return resident(self.dataset, streamed=self.streamed)
+
+    def missing(self, kept: Container[str]) -> list[Lane]:
+        """Its lanes without those whose cells are `kept`."""
+        return [lane for lane in self.program.lanes if lane.cell.name not in kept]
 
     @property
     def most_lanes(self) -> int:
@@ -334,7 +338,7 @@ def load_data(data: Chosen) -> DataSet:
     except DataError as error:
         raise ConfigError([str(error)]) from error
     except (Exception, SystemExit) as error:  # a data set by import path is the user's code
-        raise ConfigError([f"data: {type(error).__name__}: {_first_line(error)}{place_of(error)}"]) from error
+        raise ConfigError([f"data: {type(error).__name__}: {first_line(error)}{place_of(error)}"]) from error
     if not isinstance(dataset, DataSet):
         raise ConfigError([f"data: {data.name!r} gave a {type(dataset).__name__}; return a DataSet"])
     return dataset
@@ -449,7 +453,7 @@ def _trace_all(task: Task, program: Program, inputs: Mapping[str, CellInputs], t
             traced = _trace(task, inputs[lane.cell.name], training.batch_size)
         except (Exception, SystemExit) as error:  # model and trick code: what it raises is a problem of the config
             kind = "" if isinstance(error, SeamError) else f"{type(error).__name__}: "
-            words = f"arm {lane.cell.arm.name!r}: {kind}{_first_line(error)}{place_of(error)}"
+            words = f"arm {lane.cell.arm.name!r}: {kind}{first_line(error)}{place_of(error)}"
             raise _Problem(words) from error
     return traced
 
@@ -466,7 +470,3 @@ def _trace(task: Task, cell: CellInputs, batch_size: int) -> _Traced:
     jax.eval_shape(finish_one(task), state, sums, hp, total, np.int32(0), np.bool_(True))
     largest = largest_of(measured) // batch_size
     return _Traced(state, convolutions_of(step), largest, draws_in(step), operations_in(step.jaxpr))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [""])[0]

@@ -15,7 +15,7 @@ from ablate.runner.interrupts import Between, Interrupted
 from ablate.runner.plan import plan_one, replan
 from ablate.study.choices import Chosen
 from ablate.study.design import Arm
-from ablate.study.problems import ConfigError
+from ablate.study.problems import ConfigError, first_line
 from ablate.study.resolving import Spec
 
 NETWORKS = ("model", "generator")  # axes by which a task says what it trains
@@ -87,7 +87,7 @@ class Baseline:
         except ConfigError as error:
             return Ratio(None, why=error.problems[0].removeprefix(f"arm {arm.name!r}: "))
         except (Exception, SystemExit) as error:  # code of a trick or model, which may be the user's
-            return Ratio(None, why=f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+            return Ratio(None, why=f"{type(error).__name__}: {first_line(error)}")
         memory = timed.bytes / self._timed.bytes if timed.bytes and self._timed.bytes else None
         return Ratio(statistics.median(turns), min(turns), max(turns), memory)
 

@@ -36,6 +36,11 @@ def unknown(key: str, what: str, given: object, allowed: Iterable[str]) -> str:
     return f"{key}: unknown {what} {given!r}{hint} Allowed: {names}"
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; empty where it says nothing."""
+    return (str(error).strip().splitlines() or [""])[0]
+
+
 def place_of(error: BaseException) -> str:
     """Where in somebody's own code an error came up, as " (file:line)"; nothing where that is none of their lines."""
     chain: BaseException | None = error

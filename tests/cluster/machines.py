@@ -13,6 +13,8 @@ from pathlib import Path
 
 from ray.cluster_utils import Cluster
 
+from tests.norms import norms
+
 # A frozen node counts as gone after some seconds, not after a minute.
 QUICK = {
     "health_check_initial_delay_ms": 0,
@@ -20,23 +22,8 @@ QUICK = {
     "health_check_timeout_ms": 2000,
     "health_check_failure_threshold": 3,
 }
-# Two programs in waves of four lanes and two: enough of them for two workers, long enough to be met in the middle.
-EXPERIMENT = '''
-"""Does batch norm help?"""
-
-from ablate import base_config, choice
-
-
-def get_config():
-    cfg = base_config()
-    cfg.model = choice("mlp", widths=(8,))
-    cfg.recipe.optimizer = choice("momentum", learning_rate=0.1)
-    cfg.vary.norm = (choice("batch"),)
-    cfg.vary.dropout = (choice("spatial", rate=0.3),)
-    cfg.train.update(steps=60000, eval_every=400, batch_size=32, lanes=2, checkpoint_seconds=0.2)
-    cfg.seeds = 4
-    return cfg
-'''
+# Three waves of four lanes: enough of them for two workers, long enough to be met in the middle.
+EXPERIMENT = norms(4, steps=60000, eval_every=400, checkpoint_seconds=0.2)
 CELLS = 12
 
 

@@ -23,6 +23,7 @@ from ablate.runner.plan import Plan, ProgramPlan, make_plan
 from ablate.runner.reuse import Reuse
 from ablate.study.resolving import resolve
 from ablate.train.checkpoints import Checkpoints
+from tests.norms import norms
 from tests.shell import (
     ablate,
     ended,
@@ -38,22 +39,7 @@ from tests.shell import (
 
 # Two programs. Three lanes to a wave would do, but six cells on two devices with at most two lanes each make a wave of
 # four and one of two, padded: a session that begins with the second must give it the width it would have had.
-EXPERIMENT = '''
-"""Does batch norm help?"""
-
-from ablate import base_config, choice
-
-
-def get_config():
-    cfg = base_config()
-    cfg.model = choice("mlp", widths=(8,))
-    cfg.recipe.optimizer = choice("momentum", learning_rate=0.1)
-    cfg.vary.norm = (choice("batch"),)
-    cfg.vary.dropout = (choice("spatial", rate=0.3),)
-    cfg.train.update(steps=6000, eval_every=50, batch_size=32, lanes=2, checkpoint_seconds=0.4)
-    cfg.seeds = 3
-    return cfg
-'''
+EXPERIMENT = norms(3, steps=6000, eval_every=50, checkpoint_seconds=0.4)
 CELLS = 9
 
 

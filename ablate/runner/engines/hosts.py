@@ -19,10 +19,10 @@ import jax
 from ablate.data import DataSet
 from ablate.results.files import StorageError
 from ablate.results.schema import Environment
-from ablate.runner.engines.worker import fingerprint
-from ablate.runner.environment import machine, versions
+from ablate.runner.engines.worker import fingerprint, unloadable
+from ablate.runner.environment import machine, unlike, versions
 from ablate.runner.events import Ended, Event
-from ablate.runner.hosts import Agreed, Hosts, first_line
+from ablate.runner.hosts import Agreed, Hosts
 from ablate.runner.interrupts import Interrupted, Stop
 from ablate.runner.place import Place, place_here
 from ablate.runner.units import Programs, Unit, run_wave
@@ -133,16 +133,14 @@ def follow(hosts: Hosts, load: Callable[[], Mapping[str, DataSet]], stop: Stop) 
 
 def _differs(asked: Asked, datasets: Mapping[str, DataSet], library: Library) -> str:
     """Why this process cannot train what it is asked to; empty where it can."""
-    own = versions()
-    other = [f"{name} {own.get(name)} there, {version} here" for name, version in asked.versions.items()]
-    other = [words for words, (name, version) in zip(other, asked.versions.items()) if own.get(name) != version]
-    if other:
-        return "; ".join(other)
+    others = unlike(versions(), asked.versions)
+    if others:
+        return others
     try:
         unit: Unit = pickle.loads(asked.unit)
         code = fingerprint(unit, library)
     except Exception as error:  # modules that are not there, or have other contents
-        return f"the code of the run cannot be loaded: {type(error).__name__}: {first_line(error)}"
+        return unloadable(error)
     if code != asked.code:
         return "the source differs from that of process 0: of ablate, or of parts of your own"
     if unit.data not in datasets or datasets[unit.data].fingerprint() != asked.data:

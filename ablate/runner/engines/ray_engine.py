@@ -156,7 +156,7 @@ class RayEngine:
             if program not in self._codes:
                 self._codes[program] = fingerprint(unit, self._library)
             attempt = secrets.token_hex(4)
-            errand = Errand(self._study, unit, self._codes[program], attempt, self._folder, self._study)
+            errand = Errand(self._study, unit, self._codes[program], attempt, self._folder)
             self._workers.give(hired, errand, self._data[unit.data])
 
     def _hear(self, hired: Hired, news: News, units: deque[Unit]) -> list[Event]:

@@ -27,12 +27,12 @@ from ablate.runner.place import Place, place_here
 from ablate.runner.units import Programs, Unit, run_wave
 from ablate.study.cells import TRAINING, digest
 from ablate.study.identity import Library, code_of, source_of
-from ablate.study.problems import ConfigError
+from ablate.study.problems import ConfigError, first_line
 from ablate.train.checkpoints import Checkpoints
 
 T = TypeVar("T")
 BEAT_SECONDS = 0.2  # between two that are told
-TOKEN = ".shared"  # a file beside the checkpoints, which says whether a worker sees the driver's disk
+TOKEN = ".shared"  # a file beside the checkpoints that names the study: whoever reads it sees the driver's disk
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,8 +66,7 @@ class Errand:
         unit: what to train.
         code: fingerprint of its code on the driver.
         attempt: its name.
-        folder: of the checkpoints.
-        token: what the file in there says.
+        folder: of the checkpoints, with a file that names the study.
     """
 
     study: str
@@ -75,7 +74,6 @@ class Errand:
     code: str
     attempt: str
     folder: Path
-    token: str
 
 
 class Joined(NamedTuple):
@@ -144,12 +142,12 @@ class Worker:
             key = wanted.study, wanted.unit.shape.program
             own = self._codes.get(key) or self._codes.setdefault(key, fingerprint(wanted.unit, self._library))
         except Exception as error:  # modules that are not there, or have other contents
-            yield Joined(False, f"the code of the run cannot be loaded: {type(error).__name__}: {error}")
+            yield Joined(False, unloadable(error))
             return
         if own != wanted.code:
             yield Joined(False, "the source differs from where the run was started: of ablate, or of parts of your own")
             return
-        shared = _sees(wanted.folder, wanted.token)
+        shared = _sees(wanted.folder, wanted.study)
         yield Joined(shared)
         if wanted.study != self._study:
             self._study, self._programs = wanted.study, Programs({})
@@ -164,6 +162,11 @@ def fingerprint(unit: Unit, library: Library) -> str:
     return digest([code_of(unit.task, library), *(code_of(path, library) for path in TRAINING)])[:16]
 
 
+def unloadable(error: Exception) -> str:
+    """Why a unit could not be unpickled, in words."""
+    return f"the code of the run cannot be loaded: {type(error).__name__}: {first_line(error)}"
+
+
 def told(events: Iterable[T], seconds: float) -> Iterator[T]:
     """The events without beats that follow another one too soon; each says more than those before."""
     last = 0.0
@@ -174,10 +177,10 @@ def told(events: Iterable[T], seconds: float) -> Iterator[T]:
         yield event
 
 
-def _sees(folder: Path, token: str) -> bool:
+def _sees(folder: Path, study: str) -> bool:
     try:
         with tempfile.TemporaryFile(dir=folder):
-            return (folder / TOKEN).read_text() == token
+            return (folder / TOKEN).read_text() == study
     except OSError:
         return False
 

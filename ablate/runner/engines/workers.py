@@ -9,10 +9,8 @@ other nodes are well. Ray is asked to retry nothing.
 
 import contextlib
 import dataclasses
-import hashlib
 import io
 import math
-import mmap
 import os
 import re
 import signal
@@ -22,7 +20,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before Ray is imported, which would send them
 
@@ -36,15 +34,15 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from ablate.data import DataSet
 from ablate.report.wording import plural
 from ablate.runner.backend import cores
+from ablate.runner.engines.mapped import packed, unpacked
 from ablate.runner.engines.worker import Errand, Hello, Joined, Surroundings, Worker
-from ablate.runner.environment import versions
+from ablate.runner.environment import unlike, versions
 from ablate.runner.events import Event
 from ablate.runner.interrupts import SIGNALS, Between, go_on
 from ablate.runner.units import Unit
 from ablate.study.problems import ConfigError
 
 WORDS_SECONDS = 5.0  # after which a worker that has nothing to say says so
-SENT_BYTES = 2**30  # from this size on, arrays in files are not sent but opened where they are needed
 CALLS = 3  # at once: one that trains, one that waits for words, one that asks to stop
 LISTENING = 10.0  # seconds for a cluster to accept a connection
 LOOK = 0.2  # seconds between two looks at what is no news
@@ -55,16 +53,6 @@ AWAY = 5.0  # seconds without a look, after which this process has stood still i
 remote: Any = ray.remote  # whose overloads know no options that come as a dict
 pickling: Any = ray.cloudpickle  # takes functions of notebooks and lambdas, too
 News = Hello | Joined | Event | Exception | None
-
-
-class MappedFile(NamedTuple):
-    """An array in a file, which every node is to see."""
-
-    filename: str
-    dtype: np.dtype
-    shape: tuple[int, ...]
-    offset: int
-    mark: str  # of its content
 
 
 class NobodyError(Exception):
@@ -116,8 +104,10 @@ class Workers:
     """
 
     def __init__(self, address: str, devices: int, patience: float, between: Between = go_on):
-        self._patience, self._here, self._by_client = patience, not address, address.startswith("ray://")
+        self._patience, self._here = patience, not address
         self._connected = _connect(address, patience, between)
+        if not address.startswith("ray://"):  # a client's arrays are no files of the cluster
+            ray.util.register_serializer(np.memmap, serializer=packed, deserializer=unpacked)
         self.hired: list[Hired] = []
         self._out: dict[str, str] = {}  # why nodes are left out
         self._failures: Counter[str] = Counter()  # workers in a row that ended before they began a unit, by node
@@ -157,11 +147,11 @@ class Workers:
             NobodyError: there has been no worker for as long as patience lasts, or every node is left out.
         """
         self._catch_up()
-        for _ in range(wanted):
-            room = {at: places - sum(hired.at == at for hired in self.hired) for at, places in self._places().items()}
-            at = max(room, key=lambda at: room[at], default="")
-            if not at or room[at] < 1:
-                break
+        room = Counter(self._places())
+        room.subtract(hired.at for hired in self.hired if hired.at in room)
+        for _ in range(min(wanted, (+room).total())):
+            ((at, _),) = room.most_common(1)
+            room[at] -= 1
             actor = self._started(at)
             self.hired.append(Hired(actor, at, actor.hello.remote(), time.monotonic()))
         if any(hired.hello for hired in self.hired):
@@ -215,8 +205,6 @@ class Workers:
 
     def keep(self, dataset: DataSet) -> Any:
         """Puts data where every node can get them; of large files, where they lie."""
-        if not self._by_client:
-            ray.util.register_serializer(np.memmap, serializer=packed, deserializer=unpacked)
         return ray.put(dataset)
 
     def give(self, hired: Hired, errand: Errand, data: Any) -> None:
@@ -253,8 +241,7 @@ class Workers:
             return f"JAX finds {place.platform} devices there; is it installed for {self.platform}?"
         if place.devices != self.devices:
             return f"JAX finds {place.devices} devices there, not {self.devices}"
-        others = ((name, theirs.get(name), own) for name, own in versions().items() if theirs.get(name) != own)
-        return "; ".join(f"{name} {there} there, {own} here" for name, there, own in others)
+        return unlike(theirs, versions())
 
     def begins(self, hired: Hired) -> None:
         """Notes that a worker has begun its unit: its node is well."""
@@ -327,34 +314,6 @@ def _told(hired: Hired, source: Any) -> list[News]:
     if None not in said:
         _listen(hired)
     return said
-
-
-def packed(array: np.memmap) -> Any:
-    """A mapped file as its place where it is large; its numbers where it is not, or is a part of a file."""
-    whole = isinstance(array.base, mmap.mmap) and array.flags.c_contiguous
-    if array.nbytes < SENT_BYTES or not whole or array.filename is None:
-        return np.array(array)
-    path = os.path.abspath(array.filename)
-    return MappedFile(path, array.dtype, array.shape, array.offset, _mark_of(path))
-
-
-def unpacked(content: Any) -> np.ndarray:
-    """The array of what `packed` gave.
-
-    Raises:
-        OSError: the file is not there, or another one: on another machine.
-    """
-    if not isinstance(content, MappedFile):
-        return content
-    if _mark_of(content.filename) != content.mark:
-        raise OSError(f"{content.filename} is another file than where the run was started")
-    return np.memmap(content.filename, content.dtype, "r", content.offset, content.shape)
-
-
-def _mark_of(path: str) -> str:
-    """Size and first bytes of a file."""
-    with open(path, "rb") as file:
-        return f"{os.path.getsize(path)} {hashlib.sha256(file.read(2**20)).hexdigest()}"
 
 
 def words_of(error: Exception) -> str:

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 import ablate as package
+from ablate.runner.engines import mapped
 from ablate.runner.engines import workers as workers_module
+from ablate.runner.engines.mapped import MappedFile, packed, unpacked
 from ablate.runner.engines.worker import TOKEN, Errand, Hello, Joined, Surroundings, Worker, fingerprint, told
-from ablate.runner.engines.workers import Hired, MappedFile, NobodyError, Workers, packed, unpacked
+from ablate.runner.engines.workers import Hired, NobodyError, Workers
 from ablate.runner.environment import machine
 from ablate.runner.events import Beat, Begin, Ended, Spent, Stopped
 from ablate.runner.place import Place, place_here
@@ -44,8 +46,8 @@ def unit(plan, tmp_path):
     return unit_of(item, wave)
 
 
-def errand(unit, folder, token="here", **changes):
-    wanted = Errand("study", unit, fingerprint(unit, Library(source_of)), "first", folder, token)
+def errand(unit, folder, **changes):
+    wanted = Errand("study", unit, fingerprint(unit, Library(source_of)), "first", folder)
     return pickle.dumps(dataclasses.replace(wanted, **changes))
 
 
@@ -59,7 +61,7 @@ def said(worker, *given):
 
 
 def test_it_trains_and_keeps_checkpoints_where_the_disk_is_shared(plan, unit, tmp_path):
-    (tmp_path / TOKEN).write_text("here")
+    (tmp_path / TOKEN).write_text("study")
     words = said(Worker(ELSEWHERE), errand(unit, tmp_path), plan.dataset)
     assert words[:2] == [Joined(shared=True), Begin(unit.key, 0)]
     assert [row["status"] for row in words[-1].rows] == ["done"] * 4
@@ -98,7 +100,7 @@ def test_modules_that_are_not_there_are_named(plan, tmp_path, monkeypatch):
 
 
 def test_asked_to_stop_while_it_trains_it_stores_a_checkpoint(plan, unit, tmp_path):
-    (tmp_path / TOKEN).write_text("here")
+    (tmp_path / TOKEN).write_text("study")
     worker = Worker(ELSEWHERE)
     working = threading.Thread(target=worker.train, args=((), errand(unit, tmp_path), plan.dataset))
     worker.stop()
@@ -224,7 +226,7 @@ def test_large_files_are_opened_where_they_are_needed(tmp_path, monkeypatch):
     np.save(tmp_path / "a.npy", np.arange(24, dtype=np.int32).reshape(6, 4))
     array = np.load(tmp_path / "a.npy", mmap_mode="r")
     assert type(packed(array)) is np.ndarray
-    monkeypatch.setattr(workers_module, "SENT_BYTES", 32)
+    monkeypatch.setattr(mapped, "SENT_BYTES", 32)
     place = pickle.loads(pickle.dumps(packed(array)))
     assert isinstance(place, MappedFile)
     assert isinstance(unpacked(place), np.memmap)
