@@ -10,6 +10,7 @@ from ablate.data.gaussians import gaussians
 from ablate.data.sampling import (
     NOISE_KINDS,
     PLANTED,
+    TRAINED_FOLDS,
     Draws,
     Sampling,
     Split,
@@ -38,6 +39,7 @@ __all__ = [
     "DATASETS",
     "NOISE_KINDS",
     "PLANTED",
+    "TRAINED_FOLDS",
     "DataError",
     "DataInfo",
     "DataSet",

@@ -71,6 +71,29 @@ def stratified(
     return ranks(shuffled) < quotas(shuffled, count)[shuffled]
 
 
+def fold_of(
+    order: Int32[np.ndarray, " order"], labels: Int32[np.ndarray, " examples"] | None, folds: int
+) -> Int[np.ndarray, " order"]:
+    """To which part of a partition each place of a shuffled order belongs: the examples of each class in turn.
+
+    Args:
+        order: positions of the examples to part.
+        labels: of all examples, by position; None deals the order out as it is.
+        folds: how many parts.
+
+    Returns:
+        A number from 0 to folds - 1 for every place; sizes of parts, and of a class in them, differ by 1 at most.
+
+    Example:
+        >>> fold_of(np.array([3, 1, 0, 2], np.int32), np.array([0, 0, 1, 1], np.int32), 2).tolist()
+        [0, 0, 1, 1]
+    """
+    by_class = np.arange(len(order)) if labels is None else np.argsort(labels[order], kind="stable")
+    fold = np.empty(len(order), np.int64)
+    fold[by_class] = np.arange(len(order)) % folds
+    return fold
+
+
 def long_tail(largest: int, classes: int, ratio: float) -> Int[np.ndarray, " classes"]:
     """Examples per class when their numbers fall exponentially from the first class to the last.
 

@@ -11,12 +11,13 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from ablate.data.classes import long_tail, oversampled, ranks, stratified
+from ablate.data.classes import fold_of, long_tail, oversampled, ranks, stratified
 from ablate.data.dataset import DataError, DataSet
 from ablate.tricks.axis import Range
 
 Share = Annotated[float, Range(0, 1)]
 NOISE_KINDS = ("symmetric", "pair")
+TRAINED_FOLDS = ("rest", "one")
 PLANTED = ("label", "target")  # arrays whose training examples may be spoilt: they travel with the batch
 
 
@@ -41,6 +42,10 @@ class Sampling:
             scales inputs (mean and sd) remains that of the pool as it came.
         input_noise: standard deviation of Gaussian noise on the training inputs, at least 0, in units of images from 0
             to 1; drawn once for every example.
+        folds: into how many parts the pool is divided, 2 or more; 0 divides nothing. Seed s holds out part s mod folds,
+            and every `folds` seeds in a row share a partition: with 5 folds, seeds 0 to 4 hold out every example once.
+            Planted noise is then the same in all cells, as an example has one label.
+        train_on: rest (all parts but the one of the seed) or one (only that one); the others are left out.
     """
 
     validation: Annotated[float, Range(0, 1, below=True)] = 0.15
@@ -54,11 +59,13 @@ class Sampling:
     outlier_size: Annotated[float, Range(0)] = 5.0
     input_noise: Annotated[float, Range(0)] = 0.0
     rotate_test: bool = False
+    folds: Annotated[int, Range(0)] = 0
+    train_on: str = "rest"
 
     @property
     def selects(self) -> bool:
         """Whether a seed decides which examples of its training split it trains on, or on which more often."""
-        return bool(self.per_class or self.examples or self.imbalance > 1 or self.oversample)
+        return bool(self.per_class or self.examples or self.imbalance > 1 or self.oversample or self.folds)
 
 
 class Draws(NamedTuple):
@@ -70,6 +77,7 @@ class Draws(NamedTuple):
     order: Int32[np.ndarray, " examples"]
     flips: Float32[np.ndarray, " examples"]
     shifts: Int32[np.ndarray, " examples"]
+    fold: int = 0  # the part that is held out, or the only one that is trained on
 
 
 def label_shifts(dataset: DataSet) -> int:
@@ -124,14 +132,16 @@ def split(dataset: DataSet, sampling: Sampling, draws: Draws) -> Split:
     if sampling.rotate_test:
         held = stratified(order, labels, tested)
         test, order = np.sort(order[held]), order[~held]
-    held = stratified(order, labels, round(sampling.validation * pool))
+    seen = None if labels is None else noisy(labels, dataset.classes, sampling, draws)
+    if sampling.folds:
+        order = order[(fold_of(order, seen, sampling.folds) == draws.fold) == (sampling.train_on == "one")]
+    held = stratified(order, labels, round(sampling.validation * len(order)))
     validation, train = order[held], order[~held]
     planted = {}
-    if labels is None:
+    if labels is None or seen is None:
         _reject_classes(dataset, sampling)
         train = train[: sampling.examples or None]
     else:
-        seen = noisy(labels, dataset.classes, sampling, draws)
         train = oversampled(_thinned(train, labels, dataset.classes, sampling), seen, sampling.oversample)
         planted["label"] = seen[train]
     if targets is not None:

@@ -54,7 +54,8 @@ def base_config() -> ConfigDict:
     cfg.model = choice("mlp")
     # The data set: digits, or any name that tensorflow-datasets knows. Beside its own arguments it takes
     # validation (share of the training images), label_noise and noise_kind, input_noise, per_class (0: all images),
-    # imbalance and oversample; rotate_test=True draws the test examples anew for each seed.
+    # imbalance and oversample; rotate_test=True draws the test examples anew for each seed, and folds=5 has each seed
+    # leave out a fifth of the training examples in turn (train_on="one": train on that fifth alone).
     cfg.data = choice("digits")
     # The baseline: one choice per axis. `ablate tricks` lists axes, choices and arguments. Where choices compose
     # (augment, scale, clip, decay, penalty, gradient, schedule, layerwise, objective) a tuple puts one behind another.

@@ -8,7 +8,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from ablate.data import NOISE_KINDS
+from ablate.data import NOISE_KINDS, TRAINED_FOLDS
 from ablate.study.choices import (
     DATA,
     MOST_EVALUATIONS,
@@ -107,8 +107,12 @@ def resolve(cfg: ConfigDict | Mapping[str, Any]) -> Spec:
         report=report,
         plain=content,
     )
+    for key, data in _other_data(spec):
+        _check_sampling(data, key, problems)
     if spec.paired and not problems:
         problems += _test_splits(spec)
+    if spec.recipe.get("data") and sampling_of(spec.recipe["data"]).folds and not spec.paired:
+        problems.append("data.folds: seeds are folds, which arms must share; set paired=True")
     if spec.across and not spec.paired:
         problems.append("across: conditions are compared seed by seed, which arms must share; set paired=True")
     if problems:
@@ -119,11 +123,15 @@ def resolve(cfg: ConfigDict | Mapping[str, Any]) -> Spec:
 def _test_splits(spec: Spec) -> Iterator[str]:
     """Arms of one data set are tested on the same examples, or the pairs would be none."""
     base = spec.recipe["data"]
-    tried = [(f"vary.data[{i}]", one) for i, one in enumerate(spec.vary.get("data", ()))]
-    tried += [(f"arms.{name}.data", arm["data"]) for name, arm in spec.arms.items() if "data" in arm]
-    for key, one in tried:
+    for key, one in _other_data(spec):
         if one.name == base.name and sampling_of(one).rotate_test != sampling_of(base).rotate_test:
             yield f"{key}.rotate_test: the same for all arms; set data.rotate_test"
+
+
+def _other_data(spec: Spec) -> Iterator[tuple[str, Chosen]]:
+    """What arms have in place of the baseline's data, by key."""
+    yield from ((f"vary.data[{i}]", one) for i, one in enumerate(spec.vary.get("data", ())))
+    yield from ((f"arms.{name}.data", arm["data"]) for name, arm in spec.arms.items() if "data" in arm)
 
 
 def arm_of(spec: Spec, name: str, recipe: Mapping[str, Mapping[str, Any]]) -> Arm:
@@ -208,8 +216,17 @@ def _recipe(
     recipe["data"] = check_choice(DATA, cfg["data"], "data", problems)
     recipe["train"] = _training(cfg["train"], "train", None, problems)
     if recipe["data"] is not None:
-        one_of(sampling_of(recipe["data"]).noise_kind, NOISE_KINDS, "data.noise_kind", problems)
+        _check_sampling(recipe["data"], "data", problems)
     return recipe
+
+
+def _check_sampling(data: Chosen, key: str, problems: list[str]) -> None:
+    """What is asked of the pool, beyond the ranges of its numbers."""
+    sampling = sampling_of(data)
+    one_of(sampling.noise_kind, NOISE_KINDS, f"{key}.noise_kind", problems)
+    one_of(sampling.train_on, TRAINED_FOLDS, f"{key}.train_on", problems)
+    if sampling.folds == 1:
+        problems.append(f"{key}.folds: one part is no division; 2 or more, or 0 for none")
 
 
 def _foreign(axis: Axis, default: Any) -> Any:

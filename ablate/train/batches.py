@@ -23,15 +23,23 @@ class DataKey(NamedTuple):
     sampling: Sampling = Sampling()
     fold: int = 0
 
+    @classmethod
+    def of(cls, seed: int | Seeds, sampling: Sampling) -> "DataKey":
+        """That of a cell: with folds, as many seeds in a row are the folds of one partition."""
+        if isinstance(seed, int) and sampling.folds:
+            return cls(seed // sampling.folds, sampling, seed % sampling.folds)
+        return cls(seed, sampling)
+
 
 def split_of(key: DataKey, dataset: DataSet) -> Split:
     """The positions that a data key trains, validates and is tested on, and what is planted into training examples."""
     size = number_split(dataset, key.sampling)
-    flip, shift = jax.random.split(stream(key.seed, "noise"))
+    flip, shift = jax.random.split(stream(0 if key.sampling.folds else key.seed, "noise"))
     draws = Draws(
         order=np.asarray(jax.random.permutation(stream(key.seed, "split"), size)).astype(np.int32),
         flips=np.asarray(jax.random.uniform(flip, (size,))),
         shifts=np.asarray(jax.random.randint(shift, (size,), 1, label_shifts(dataset))),
+        fold=key.fold,
     )
     return split(dataset, key.sampling, draws)
 

@@ -40,6 +40,30 @@ def test_training_and_validation_share_nothing_and_leave_nothing_out(pool, valid
     assert sorted([*found.train, *found.validation]) == list(range(SIZE))
 
 
+@pytest.mark.parametrize("rest", [True, False])
+@pytest.mark.parametrize(("folds", "noise"), [(2, 0.0), (3, 0.3), (7, 0.3)])
+def test_folds_leave_every_example_out_once(pool, folds, noise, rest):
+    labels, draws = pool
+    sampling = Sampling(folds=folds, train_on="rest" if rest else "one", validation=0.0, label_noise=noise)
+    found = [split(data_of(labels), sampling, draws._replace(fold=fold)) for fold in range(folds)]
+    times = np.bincount(np.concatenate([each.train for each in found]), minlength=SIZE)
+    assert (times == (folds - 1 if rest else 1)).all()
+    given = {
+        position: label for each in found for position, label in zip(each.train, each.planted["label"], strict=True)
+    }
+    for each in found:  # an example has one label, whoever trains on it, and parts have as much of every class
+        assert all(given[position] == label for position, label in zip(each.train, each.planted["label"], strict=True))
+        counts = np.bincount(each.planted["label"], minlength=CLASSES)
+        expected = np.bincount(list(given.values()), minlength=CLASSES) * (folds - 1 if rest else 1) / folds
+        assert np.abs(counts - expected).max() < 1
+
+
+def test_folds_hold_validation_out_of_what_is_trained(pool):
+    found = splitted(pool, folds=4, train_on="one", validation=0.2)
+    assert (len(found.train), len(found.validation)) == (800, 200)
+    assert not set(found.train) & set(found.validation)
+
+
 def test_another_order_is_another_split(pool):
     labels, draws = pool
     other = split(data_of(labels), Sampling(), draws._replace(order=draws.order[::-1].copy()))

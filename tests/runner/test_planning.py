@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import jax
+import numpy as np
 import pytest
 
 from ablate import choice
@@ -153,3 +154,17 @@ def test_planning_compiles_nothing(monkeypatch):
     split_of(DataKey(0), digits())  # random numbers, which compile once
     monkeypatch.setattr(jax.stages.Lowered, "compile", refuse)
     assert make_plan(study_of({"norm": "layer"}, **SMALL), name="x").programs
+
+
+def test_seeds_are_folds_of_one_partition_and_share_its_labels():
+    sampling, data = Sampling(folds=3, validation=0.0, label_noise=0.4), digits()
+    keys = [DataKey.of(seed, sampling) for seed in range(6)]
+    assert [(key.seed, key.fold) for key in keys] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+    splits = [split_of(key, data) for key in keys]
+    labels = np.full(data.sizes[0], -1)
+    for found in splits:  # the second partition is another one, of the same labels
+        known = labels[found.train]
+        assert ((known == -1) | (known == found.planted["label"])).all()
+        labels[found.train] = found.planted["label"]
+    assert 0.3 < np.mean(labels != data.pool["label"]) < 0.5
+    assert set(splits[0].train) != set(splits[3].train)

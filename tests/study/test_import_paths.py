@@ -177,5 +177,5 @@ def test_any_other_name_of_data_is_left_to_tensorflow_datasets(name):
         "size": 16, "split": "train", "test_split": "test",
         "validation": 0.15, "label_noise": 0.0, "noise_kind": "symmetric", "per_class": 0,
         "examples": 0, "imbalance": 1.0, "oversample": 0.0, "outliers": 0.0, "outlier_size": 5.0, "input_noise": 0.0,
-            "rotate_test": False,
+            "rotate_test": False, "folds": 0, "train_on": "rest",
     }  # fmt: skip

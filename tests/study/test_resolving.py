@@ -206,6 +206,10 @@ def test_wrong_keys_of_the_study(changes, start):
         ({"data": choice("digits", test=1.0)}, "data.test: must be below 1, got 1"),
         ({"data": choice("digits", per_class=-2)}, "data.per_class: must be 0 or more, got -2"),
         ({"data": choice("digits", noise_kind=3)}, "data.noise_kind: expected a text, got 3"),
+        ({"data": choice("digits", folds=1)}, "data.folds: one part is no division; 2 or more, or 0 for none"),
+        ({"data": choice("digits", folds=3, train_on="all")}, "data.train_on: unknown value 'all'"),
+        ({"data": choice("digits", folds=3), "paired": False}, "data.folds: seeds are folds, which arms must share"),
+        ({"vary": {"data": ({"noise_kind": "pear"},)}}, "vary.data[0].noise_kind: unknown value 'pear'; did you mean"),
     ],
 )
 def test_wrong_choices(changes, start):
