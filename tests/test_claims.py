@@ -107,7 +107,8 @@ def contrast(verdict, mean, *, failed=0, p=0.01, **more):
 
 def arm(name, values, verdict="", against=None, **more):
     return {
-        "arm": name, "baseline": against is None, "cells": 4, "failed": 0, "identical": False, "verdict": verdict,
+        "arm": name, "baseline": against is None, "cells": 4, "failed": 0, "pending": 0, "identical": False,
+        "verdict": verdict,
         "values": {str(seed): value for seed, value in enumerate(values)}, "contrast": against, "flops": 100.0,
         "steps": 10, "step_ratio": None, **more,
     }  # fmt: skip
@@ -191,6 +192,12 @@ def test_equivalence_on_average():
     assert "of the shortfall would have been missed" in judge.answer_of(claim("a", "worse"), far).missed
 
 
+def test_a_study_that_is_not_at_its_end_has_not_run():
+    halfway = under_conditions("", ("", "", ""))
+    assert not answers.whole(halfway | {"conditions": [{"ended": True}, {"ended": False}]})
+    assert not answers.whole(study(arm("a", (), pending=1)))
+
+
 def test_all_tests_of_all_studies_are_corrected_together():
     near = contrast("equivalent", 0.0, p=0.04, p_tost=0.02, p_failure_corrected=None)
     one = study(arm("a", (), "better", contrast("better", 0.1, p=0.02)), arm("b", (), "", near))
@@ -224,6 +231,7 @@ def test_a_page_from_a_real_study_under_conditions_and_from_one_of_them(tmp_path
     cards = [answers.Card("never_run", [claim(name, "better")], folder / "never_run", None)]
     for one in ("plain_loss", "across_norm"):
         report = json.loads((folder / one / "report.json").read_text(encoding="utf-8"))
+        assert answers.whole(report)
         cards.append(answers.Card(one, claims, folder / one, report))
     page = answers.page(cards)
     assert "4 claims" in page

@@ -31,7 +31,7 @@ THEMES = {
     "Normalisation": ("norm",),
     "Generative models": ("gan",),
     "Optimizers, rates and clipping": ("optim", "clip", "schedule", "rate", "cycl", "restart", "adam", "momentum"),
-    "Architecture": ("skip", "conv", "kernel", "pool", "squeeze", "separable", "archit", "depth", "shrink", "thresh"),
+    "Architecture": ("skip", "conv", "kernel", "pool", "squeeze", "separable", "resid", "depth", "shrink", "thresh"),
     "Cleaning and mining": ("clean", "mine", "mining", "fus"),
     "Overfitting": ("overfit", "regular", "dropout", "decay", "averag", "stop", "penalt"),
     "Losses and labels": ("label", "loss", "focal", "flood", "smooth", "task", "center", "centre", "outlier"),
@@ -83,7 +83,15 @@ def card(path: Path, folder: Path) -> Card:
     """One of them."""
     file = folder / "report.json"
     report = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-    return Card(path.stem, module_of(path).CLAIMS, folder, report)
+    ended = report if report and whole(report) else None
+    return Card(path.stem, module_of(path).CLAIMS, folder, ended)
+
+
+def whole(report: Mapping[str, Any]) -> bool:
+    """Whether a study has come to its end, under all of its conditions."""
+    if "conditions" in report:
+        return all(one["ended"] for one in report["conditions"])
+    return not any(arm["pending"] for arm in report["arms"])
 
 
 def module_of(path: Path) -> ModuleType:
@@ -169,8 +177,9 @@ def caption() -> str:
     return (
         "Each line is a claim: by how much what is missing to a perfect score (error, or loss) changes, arm against "
         "baseline, with its 95 % interval; under conditions the geometric mean over them. Left of zero the arm is "
-        f"better. Beyond a factor of {LIMIT:g} an arrow stands at the edge. The grey column is what the article says: "
-        "◁ better, ▷ worse, = no difference."
+        f"better. What lies beyond a factor of {LIMIT:g}, or never trained, is an arrow at the edge; a claim without a "
+        "mark is answered by a measure of its own. The grey column is what the article says: ◁ better, ▷ worse, = no "
+        "difference."
     )
 
 

@@ -59,13 +59,13 @@ CLAIMS = (
         "expects": "equivalent",
     },
     {
-        "claim": "Weight decay of .00001 brings nothing",
+        "claim": "To bilinear features, weight decay of .00001 brings nothing",
         "source": "S1",
         "arm": "decay=coupled(weight=1e-05)",
         "expects": "equivalent",
     },
     {
-        "claim": "Weight decay of .001 ends at a worse result",
+        "claim": "With bilinear features, weight decay of .001 ends at a worse result",
         "source": "S1",
         "arm": "decay=coupled(weight=0.001)",
         "expects": "worse",

@@ -22,10 +22,11 @@ COLOURS = {
     "undecided": VERDICT_COLOURS["inconclusive"],
 }
 MARKERS = {"supported": "o", "contradicted": "s", "mixed": "D", "undecided": "o"}
-LIMIT = 10.0  # A tenth of the shortfall to ten times: what lies beyond is drawn at the edge, as an arrow.
-FACTORS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-LETTERS = 62  # of a claim
-LINE = 0.185  # inches
+LIMIT = 5.0  # A fifth of the shortfall to five times: what lies beyond is drawn at the edge, as an arrow.
+FACTORS = (0.2, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
+LETTERS = 64  # of a claim
+WORDS = 46  # of an effect that no arm has
+LINE = 0.17  # inches
 COLUMN = -1.12 * math.log(LIMIT)  # where it stands what the article says
 SAYS = {"better": "◁", "worse": "▷", "equivalent": "="}
 
@@ -42,7 +43,7 @@ def picture(themes: Mapping[str, Sequence[Answer]]) -> dict[str, bytes]:
 def draw(themes: Mapping[str, Sequence[Answer]]) -> Figure:
     """Claims at the left, effects in the middle, numbers at the right."""
     lines = [line for theme, answers in themes.items() for line in (theme, *answers)]
-    figure = new_figure(9.6, 1.1 + LINE * len(lines))
+    figure = new_figure(10.0, 1.1 + LINE * len(lines))
     axis = figure.subplots()
     set_axis(axis, lines)
     for place, line in enumerate(lines):
@@ -87,18 +88,31 @@ def draw_answer(axis: Axes, answer: Answer, place: int) -> None:
     colour, end = COLOURS[answer.answer], math.log(LIMIT)
     axis.text(COLUMN, place, SAYS.get(answer.expects, ""), fontsize=7, color=GREY, ha="center", va="center")
     change = answer.change
+    at = where(answer)
     if change is not None:
         ends = [min(max(x, -end), end) for x in (change.low, change.high) if x is not None]
-        axis.plot(ends, [place] * len(ends), color=colour, linewidth=1.8)
-        beyond = "" if abs(change.mean) <= end else "<" if change.mean < 0 else ">"
+        axis.plot(ends, [place] * len(ends), color=colour, linewidth=1.6)
+    if at is not None:
+        beyond = "" if abs(at) <= end else "<" if at < 0 else ">"
         face = "white" if answer.answer == "undecided" else colour
-        at = min(max(change.mean, -end), end)
-        axis.plot([at], [place], beyond or MARKERS[answer.answer], color=colour, markerfacecolor=face, markersize=5)
-    words = change_text(change) if change is not None else label(answer.effect, 44)
+        marker, at = beyond or MARKERS[answer.answer], min(max(at, -end), end)
+        axis.plot([at], [place], marker, color=colour, markerfacecolor=face, markersize=4.2)
+    measured = answer.effect.replace("95 % interval ", "")
+    words = change_text(change) if change is not None else label(measured, WORDS)
     axis.annotate(
         words, (1, place), xycoords=("axes fraction", "data"), xytext=(6, 0), textcoords="offset points",
         va="center", fontsize=6.5, color=colour if answer.answer != "undecided" else GREY, annotation_clip=False,
     )  # fmt: skip
+
+
+def where(answer: Answer) -> float | None:
+    """The log ratio of a claim; beyond the axis where an arm never trained, and None where no arm answers."""
+    if answer.change is not None:
+        return answer.change.mean
+    if answer.test != "failure" or answer.answer not in ("supported", "contradicted"):
+        return None
+    worse = (answer.expects == "worse") == (answer.answer == "supported")
+    return math.inf if worse else -math.inf
 
 
 def tick_text(log_ratio: float) -> str:
