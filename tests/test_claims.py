@@ -246,6 +246,18 @@ def test_a_page_from_a_real_study_under_conditions_and_from_one_of_them(tmp_path
     assert b"<svg" in files["svg"]
 
 
+def test_where_an_effect_is_drawn():
+    def at(**fields):
+        return picture.where(judge.Answer("c", "S0", **{"answer": "supported", "effect": "", **fields}))
+
+    assert at(change=judge.Change(-0.1, None, None)) == -0.1
+    assert at(test="failure", expects="worse") == math.inf
+    assert at(test="failure", expects="worse", answer="contradicted") == -math.inf
+    assert at(test="failure", expects="better") == -math.inf
+    assert at(test="quality", expects="worse") is None
+    assert at() is None
+
+
 def test_the_committed_page_is_what_the_committed_reports_say():
     page = answers.page(answers.cards(ROOT / "results" / "claims"))
     assert (ROOT / "results" / "claims.md").read_text(encoding="utf-8") == page, "run `make docs`"
