@@ -45,7 +45,7 @@ LAYERS = {
 }  # fmt: skip
 # what only these packages and modules may see
 ONLY = {
-    "ml_collections": {"study", "runner/execute.py"},
+    "ml_collections": {"study", "runner/execute.py", "runner/clean.py"},
     "absl": {"study", "data/tfds_source.py"},
     "tensorflow": {"data"},
     "tensorflow_datasets": {"data"},

@@ -11,6 +11,7 @@ label with a score below a threshold. Nothing is held out for validation: its la
 import copy
 import dataclasses
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,11 +20,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from ml_collections import ConfigDict
 
 from ablate.data import TRAINED_FOLDS, DataSet, Sampling
 from ablate.report.rows import Rows
 from ablate.report.wording import plural
 from ablate.results.schema import Study, read_record
+from ablate.runner.engines.engine import Engine
+from ablate.runner.engines.local import LocalEngine
+from ablate.runner.execute import execute
 from ablate.runner.fuse import OF, mean_prediction
 from ablate.runner.interrupts import Between, go_on
 from ablate.runner.kept import KeptCells
@@ -128,6 +133,32 @@ class Cleaned:
         if self.truth is None:
             return None
         return float(np.mean((self.suggested == self.truth)[self.listed])) if self.listed.any() else math.nan
+
+
+def clean(
+    cfg: ConfigDict, workdir: str | os.PathLike[str], terms: Terms = PLAIN, *, engine: Engine | None = None
+) -> Cleaned:
+    """Trains every arm of a config on folds of its data, and asks about what each did not see; the same call continues.
+
+    Args:
+        cfg: a config as `base_config()` gives it.
+        workdir: the run's directory.
+        terms: how labels are doubted.
+        engine: who trains; this process if not given.
+
+    Raises:
+        ConfigError: with all problems of the config; or the directory holds a study of another kind.
+        InUseError, Interrupted, StorageError: as `ablate.run` does.
+
+    References:
+        Northcutt, Jiang, Chuang. Confident Learning: Estimating Uncertainty in Dataset Labels. 2021.
+        https://arxiv.org/abs/1911.00068, which out-of-sample predictions such as these are made for.
+    """
+    directory, engine = Path(workdir), engine or LocalEngine()
+    texts: dict[str, Any] = {"name": directory.name, "command": "ablate.clean(cfg)", "place": engine.place()}
+    plan = plan_cleaning(resolve(cfg), terms, **texts)
+    refuse_another(directory)
+    return cleaned(execute(plan, directory, engine=engine), plan, terms)
 
 
 def plan_cleaning(

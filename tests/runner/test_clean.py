@@ -10,8 +10,7 @@ from ablate import base_config, choice
 from ablate.cli.main import main
 from ablate.data import Sampling, digits
 from ablate.report.rows import Rows
-from ablate.runner.clean import Terms, cleaned, plan_cleaning
-from ablate.runner.execute import execute
+from ablate.runner.clean import Terms, clean, plan_cleaning
 from ablate.runner.predict import predict
 from ablate.study import ConfigError
 from ablate.study.resolving import resolve
@@ -42,17 +41,12 @@ def config(noise=0.2, **changes):
     return cfg
 
 
-def clean(cfg, terms, directory):
-    plan = plan_cleaning(resolve(cfg), terms, name="digits")
-    return cleaned(execute(plan, directory), plan, terms)
-
-
 @pytest.fixture(scope="module", params=[("rest", "logits", 0.0), ("one", "probabilities", 0.6)], ids=["rest", "one"])
 def found(request, tmp_path_factory):
     train_on, of, score = request.param
     directory = tmp_path_factory.mktemp("clean")
     terms = Terms(folds=3, train_on=train_on, rounds=2, score=score, of=of)
-    return clean(config(), terms, directory), Rows.load(directory)
+    return clean(config(), directory, terms), Rows.load(directory)
 
 
 def recounted(found, rows):
@@ -108,7 +102,7 @@ def test_the_most_doubtful_come_first(found):
 def test_without_planted_noise_nobody_knows(tmp_path):
     cfg = config(noise=0.0)
     cfg.train.update(steps=4, eval_every=4)
-    cleaning = clean(cfg, Terms(folds=2, rounds=1), tmp_path)
+    cleaning = clean(cfg, tmp_path, Terms(folds=2, rounds=1))
     assert (cleaning.truth, cleaning.judged(), cleaning.corrected()) == (None, None, None)
     assert np.array_equal(cleaning.labels, digits().pool["label"])
 
