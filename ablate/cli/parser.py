@@ -280,7 +280,7 @@ def _clean(commands) -> None:
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help=text)
     text = "an answer that agrees with the label is a doubt below this probability (default: %(default)s, none)"
     parser.add_argument("--score", type=float, default=0.0, metavar="P", help=text)
-    text = "doubts from which an example is listed (default: more than half of its tests)"
+    text = "doubts from which an example is listed (default: all of its tests)"
     parser.add_argument("--picked", type=int, metavar="N", help=text)
     _add_of(parser, "logits")
     parser.add_argument(

@@ -53,7 +53,7 @@ class Terms(NamedTuple):
         train_on: rest (a model learns from all parts but one and is asked about that one) or one (the other way round).
         rounds: partitions, each with models of its own, 1 or more.
         score: an answer that agrees with the label counts as doubt below this probability, 0 to 1.
-        picked: in how many tests an example must be in doubt to be listed; 0 for more than half of them.
+        picked: in how many tests an example must be in doubt to be listed; 0 for all of them.
         of: what is averaged over models: logits or probabilities.
     """
 
@@ -72,7 +72,7 @@ class Terms(NamedTuple):
     @property
     def least(self) -> int:
         """The number of doubts from which an example is listed."""
-        return self.picked or self.tests // 2 + 1
+        return self.picked or self.tests
 
 
 PLAIN = Terms()

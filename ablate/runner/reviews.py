@@ -7,7 +7,7 @@ import numpy as np
 from ablate.data import origin
 from ablate.report.review import SHOWN, Review, pictures_of
 from ablate.report.wording import listed, number, plural
-from ablate.runner.clean import Cleaned
+from ablate.runner.clean import Cleaned, Terms
 from ablate.runner.mine import Mined
 
 
@@ -59,8 +59,8 @@ def _said_of_cleaning(found: Cleaned) -> list[str]:
     trained = "all folds but one" if terms.train_on == "rest" else "one fold"
     doubt = "another label" + (f", or the same with less than {terms.score:g}" if terms.score else "")
     lines = [
-        f"{count:,} of {total:,} training labels ({_percent(count / total)}) are in doubt: in at least {terms.least} "
-        f"of {plural(terms.tests, 'test')} the models gave {doubt}.",
+        f"{count:,} of {total:,} training labels ({_percent(count / total)}) are in doubt: in {_often(terms)} the "
+        f"models gave {doubt}.",
         f"Each test asked {plural(len(found.models), 'model')} ({listed(found.models)}), trained on {trained} of "
         f"{terms.folds}, about examples that they had not seen; {plural(terms.rounds, 'partition')}.",
     ]
@@ -72,6 +72,17 @@ def _said_of_cleaning(found: Cleaned) -> list[str]:
             "suggested label is the true one."
         )
     return lines
+
+
+def _often(terms: Terms) -> str:
+    tests = plural(terms.tests, "test")
+    return (
+        f"at least {terms.least} of {tests}"
+        if terms.least < terms.tests
+        else f"each of {tests}"
+        if terms.tests > 1
+        else "the test"
+    )
 
 
 def _said_of_mining(found: Mined) -> list[str]:

@@ -118,10 +118,10 @@ def prepare():
             rest, one = found["rest"], found["one"]
             confident = find_label_issues(rest.labels, rest.probs, n_jobs=1)  # forks do not go with JAX
             for words, listed in {
-                "all folds but one, 2 of 3 doubts": rest.listed,
-                "all folds but one, 3 of 3 doubts": rest.times == 3,
-                "one fold, 3 of 4 doubts": one.listed,
-                "one fold, 4 of 4 doubts": one.times == 4,
+                "all folds but one, 2 of 3 doubts": rest.times >= 2,
+                "all folds but one, 3 of 3 doubts": rest.listed,
+                "one fold, 3 of 4 doubts": one.times >= 3,
+                "one fold, 4 of 4 doubts": one.listed,
                 "confident learning": confident,
             }.items():
                 lines.append((name, f"{noise:.0%} {kind}", words, listed, rest.truth != rest.labels))
@@ -154,8 +154,9 @@ OPENING = """# Doubted labels, and how many of them are wrong
 Planted label noise in digits (1,347 training examples) and in 4,000 pictures of Fashion-MNIST at 14x14. An MLP and a
 small VGG, trained on shifted pictures, judge what they did not see by the mean of their logits, each the mean over
 three shifted views. *All folds but one*: `ablate clean` as it stands, five folds, three partitions. *One fold*: the
-article's way, each model trained on a fifth and asked about the rest. *Confident learning* (Northcutt, Jiang, Chuang.
-2021. https://arxiv.org/abs/1911.00068) as cleanlab has it, from the same predictions as the first. Written by
+article's way, each model trained on a fifth and asked about the rest. That all tests must agree is the default of
+`ablate clean` because it did better on these six sets than most of them. *Confident learning* (Northcutt, Jiang,
+Chuang. 2021. https://arxiv.org/abs/1911.00068) as cleanlab has it, from the same predictions as the first. Written by
 `python experiments/claims/cleaning.py`.
 """
 

@@ -61,16 +61,19 @@ def contrasts(folder):
 
 
 def answer(folder, way):
-    """Better where the members, or the better of two arms, fall behind the fusion on both sets."""
+    """Supported where the fusion is ahead of its members, or the better of two arms, on both sets; contradicted where
+    it is behind on one and ahead on none.
+    """
     sides = contrasts(folder)[way]
     verdicts = {"" if one["p"] > 0.05 else "better" if one["delta"] < 0 else "worse" for one in sides.values()}
     texts = [
-        f"{name.partition('=')[2].partition('(')[0] or name.partition('(')[0]}: {-100 * one['delta']:+.2f} points "
-        f"({-100 * one['delta_high']:+.2f} to {-100 * one['delta_low']:+.2f})"
-        for name, one in sides.items()
+        f"{name}: {-100 * one['delta']:+.2f} points ({-100 * one['delta_high']:+.2f} to {-100 * one['delta_low']:+.2f})"
+        for name, one in zip(SETS, sides.values(), strict=True)
     ]
-    word = {("better",): "supported", ("worse",): "contradicted", ("better", "worse"): "mixed"}
-    return {"answer": word.get(tuple(sorted(verdicts)), "undecided"), "effect": "; ".join(texts).replace("-", "−")}
+    word = "supported" if verdicts == {"better"} else "undecided"
+    if "worse" in verdicts:
+        word = "mixed" if "better" in verdicts else "contradicted"
+    return {"answer": word, "effect": "; ".join(texts).replace("-", "−")}
 
 
 def three_seeds(folder):

@@ -86,7 +86,7 @@ def test_planted_noise_is_found(found):
     assert judged is not None
     assert judged.wrong == wrong.sum()
     assert judged.both == np.sum(wrong & (cleaning.times >= cleaning.terms.least))
-    assert judged.recall > 0.9  # at chance it would be the share that is listed
+    assert judged.recall > 0.8  # at chance it would be the share that is listed
     assert judged.precision > 2 * wrong.mean()
 
 
