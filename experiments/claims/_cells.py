@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -72,3 +73,43 @@ def forgiven(folder: Path, inits: Sequence[str], best: str) -> dict[str, Any]:
     lost = f"{100 * plain.mean():.1f} points lost without, {100 * normed.mean():.1f} with batch norm; difference "
     result = answer(plain - normed, lambda value: f"{100 * value:.1f}")
     return result | {"effect": lost + result["effect"]}
+
+
+def verdicts_at(folder: Path, arm: str, levels: Sequence[str]) -> list[tuple[str, str]]:
+    """Verdict and effect of an arm in every condition that has one of the levels, the accuracy in points."""
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    chosen = [one for one in report["conditions"] if set(levels) & set(one["levels"].values())]
+    contrasts = [side["contrast"] for one in chosen for side in one["arms"] if side["arm"] == arm]
+    return [(contrast["verdict"], points_of(contrast)) for contrast in contrasts]
+
+
+def averages(folder: Path) -> dict[str, tuple[str, str]]:
+    """Verdict and effect of every arm on average over the conditions, as the change of errors in per cent."""
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return {side["arm"]: (side["verdict"], change_of(side["change"])) for side in report["arms"]}
+
+
+def change_of(change: dict[str, Any]) -> str:
+    """`−20 % errors (−25 to −10)`, from logarithms."""
+    keys = ("mean",) if change["low"] is None else ("mean", "low", "high")
+    mean, *limits = (f"{100 * math.expm1(change[key]):+.0f}".replace("-", "−") for key in keys)
+    return f"{mean} % errors" + (f" ({limits[0]} to {limits[1]})" if limits else "")
+
+
+def points_of(contrast: dict[str, Any]) -> str:
+    """`+0.4 (−0.1 to +0.9) points`; how many runs failed where too few are left for an interval."""
+    if contrast["low"] is None:
+        lost, before = (contrast[side]["hits"] for side in ("failures", "failures_baseline"))
+        return f"{lost} runs lost, {before} of the baseline"
+    mean, low, high = (f"{100 * contrast[key]:+.1f}".replace("-", "−") for key in ("mean", "low", "high"))
+    return f"{mean} ({low} to {high}) points"
+
+
+def agreement(verdicts: Sequence[tuple[str, str]], expected: Sequence[str]) -> dict[str, Any]:
+    """Supported where every verdict is one of those expected, contradicted where one is another than inconclusive."""
+    kinds = {kind for kind, _ in verdicts}
+    others = kinds - set(expected) - {"inconclusive"}
+    kind = "supported" if kinds <= set(expected) else "contradicted" if others else "undecided"
+    if others and kinds & set(expected):
+        kind = "mixed"
+    return {"answer": kind, "effect": "; ".join(effect for _, effect in verdicts)}
