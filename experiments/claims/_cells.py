@@ -11,9 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from ablate.stats.paired import t_interval
+from ablate.stats.paired import paired_t, t_interval
+from ablate.stats.verdict import tost
 
+ALPHA, MARGIN = 0.05, 0.01  # level of a test, and the largest difference of accuracy that counts as none
 CHANCE = 0.1  # accuracy of a run that diverged
+OPPOSITE = {"better": "worse", "worse": "better"}
 
 
 class Cell(NamedTuple):
@@ -51,12 +54,48 @@ def answer(values: Float[np.ndarray, " seeds"], effect: Callable[[float], str], 
     return {"answer": kind, "effect": f"{effect(mean)} (95 % interval {effect(low)} to {effect(high)})"}
 
 
-def means_of(folder: Path) -> dict[str, np.ndarray]:
-    """Test accuracy of every arm by seed, in the order of seeds: the mean over all conditions."""
+def means_of(folder: Path, levels: Sequence[str] = ()) -> dict[str, np.ndarray]:
+    """Test accuracy of every arm by seed, in the order of seeds: the mean over the conditions.
+
+    Args:
+        folder: of the study.
+        levels: only conditions that have one of them count; empty for all.
+    """
     by_seed: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for cell in cells_of(folder):
-        by_seed[cell.arm][cell.seed].append(cell.accuracy)
+        if not levels or set(levels) & set(cell.levels.values()):
+            by_seed[cell.arm][cell.seed].append(cell.accuracy)
     return {arm: np.array([np.mean(runs[seed]) for seed in sorted(runs)]) for arm, runs in by_seed.items()}
+
+
+def compared(folder: Path, arm: str, levels: Sequence[str], expected: Sequence[str]) -> dict[str, Any]:
+    """Whether an arm is as `expected` (better, worse, equivalent) where conditions have one of `levels`, on average.
+
+    Runs that were lost count with what they ended at. Better or worse by a paired t test over the seeds at .05, else
+    equivalent by two one-sided ones within MARGIN; mixed where a condition has the opposite verdict.
+    """
+    mean = means_of(folder, levels)
+    deltas = mean[arm] - mean["baseline"]
+    test, p_within = paired_t(deltas), tost(deltas, MARGIN)
+    kind = "inconclusive"
+    if test.p is not None and test.p <= ALPHA:
+        kind = "better" if deltas.mean() > 0 else "worse"
+    elif p_within is not None and p_within <= ALPHA:
+        kind = "equivalent"
+    result = "supported" if kind in expected else "undecided" if kind == "inconclusive" else "contradicted"
+    if result == "supported" and OPPOSITE.get(kind) in verdicts_at(folder, arm, levels):
+        result = "mixed"
+    limits = "" if test.low is None or test.high is None else f" ({points(test.low)} to {points(test.high)})"
+    return {"answer": result, "effect": f"{points(deltas.mean())}{limits} points"}
+
+
+def points(value: float) -> str:
+    """Accuracy in points, with its sign.
+
+    >>> points(-0.012)
+    '−1.2'
+    """
+    return f"{round(100 * value, 1) + 0.0:+.1f}".replace("-", "−")  # + 0.0: no "−0.0"
 
 
 def forgiven(folder: Path, inits: Sequence[str], best: str) -> dict[str, Any]:
@@ -75,12 +114,11 @@ def forgiven(folder: Path, inits: Sequence[str], best: str) -> dict[str, Any]:
     return result | {"effect": lost + result["effect"]}
 
 
-def verdicts_at(folder: Path, arm: str, levels: Sequence[str]) -> list[tuple[str, str]]:
-    """Verdict and effect of an arm in every condition that has one of the levels, the accuracy in points."""
+def verdicts_at(folder: Path, arm: str, levels: Sequence[str]) -> list[str]:
+    """Verdict of an arm in every condition that has one of the levels."""
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    chosen = [one for one in report["conditions"] if set(levels) & set(one["levels"].values())]
-    contrasts = [side["contrast"] for one in chosen for side in one["arms"] if side["arm"] == arm]
-    return [(contrast["verdict"], points_of(contrast)) for contrast in contrasts]
+    chosen = [one for one in report["conditions"] if not levels or set(levels) & set(one["levels"].values())]
+    return [side["contrast"]["verdict"] for one in chosen for side in one["arms"] if side["arm"] == arm]
 
 
 def averages(folder: Path) -> dict[str, tuple[str, str]]:
@@ -94,22 +132,3 @@ def change_of(change: dict[str, Any]) -> str:
     keys = ("mean",) if change["low"] is None else ("mean", "low", "high")
     mean, *limits = (f"{100 * math.expm1(change[key]):+.0f}".replace("-", "−") for key in keys)
     return f"{mean} % errors" + (f" ({limits[0]} to {limits[1]})" if limits else "")
-
-
-def points_of(contrast: dict[str, Any]) -> str:
-    """`+0.4 (−0.1 to +0.9) points`; how many runs failed where too few are left for an interval."""
-    if contrast["low"] is None:
-        lost, before = (contrast[side]["hits"] for side in ("failures", "failures_baseline"))
-        return f"{lost} runs lost, {before} of the baseline"
-    mean, low, high = (f"{100 * contrast[key]:+.1f}".replace("-", "−") for key in ("mean", "low", "high"))
-    return f"{mean} ({low} to {high}) points"
-
-
-def agreement(verdicts: Sequence[tuple[str, str]], expected: Sequence[str]) -> dict[str, Any]:
-    """Supported where every verdict is one of those expected, contradicted where one is another than inconclusive."""
-    kinds = {kind for kind, _ in verdicts}
-    others = kinds - set(expected) - {"inconclusive"}
-    kind = "supported" if kinds <= set(expected) else "contradicted" if others else "undecided"
-    if others and kinds & set(expected):
-        kind = "mixed"
-    return {"answer": kind, "effect": "; ".join(effect for _, effect in verdicts)}
