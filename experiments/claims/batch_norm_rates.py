@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _cells import Cell, answer, cells_of
+from measures import Cell, answer, cells_of
 
 from ablate import base_config, choice
 

@@ -18,7 +18,7 @@ where it is 79.8 %. At .03 both change nothing.
 from pathlib import Path
 from typing import Any
 
-from _cells import compared
+from measures import compared
 
 from ablate import base_config, choice
 

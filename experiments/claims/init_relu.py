@@ -18,7 +18,7 @@ depths, and N(0, .01^2) is 6 points short of them at twenty layers.
 from pathlib import Path
 from typing import Any
 
-from _cells import forgiven
+from measures import forgiven
 
 from ablate import base_config, choice
 

@@ -21,7 +21,7 @@ all the same are the same behind a norm.
 from pathlib import Path
 from typing import Any
 
-from _cells import forgiven
+from measures import forgiven
 
 from ablate import base_config, choice
 

@@ -19,19 +19,20 @@ and twice the steps, see optimizers_enough_time.py.
 from pathlib import Path
 from typing import Any
 
-from _cells import averages
+from measures import averages
 
 from ablate import base_config, choice
 
+KINDS = ("better", "equivalent", "inconclusive", "worse")
+
 
 def unbeaten(folder: Path) -> dict[str, Any]:
-    """Whether no arm is better than Adam on average: contradicted by one that is, supported where none can be."""
+    """Whether no arm is better than Adam on average: contradicted by one that is, undecided by one that may be."""
     verdicts = averages(folder)
     kinds = {kind for kind, _ in verdicts.values()}
     kind = "contradicted" if "better" in kinds else "undecided" if "inconclusive" in kinds else "supported"
-    ahead = [f"{arm} {effect}" for arm, (verdict, effect) in verdicts.items() if verdict in ("better", "inconclusive")]
-    counts = ", ".join(f"{sum(verdict == one for verdict, _ in verdicts.values())} {one}" for one in sorted(kinds))
-    return {"answer": kind, "effect": "; ".join([counts, *ahead])}
+    by_kind = [(one, [f"{arm} {effect}" for arm, (own, effect) in verdicts.items() if own == one]) for one in KINDS]
+    return {"answer": kind, "effect": "; ".join(f"{one}: {', '.join(arms)}" for one, arms in by_kind if arms)}
 
 
 def get_config():
@@ -78,26 +79,5 @@ CLAIMS = (
         "arm": "sgd",
         "expects": "worse",
         "note": "each at its best of seven rates",
-    },
-    {
-        "claim": "Adagrad is behind Adam",
-        "source": "S2",
-        "arm": "adagrad",
-        "expects": "worse",
-        "note": "each at its best of seven rates",
-    },
-    {
-        "claim": "RMSProp is behind Adam",
-        "source": "S2",
-        "arm": "rmsprop",
-        "expects": "worse",
-        "note": "each at its best of seven rates",
-    },
-    {
-        "claim": "The gradient's direction alone is behind Adam",
-        "source": "S2",
-        "arm": "normalized_gradient",
-        "expects": "worse",
-        "note": "the formula that the article calls Adagrad; each at its best of seven rates",
     },
 )

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from judge import OPPOSITE, equivalent_on_average
 
 from ablate.stats.paired import paired_t, t_interval
 from ablate.stats.verdict import tost
 
 ALPHA, MARGIN = 0.05, 0.01  # level of a test, and the largest difference of accuracy that counts as none
 CHANCE = 0.1  # accuracy of a run that diverged
-OPPOSITE = {"better": "worse", "worse": "better"}
 
 
 class Cell(NamedTuple):
@@ -124,7 +124,12 @@ def verdicts_at(folder: Path, arm: str, levels: Sequence[str]) -> list[str]:
 def averages(folder: Path) -> dict[str, tuple[str, str]]:
     """Verdict and effect of every arm on average over the conditions, as the change of errors in per cent."""
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    return {side["arm"]: (side["verdict"], change_of(side["change"])) for side in report["arms"]}
+    within = {arm for arm, p in equivalent_on_average(report).items() if p is not None and p <= ALPHA}
+    found = {side["arm"]: (side["verdict"], change_of(side["change"])) for side in report["arms"]}
+    return {
+        arm: ("equivalent" if verdict == "inconclusive" and arm in within else verdict, effect)
+        for arm, (verdict, effect) in found.items()
+    }
 
 
 def change_of(change: dict[str, Any]) -> str:
