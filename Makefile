@@ -4,10 +4,19 @@ BIN := .venv/bin
 # Tests that want the machine for themselves.
 ALONE := -q --import-mode=importlib -p no:cacheprovider
 
-.PHONY: demo test test-browser lint format docs clean
+# One study per card; cells that are stored are used again.
+CARDS = $(shell grep -l '^CLAIMS' experiments/claims/*.py)
+
+.PHONY: demo claims test test-browser lint format docs clean
 
 demo: .venv/installed
 	$(BIN)/ablate run --config=experiments/digits.py
+
+claims: .venv/installed
+	for card in $(CARDS); do \
+	  $(BIN)/ablate run --config=$$card --workdir=results/claims/$$(basename $$card .py) || exit; \
+	done
+	$(BIN)/python experiments/claims/answers.py
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal
@@ -28,6 +37,7 @@ format: .venv/installed-dev
 docs: .venv/installed-dev
 	$(BIN)/python -m tests.results.documents
 	$(BIN)/python -m tests.cli.documents
+	$(BIN)/python experiments/claims/answers.py
 
 clean:
 	rm -rf .venv build dist *.egg-info
