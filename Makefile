@@ -10,7 +10,7 @@ CARDS = $(shell grep -l '^CLAIMS' experiments/claims/*.py)
 .PHONY: demo claims test test-browser lint format docs clean
 
 demo: .venv/installed
-	$(BIN)/ablate run --config=experiments/digits.py
+	$(BIN)/ablate run --config=experiments/digits.py --workdir=results/demo
 
 claims: .venv/installed
 	for card in $(CARDS); do \

@@ -2,11 +2,12 @@
 
     ablate run --config=experiments/digits.py
 
-Expected time: half a minute on 2 CPU cores, compile included.
-Expected finding: what keeps the network from learning the wrong labels by heart helps (dropout, label smoothing,
-averaging, decaying rates, a gentler optimizer); six seeds show no effect of batch and group norm, clipping, flooding or
-focal loss. Batch norm was called worse when sums were rounded otherwise: the spread between seeds is also that of the
-rounding.
+The learning rates are tuned, and by the same rule for every optimizer: of steps of a factor of 3 or so, from .003 to .3
+for momentum, .0003 to .01 for Adam and .03 to 1 for plain SGD, the one with the best mean validation accuracy over six
+seeds that the study does not use. Expected time: half a minute on 2 CPU cores, compile included.
+Expected finding: on top of a tuned rate no trick helps by as much as eight seeds can show; batch and group norm hurt,
+since they learn the wrong labels by heart; clipping, decay and flooding make no difference. At the rate of .1, which
+is ten times too high, the baseline ends at 87 % instead of 94, and half of the tricks look like winners.
 """
 
 from ablate import base_config, choice
@@ -17,12 +18,13 @@ def get_config():
     cfg.model = choice("mlp", widths=(128, 128))
     cfg.data = choice("digits", label_noise=0.2)
     cfg.recipe.init = choice("lecun")
-    cfg.recipe.optimizer = choice("momentum", learning_rate=0.1, beta=0.9)
+    cfg.recipe.optimizer = choice("momentum", learning_rate=0.01, beta=0.9)
+    cfg.seeds = 8
     cfg.train.steps = 600
     cfg.train.batch_size = 64
     cfg.train.eval_every = 50
     cfg.report.margin = 0.01
-    cfg.vary.init = (choice("he"), choice("normal", stddev=0.01))
+    cfg.vary.init = (choice("he"), choice("xavier"))
     cfg.vary.norm = (choice("batch"), choice("group", groups=8))
     cfg.vary.dropout = (choice("dropout", rate=0.3),)
     cfg.vary.target = (choice("smooth_labels", alpha=0.2),)
@@ -30,7 +32,7 @@ def get_config():
     cfg.vary.objective = (choice("flood", level=0.5),)
     cfg.vary.clip = (choice("global_norm", max=1.0),)
     cfg.vary.decay = (choice("coupled", weight=5e-4),)
-    cfg.vary.optimizer = (choice("sgd", learning_rate=0.1), choice("adam", learning_rate=1e-3))
+    cfg.vary.optimizer = (choice("sgd", learning_rate=0.1), choice("adam", learning_rate=3e-4))
     cfg.vary.schedule = (choice("cosine"), choice("sgdr", cycle=200.0))
     cfg.vary.average = (choice("ema", decay=0.99),)
     return cfg

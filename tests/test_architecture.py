@@ -35,7 +35,7 @@ LAYERS = {
     "runner": {
         "clu", "jax", "jaxlib", "numpy", "rich", "ml_collections", "jaxtyping", "ray",
         "ablate.study", "ablate.train", "ablate.tasks", "ablate.data", "ablate.tricks", "ablate.results",
-        "ablate.report", "ablate.stats.checks", "ablate.version",
+        "ablate.report", "ablate.stats.checks", "ablate.stats.labels", "ablate.version",
     },
     "trackers": {"wandb", "mlflow", "trackio", "ablate.report"},
     "cli/parser.py": {
@@ -45,7 +45,7 @@ LAYERS = {
 }  # fmt: skip
 # what only these packages and modules may see
 ONLY = {
-    "ml_collections": {"study", "runner/execute.py"},
+    "ml_collections": {"study", "runner/execute.py", "runner/clean.py"},
     "absl": {"study", "data/tfds_source.py"},
     "tensorflow": {"data"},
     "tensorflow_datasets": {"data"},
@@ -146,7 +146,9 @@ def test_console_output_stands_in_the_commands():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     }
-    assert calls <= {f"cli/{name}.py" for name in ("main", "looking", "training", "reading", "planning", "printing")}
+    assert calls <= {
+        f"cli/{name}.py" for name in ("main", "looking", "training", "reading", "planning", "printing", "ensembles")
+    }
 
 
 # Where a label, its classes and what is right or wrong about them are spoken of.

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from ablate.cli import looking, reading, training
+from ablate.cli import ensembles, looking, reading, training
 from ablate.cli.engines import ENGINES
 from ablate.runner.interrupts import Stop
 from ablate.trackers import TRACKERS
@@ -25,6 +25,8 @@ examples:
   ablate report results/digits --to=wandb
   ablate predict results/digits --arm=baseline
   ablate variance --config=experiments/digits.py --seeds=10
+  ablate clean --config=experiments/digits.py
+  ablate fuse results/digits --arm=baseline --at-once=3
   ablate verdict runs.csv --arm=model --seed=seed --metric=top1 --status=State
   ablate tricks loss.focal
 
@@ -263,6 +265,83 @@ def _predict(commands) -> None:
     parser.add_argument("--out", type=_folder, metavar="FILE", help=text)
 
 
+def _clean(commands) -> None:
+    text = (
+        "which training labels are probably wrong, by models trained on other folds; the same command again continues"
+    )
+    parser = _configured(commands, "clean", ensembles.clean, text)
+    text = "parts of a partition; each seed leaves one out (default: %(default)s)"
+    parser.add_argument("--folds", type=int, default=5, metavar="K", help=text)
+    text = (
+        "a model learns from the rest and judges its fold, or from one fold and judges the rest (default: %(default)s)"
+    )
+    parser.add_argument("--train-on", default="rest", choices=TRAINED_ON, help=text)
+    text = "partitions, each with models of its own (default: %(default)s)"
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help=text)
+    text = "an answer that agrees with the label is a doubt below this probability (default: %(default)s, none)"
+    parser.add_argument("--score", type=float, default=0.0, metavar="P", help=text)
+    text = "doubts from which an example is listed (default: more than half of its tests)"
+    parser.add_argument("--picked", type=int, metavar="N", help=text)
+    _add_of(parser, "logits")
+    parser.add_argument(
+        "--workdir", type=_folder, metavar="DIR", help="where results go (default: results/clean_<experiment>)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    _add_engine(parser)
+
+
+TRAINED_ON = ("rest", "one")
+
+
+def _add_of(parser: argparse.ArgumentParser, default: str) -> None:
+    text = "what is averaged over cells (default: %(default)s)"
+    parser.add_argument("--of", default=default, choices=("probabilities", "logits"), help=text)
+
+
+def _mine(commands) -> None:
+    text = "which examples of a pool are worth a look: where a production model and an ensemble do not surely agree"
+    parser = _plain(commands, "mine", ensembles.mine, text)
+    parser.add_argument("directory", type=Path, metavar="DIR", help="a study that ran with train.keep_weights=True")
+    text = "the pool: NAME, 'NAME(argument=value)', FILE.csv or .npz; labels are not needed"
+    parser.add_argument("--pool", required=True, metavar="DATA", help=text)
+    text = "the model in use: an arm of the study, or a CSV with a column predicted, a line per example of the pool"
+    parser.add_argument("--production", required=True, metavar="ARM|FILE.csv", help=text)
+    text = "of the production model, where it is an arm (default: the study's first)"
+    parser.add_argument("--production-seed", type=int, metavar="SEED", help=text)
+    _add_cells(parser, "all but the production model")
+    text = "an agreed label is left out from this probability on (default: %(default)s)"
+    parser.add_argument("--score", type=float, default=0.9, metavar="P", help=text)
+    _add_of(parser, "logits")
+    text = "where the table goes, and beside it the page of pictures (default: DIR/mine.csv)"
+    parser.add_argument("--out", type=_folder, metavar="FILE.csv", help=text)
+
+
+def _fuse(commands) -> None:
+    text = "the weighted mean of what kept cells predict, with its metric beside the members'"
+    parser = _plain(commands, "fuse", ensembles.fuse, text)
+    parser.add_argument("directory", type=Path, metavar="DIR", help="a study that ran with train.keep_weights=True")
+    _add_cells(parser, "the baseline")
+    text = "seeds in one fusion (default: all of one arm; one of several arms, seed by seed)"
+    parser.add_argument("--at-once", type=int, metavar="N", help=text)
+    text = "weights of the arms, in their order (default: equal)"
+    parser.add_argument("--weights", type=float, nargs="+", metavar="W", help=text)
+    _add_of(parser, "probabilities")
+    text = "NAME, 'NAME(argument=value)', FILE.csv or .npz (default: the study's test examples)"
+    parser.add_argument("--data", default="", help=text)
+    parser.add_argument(
+        "--out", type=_folder, metavar="FILE", help="the predictions of one fusion as CSV, - for stdout"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _add_cells(parser: argparse.ArgumentParser, default: str) -> None:
+    """Which kept cells are asked."""
+    text = f"an arm whose cells are asked; may be repeated (default: {default})"
+    parser.add_argument("--arm", action="append", default=[], metavar="NAME", help=text)
+    text = "a seed of these cells; may be repeated (default: all)"
+    parser.add_argument("--seed", action="append", type=int, default=[], metavar="SEED", help=text)
+
+
 def _verdict(commands) -> None:
     text = "the whole report for runs that were trained elsewhere, from a CSV with a line per run; trains nothing"
     parser = _plain(commands, "verdict", reading.verdict, text, RUNS)
@@ -285,5 +364,6 @@ def _verdict(commands) -> None:
 
 # In the order of `ablate --help`: before training, training, afterwards.
 COMMANDS = (
-    _new, _plan, _check, _probe, _tricks, _run, _slurm, _confirm, _variance, _status, _report, _predict, _verdict,
+    _new, _plan, _check, _probe, _tricks, _run, _slurm, _confirm, _variance, _clean, _status, _report, _predict, _fuse,
+    _mine, _verdict,
 )  # fmt: skip

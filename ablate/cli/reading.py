@@ -147,9 +147,9 @@ def _compared(studies: list[Any], directory: Path, *, versions: bool) -> list[Pa
 
 def predict(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate predict`: a CSV with a line per example."""
+    from ablate.report.review import as_csv
     from ablate.report.rows import Rows
     from ablate.results.files import write_atomically
-    from ablate.runner.predict import as_csv
     from ablate.runner.predict import predict as predicted
     from ablate.study.cells import slug
 
@@ -159,7 +159,7 @@ def predict(options: argparse.Namespace, stop: Stop) -> int:
     columns, changed, index = predicted(rows, options.arm, seed, options.data)
     for words in changed:
         say(f"warning: {words}; predictions may differ from its metrics")
-    text = as_csv(columns, index)
+    text = as_csv({"index": index, **columns})
     if str(options.out) == "-":
         print(text, end="")
         return 0

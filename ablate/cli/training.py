@@ -28,7 +28,7 @@ def run(options: argparse.Namespace, stop: Stop) -> int:
 
 def _run_begun(options: argparse.Namespace, stop: Stop) -> int:
     directory = options.workdir or Path("results") / name_of(options)
-    with _begun(directory):
+    with begun(directory):
         return _run(options, stop, directory)
 
 
@@ -50,7 +50,7 @@ def check_flags(options: argparse.Namespace) -> None:
 
 
 @contextlib.contextmanager
-def _begun(directory: Path) -> Iterator[None]:
+def begun(directory: Path) -> Iterator[None]:
     """Says where results go before the seconds that reading and planning take; `ablate status` says that it starts."""
     from ablate.runner.starting import starting
 
@@ -79,7 +79,7 @@ def _run_on(engine: Any, spec: Any, options: argparse.Namespace, stop: Stop, dir
             return int(any(map(some_failed, found.studies)))
         rows = one(planned, directory)
     except Interrupted as error:
-        return _interrupted(error, directory)
+        return interrupted(error, directory)
     say_results(rows, directory)
     return int(some_failed(rows))
 
@@ -136,7 +136,7 @@ def variance(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate variance`: what each stream of randomness does to the baseline; exit codes of `ablate run`."""
     check_engine(options)
     directory = options.workdir or Path("results") / f"variance_{name_of(options)}"
-    with _begun(directory):
+    with begun(directory):
         return _variance(options, stop, directory)
 
 
@@ -161,7 +161,7 @@ def _variance_on(engine: Any, spec: Any, options: argparse.Namespace, stop: Stop
     try:
         rows = execute(plan_, directory, engine=engine, display=display_for(Console(stderr=True)), stop=stop)
     except Interrupted as error:
-        return _interrupted(error, directory)
+        return interrupted(error, directory)
     if options.json:
         print(as_json(analyse(rows.study, rows)), end="")
     else:
@@ -197,12 +197,12 @@ def _confirm_on(engine: Any, options: argparse.Namespace, stop: Stop) -> int:
         how = {"retry_failed": options.retry_failed, "engine": engine, "display": display, "stop": stop}
         rows = execute(plan_, directory, **how)
     except Interrupted as error:
-        return _interrupted(error, directory)
+        return interrupted(error, directory)
     say_results(rows, directory)
     return int(some_failed(rows))
 
 
-def _interrupted(error: Interrupted, directory: Path) -> int:
+def interrupted(error: Interrupted, directory: Path) -> int:
     why = f" ({error})" if str(error) else ""
     say(f"interrupted{why}; the same command continues what is in {directory}")
     return INTERRUPTED

@@ -7,6 +7,7 @@ from ablate.data.diabetes import diabetes
 from ablate.data.digits import digits
 from ablate.data.folder import folder
 from ablate.data.gaussians import gaussians
+from ablate.data.origin import origin
 from ablate.data.sampling import (
     NOISE_KINDS,
     PLANTED,
@@ -56,6 +57,7 @@ __all__ = [
     "label_shifts",
     "lane_numbers",
     "number_split",
+    "origin",
     "positions",
     "rows_like",
     "spirals",

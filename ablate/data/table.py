@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from ablate.data.archive import archive, archive_rows, class_of, is_archive
-from ablate.data.dataset import DataError, DataSet
+from ablate.data.dataset import DataError, DataSet, held_out
 from ablate.tricks.axis import FilePath, Range
 
 
@@ -43,7 +43,8 @@ def table(
             where an .npz brings a test split.
 
     Returns:
-        A `DataSet` with `vector` and `target` or `label`; its facts hold the `inputs` and the texts of the `labels`.
+        A `DataSet` with `vector` and `target` or `label`; its facts hold the `inputs`, the texts of the `labels` and
+        the `rows` of the file, from 1, that the pool and the test split come from.
 
     Raises:
         DataError: the file cannot be read, a column or array is missing, or an entry is no number.
@@ -73,7 +74,9 @@ def table(
     if targets:
         arrays["target"] = np.stack([_numbers(path, name, columns[name]) for name in targets], 1)
     description = f"{len(rows)} rows of {Path(path).name}, {len(names)} columns to predict from"
-    facts = {"inputs": inputs, "labels": tuple(classes), "targets": targets}
+    held = held_out(arrays.get("label", np.zeros(len(rows), np.int32)), test)
+    rows_of = 1 + np.concatenate([np.flatnonzero(~held), np.flatnonzero(held)])
+    facts = {"inputs": inputs, "labels": tuple(classes), "targets": targets, "rows": rows_of}
     return DataSet.from_arrays(
         test, name=Path(path).stem, description=description, classes=len(classes), unit=unit, facts=facts, **arrays
     )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ablate.report.plots.pixels import in_bytes
 from ablate.results.inputs import InputRow, cells_of_inputs, write_inputs
 from ablate.runner.interrupts import Between, go_on
 from ablate.runner.plan import Plan, ProgramPlan
@@ -21,7 +22,7 @@ from ablate.train.batches import BatchOrder
 from ablate.train.lanes import presenting
 from ablate.tricks import AXES
 
-EXAMPLES, SPOILT, ROWS, EDGE = 8, 4, 10, 48  # columns, of them with a label that is wrong, rows, pixels of a picture
+EXAMPLES, SPOILT, ROWS = 8, 4, 10  # columns, of them with a label that is wrong, rows
 NOISE = ("label_noise", "noise_kind", "input_noise")
 
 
@@ -163,10 +164,3 @@ def columns_of(ways: Sequence[Way]) -> np.ndarray:
     spoilt = np.any([way.spoilt for way in ways], axis=0)
     chosen = np.flatnonzero(spoilt)[:SPOILT]
     return np.sort(np.concatenate([chosen, np.flatnonzero(~spoilt)[: EXAMPLES - len(chosen)]]))
-
-
-def in_bytes(images: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Images as bytes with one channel or three, and at most `EDGE` pixels or so along an edge."""
-    step = -(-max(images.shape[1:3]) // EDGE)
-    kept = images[:, ::step, ::step, : 3 if images.shape[-1] >= 3 else 1]
-    return np.rint(255 * np.clip((kept - low) / ((high - low) or 1.0), 0, 1)).astype(np.uint8)

@@ -277,10 +277,10 @@ def make_plan(
     return _planned(plan, between)
 
 
-def plan_one(spec: Spec, arm: Arm, seed: int, *, name: str) -> Plan:
-    """The plan of a single cell, whether the design has its arm or not; errors as in `make_plan`."""
-    alone, datasets = dataclasses.replace(spec, seeds=(seed,)), _datasets(spec, (arm,), {})
-    return _planned(Plan(name, "", "", None, alone, (arm,), (), (), datasets, place_here()), go_on)
+def plan_of_cells(spec: Spec, arms: tuple[Arm, ...], seeds: tuple[int, ...], *, name: str) -> Plan:
+    """The plan of some cells, whether the design has their arms or not; errors as in `make_plan`."""
+    alone, datasets = dataclasses.replace(spec, seeds=seeds, fewer={}), _datasets(spec, arms, {})
+    return _planned(Plan(name, "", "", None, alone, arms, (), (), datasets, place_here()), go_on)
 
 
 def replan(plan: Plan, arms: tuple[Arm, ...], spec: Spec | None = None, *, between: Between = go_on) -> Plan:

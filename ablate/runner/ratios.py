@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ablate.runner.costs import Timed
 from ablate.runner.interrupts import Between, Interrupted
-from ablate.runner.plan import plan_one, replan
+from ablate.runner.plan import plan_of_cells, replan
 from ablate.study.choices import Chosen
 from ablate.study.design import Arm
 from ablate.study.problems import ConfigError, first_line
@@ -55,7 +55,7 @@ class Baseline:
     def __init__(self, spec: Spec, between: Between):
         self._between = between
         self._recipe = spec.recipe
-        self._plan = plan_one(spec, Arm("baseline", spec.recipe, {}), spec.seeds[0], name="costs")
+        self._plan = plan_of_cells(spec, (Arm("baseline", spec.recipe, {}),), spec.seeds[:1], name="costs")
         self._timed = Timed(self._plan.alone(self._plan.cells[0]), STEPS)
         self._turn(self._timed)  # compiles
 

@@ -138,6 +138,10 @@ class Classification:
         """The class with the largest logit."""
         return jnp.argmax(prediction, -1)
 
+    def probabilities(self, prediction: Float[Array, "batch classes"]) -> Float[Array, "batch classes"]:
+        """Of every class."""
+        return jax.nn.softmax(prediction)
+
     def columns(self, prediction: Float[Array, "batch classes"], batch: Batch) -> dict[str, Any]:
         """The label where it is known, the most probable class, and the probability of every class.
 
@@ -147,7 +151,7 @@ class Classification:
         numbers = {"label": batch["label"]} if "label" in batch else {}
         numbers["predicted"] = self.decide(prediction)
         named = {name: np.array(texts)[np.asarray(label)] for name, label in numbers.items()}
-        probs = jax.nn.softmax(prediction)
+        probs = self.probabilities(prediction)
         return {**named, **{f"p_{text}": probs[:, k] for k, text in enumerate(texts)}}
 
     def rates(self, clock: Clock, hp: Numbers) -> dict[str, Float[Array, ""]]:

@@ -114,9 +114,9 @@ class Task(Protocol):
     follow from its own arguments: they are asked for before there are choices and data. A task may have a `chance`
     (`Chance`) as well, by which reports tell cells that collapsed; a `score(prediction, batch)`, 0 or 1 for each
     example [batch], by which they tell how much rests on the test examples; and `categories` (`Categories`) with a
-    `decide(prediction)` that gives the number of one for each example, by which they tell what is mistaken for what.
-    Reports show pictures by its `presented(batch, keys, clock, hp)` (`Presented`), with `captions(targets)`, a text for
-    each of them.
+    `decide(prediction)` that gives the number of one for each example, by which they tell what is mistaken for what,
+    and `probabilities(prediction)` [batch, categories], by which labels are doubted. Reports show pictures by its
+    `presented(batch, keys, clock, hp)` (`Presented`), with `captions(targets)`, a text for each of them.
     """
 
     choices: ProgramChoices

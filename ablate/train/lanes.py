@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -501,41 +501,68 @@ def variables_like(task: Task, choices: ProgramChoices, init_hp: Any, hp: Any) -
     return jax.eval_shape(task.variables, state.task)
 
 
-def columns(
-    task: Task,
-    members: Members,
-    seed: int | Seeds,
-    hp: Any,
-    arrays: Mapping[str, np.ndarray],
-    positions: Int[np.ndarray, " examples"],
-    batch_size: int,
-) -> dict[str, np.ndarray]:
-    """What one cell predicts for every example, as columns of a table.
+class Predictor:
+    """What cells of one program predict, compiled once for all of them.
 
     Args:
-        task: the task of its program.
-        members: variables on the host, and their shares.
-        seed: its own.
-        hp: its numbers.
-        arrays: the examples by name.
-        positions: of them in the data; an evaluation of the same examples draws the same numbers.
+        task: of the program.
         batch_size: examples at a time.
     """
 
-    def predicted(variables: Sequence[Tree], seed: Array, hp: Any, batch: Batch) -> Tree:
-        return one.predict(task, Members(variables, members.shares), batch, seed, hp)[0]
+    def __init__(self, task: Task, batch_size: int):
+        self.task, self._batch_size = task, batch_size
 
-    compiled, parts = jax.jit(predicted), []
-    size, hp = len(next(iter(arrays.values()))), jax.tree.map(np.float32, hp)
-    for k in range(0, size, batch_size):
-        rows = np.minimum(np.arange(k, k + batch_size), size - 1)  # the last batch is filled up with its last example
-        batch = {name: jnp.asarray(array[rows]) for name, array in arrays.items()} | {
-            "index": jnp.int32(positions[rows])
-        }
-        # Outside of the compiled part, which would put the columns into alphabetical order.
-        part = columns_of(task, compiled(members.variables, uint32(seed), hp, batch), batch)
-        parts.append({name: np.asarray(column)[: size - k] for name, column in part.items()})
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        def predicted(members: Members, seed: Array, hp: Any, batch: Batch) -> Tree:
+            return one.predict(task, members, batch, seed, hp)[0]
+
+        self._compiled = jax.jit(predicted)
+
+    def parts(
+        self,
+        members: Members,
+        seed: int | Seeds,
+        hp: Any,
+        arrays: Mapping[str, np.ndarray],
+        positions: Int[np.ndarray, " examples"],
+    ) -> Iterator[tuple[Tree, Batch, int]]:
+        """Predictions batch by batch, with the batch and how many of its examples count.
+
+        Args:
+            members: variables on the host, and their shares.
+            seed: of the cell.
+            hp: its numbers.
+            arrays: the examples by name.
+            positions: of them in the data; an evaluation of the same examples draws the same numbers.
+        """
+        size, hp = len(next(iter(arrays.values()))), jax.tree.map(np.float32, hp)
+        for k in range(0, size, self._batch_size):
+            # The last batch is filled up with its last example.
+            rows = np.minimum(np.arange(k, k + self._batch_size), size - 1)
+            batch = {name: jnp.asarray(array[rows]) for name, array in arrays.items()} | {
+                "index": jnp.int32(positions[rows])
+            }
+            yield self._compiled(members, uint32(seed), hp, batch), batch, min(self._batch_size, size - k)
+
+    def columns(self, *cell: Any) -> dict[str, np.ndarray]:
+        """Predictions as columns of a table, in the order of the task; arguments as of `parts`."""
+        parts = []
+        for prediction, batch, count in self.parts(*cell):
+            # Outside of the compiled part, which would put the columns into alphabetical order.
+            part = columns_of(self.task, prediction, batch)
+            parts.append({name: np.asarray(column)[:count] for name, column in part.items()})
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def predictions(self, *cell: Any) -> Tree:
+        """Predictions [examples, ...] as the task has them, on the host; arguments as of `parts`."""
+        parts = [jax.tree.map(lambda leaf, n=n: np.asarray(leaf)[:n], given) for given, _, n in self.parts(*cell)]
+        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+
+
+def measured(task: Task, prediction: Tree, arrays: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """The metrics of a prediction for all examples at once."""
+    batch, prediction = jax.tree.map(jnp.asarray, (dict(arrays), prediction))
+    sums = task.measure(prediction, batch, jnp.ones(len(next(iter(arrays.values())))))
+    return {name: float(value) for name, value in task.summarise(sums).items()}
 
 
 def learning_rates(
