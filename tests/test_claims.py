@@ -186,6 +186,8 @@ def test_equivalence_on_average():
     assert (same.answer, same.test) == ("supported", "equivalence")
     assert same.p == pytest.approx(scipy.stats.t.sf(9, 6))  # (margin - mean) / error
     assert judge.answer_of(claim("a", "better"), report).answer == "contradicted"
+    report["conditions"][0]["arms"][1]["failed"] = 1
+    assert judge.answer_of(claim("a", "equivalent"), report).answer == "undecided"
     far = under_conditions("inconclusive", ("inconclusive",) * 3, difference=0.009, margin=0.01)
     assert judge.answer_of(claim("a", "equivalent"), far).answer == "undecided"
     assert judge.answer_of(claim("a", "equivalent"), far).missed == "less than ±1.09 points on average"

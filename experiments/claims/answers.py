@@ -212,7 +212,7 @@ def reading() -> Iterator[str]:
         "Effects are arm minus baseline over shared seeds; of a study under conditions, also the change of shortfall "
         "(100 % minus accuracy, or the loss), which its verdict is about. p is corrected within its study. Equivalence "
         "on average over conditions is two one-sided t tests of the mean difference, corrected by Holm's method over "
-        "the arms.",
+        "the arms, of an arm that does not fail more often than the baseline.",
         "seeds: per arm, × conditions. cost: operations of the whole training over the baseline's, or time where it "
         "was measured; over conditions, from least to most.",
         "An answer is about these small networks and data sets. Cards with designs and sentences: "

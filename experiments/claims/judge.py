@@ -125,13 +125,15 @@ def of_study(arm: Mapping[str, Any], expects: str, report: Report) -> dict[str, 
 def of_conditions(arm: Mapping[str, Any], expects: str, report: Report) -> dict[str, Any]:
     """The fields of an answer by a study under conditions."""
     verdicts = list(arm["verdicts"].values())
+    sides = [(arm_in(one, arm["arm"]), baseline_of(one["arms"])) for one in report["conditions"]]
     equivalence = equivalent_on_average(report)[arm["arm"]]
-    equivalent = equivalence is not None and equivalence <= report["alpha"]
+    shown = arm["p_holm"] is not None and arm["p_holm"] <= report["alpha"]
+    # As in a plain study: what fails more often than the baseline is not equivalent.
+    alike = not shown and sum(own["failed"] / own["cells"] - base["failed"] / base["cells"] for own, base in sides) <= 0
+    equivalent = alike and equivalence is not None and equivalence <= report["alpha"]
     verdict = "equivalent" if arm["verdict"] == "inconclusive" and equivalent else arm["verdict"]
     answer = judged(expects, verdict, verdicts)
-    by_failure = arm["p_holm"] is None or arm["p_holm"] > report["alpha"]
-    kind = test_of(verdict, expects, by_failure=by_failure)
-    sides = [(arm_in(one, arm["arm"]), baseline_of(one["arms"])) for one in report["conditions"]]
+    kind = test_of(verdict, expects, by_failure=not shown)
     return {
         "answer": answer,
         "effect": average_text(arm, unit_in(report), sides),
