@@ -32,7 +32,7 @@ THEMES = {
     "Generative models": ("gan",),
     "Optimizers, rates and clipping": ("optim", "clip", "schedule", "rate", "cycl", "restart", "adam", "momentum"),
     "Architecture": ("skip", "conv", "kernel", "pool", "squeeze", "separable", "resid", "depth", "shrink", "thresh"),
-    "Cleaning and mining": ("clean", "mine", "mining", "fus"),
+    "Several models asked together": ("clean", "mine", "mining", "fus", "ensembl"),
     "Overfitting": ("overfit", "regular", "dropout", "decay", "averag", "stop", "penalt"),
     "Losses and labels": ("label", "loss", "focal", "flood", "smooth", "task", "center", "centre", "outlier"),
     "Data": ("data", "imbalance", "sampl", "augment", "mean", "scal", "noise", "input"),

@@ -125,7 +125,7 @@ def prepare():
                 "confident learning": confident,
             }.items():
                 lines.append((name, f"{noise:.0%} {kind}", words, listed, rest.truth != rest.labels))
-            arrays = {"label": rest.labels, "suggested": rest.suggested, "listed": rest.listed}
+            arrays = {"label": rest.labels, "suggested": rest.suggested, "listed": rest.listed, "true": rest.truth}
             kept |= {f"{name}/{kind}/{noise}/{key}": array.astype(np.uint8) for key, array in arrays.items()}
     np.savez_compressed(FILE, **kept)
     TABLE.write_text(table(lines), encoding="utf-8")
@@ -166,10 +166,9 @@ def found_wrong(folder):
     del folder
     both = picked = wrong = 0
     for name in SETS:
-        truth = subset(name).pool["label"]
         for noise, kind in NOISES:
             kept = of_file(name, noise, kind)
-            listed, spoilt = kept["listed"].astype(bool), kept["label"] != truth
+            listed, spoilt = kept["listed"].astype(bool), kept["label"] != kept["true"]
             both, picked, wrong = both + (listed & spoilt).sum(), picked + listed.sum(), wrong + spoilt.sum()
     return {"answer": "supported" if both / picked > 0.5 and both / wrong > 0.5 else "contradicted",
             "effect": f"precision {both / picked:.0%}, recall {both / wrong:.0%}".replace("%", " %")}  # fmt: skip

@@ -51,9 +51,11 @@ def contrasts(folder):
     """Those that were written down, by way and set, with p corrected over all of them."""
     from ablate.stats.multiple import holm
 
-    if any(folder.glob("*/weights/*.npz")):
+    file = folder / "fusions.json"
+    trained = max((path.stat().st_mtime for path in folder.glob("*/weights/*.npz")), default=0.0)
+    if trained and not (file.exists() and file.stat().st_mtime > trained):
         fuse_all(folder)
-    found = json.loads((folder / "fusions.json").read_text(encoding="utf-8"))
+    found = json.loads(file.read_text(encoding="utf-8"))
     every = [one for way in found.values() for one in way.values()]
     for one, p in zip(every, holm([one["p"] for one in every]), strict=True):
         one["p"] = float(p)
