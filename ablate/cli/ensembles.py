@@ -12,7 +12,7 @@ from ablate.cli.planning import alone, name_of, prepare_backend, say, spec_of, t
 from ablate.cli.printing import console as console_of
 from ablate.cli.printing import wide_table
 from ablate.cli.training import begun, interrupted, some_failed
-from ablate.report.wording import number, plural
+from ablate.report.wording import listed, number, plural
 from ablate.runner.interrupts import Interrupted, Stop
 
 SHOWN = 12  # fusions or thresholds in a terminal
@@ -40,12 +40,17 @@ def _clean_on(engine: Any, spec: Any, options: argparse.Namespace, stop: Stop, d
     plan_ = plan_cleaning(spec, terms, **texts_of(options), place=engine.place(), between=stop.check)
     refuse_another(directory)
     untuned = ["tune: the arms run with the numbers of the config; nothing is tuned here"] if spec.tune.grid else []
-    warn([*(words for words in plan_.warnings if words != SHARED_FOLDS), *untuned])  # nothing is compared here
+    unheard = [word for word in ("folds", "train_on") if word in spec.recipe["data"].given]
+    untuned += [f"data.{word}: left out; --{word.replace('_', '-')} says it here" for word in unheard]
+    warn(
+        [*plan_.notes, *(words for words in plan_.warnings if words != SHARED_FOLDS), *untuned]
+    )  # nothing is compared here
     try:
         rows = execute(plan_, directory, engine=engine, display=display_for(Console(stderr=True)), stop=stop)
         failed = [row["cell"] for row in rows if row["status"] != "done"]
-        if some_failed(rows) or failed:
-            say(f"{plural(len(failed), 'cell')} failed or diverged; labels are judged by all or not at all")
+        if failed or some_failed(rows):
+            told = f"{plural(len(failed), 'cell')} failed or diverged, first {listed(failed, 1)}"
+            say(f"{told}; labels are judged by all models or not at all: leave those arms out, or train them otherwise")
             return 1
         found = cleaned(rows, plan_, terms, stop.check)
     except Interrupted as error:
@@ -53,7 +58,7 @@ def _clean_on(engine: Any, spec: Any, options: argparse.Namespace, stop: Stop, d
     review = of_cleaning(found, plan_.name)
     paths = write_review(review, directory / "clean.csv")
     if options.json:
-        print(json.dumps(_clean_record(found, paths), indent=1, ensure_ascii=False))
+        print(json.dumps(_clean_record(found, paths), indent=1, ensure_ascii=False, allow_nan=False))
         return 0
     print(*review.lead, sep="\n")
     _print_thresholds(found)
@@ -62,17 +67,26 @@ def _clean_on(engine: Any, spec: Any, options: argparse.Namespace, stop: Stop, d
 
 
 def _clean_record(found: Any, paths: list[Path]) -> dict[str, Any]:
-    thresholds = {k: found.judged(k) for k in range(1, found.terms.tests + 1)} if found.truth is not None else {}
-    return {
-        "examples": len(found.labels),
-        "tests": found.terms.tests,
-        "listed": int(found.listed.sum()),
-        "planted": [
-            {"doubts": k, **one._asdict(), "precision": one.precision if one.picked else None, "recall": one.recall}
-            for k, one in thresholds.items()
-        ],
-        "files": [str(path) for path in paths],
-    }
+    from ablate.report.formats.json_record import clean as without_nan
+
+    planted = [
+        {"doubts": k, **one._asdict(), "precision": one.precision, "recall": one.recall}
+        for k in range(1, found.terms.tests + 1)
+        if (one := found.judged(k)) is not None
+    ]
+    return without_nan(
+        {
+            **found.terms._asdict(),
+            "picked": found.terms.least,
+            "tests": found.terms.tests,
+            "models": list(found.models),
+            "examples": len(found.labels),
+            "listed": int(found.listed.sum()),
+            "planted": planted,
+            "suggestion_right": found.corrected(),
+            "files": [str(path) for path in paths],
+        }
+    )
 
 
 def _print_thresholds(found: Any) -> None:
@@ -95,13 +109,18 @@ def mine(options: argparse.Namespace, stop: Stop) -> int:
     from ablate.runner.mine import Terms
     from ablate.runner.mine import mine as mined
     from ablate.runner.reviews import of_mining
+    from ablate.study.problems import ConfigError
 
     prepare_backend(stop)
     rows = Rows.load(options.directory)
-    seeds = options.seed or rows.study["seeds"]
+    if options.production_seed is not None and options.production.lower().endswith(".csv"):
+        raise ConfigError(["--production-seed: goes with an arm, and --production is a file"])
+    if options.production_seed not in (None, *rows.study["seeds"]):
+        seeds = ", ".join(map(str, rows.study["seeds"]))
+        raise ConfigError([f"--production-seed: the study has no seed {options.production_seed}; it has {seeds}"])
     production_seed = rows.study["seeds"][0] if options.production_seed is None else options.production_seed
     terms = Terms(options.production, production_seed, options.score, options.of)
-    found = mined(rows, options.arm, seeds, options.pool, terms)
+    found = mined(rows, options.arm, options.seed, options.pool, terms)
     warn(f"{words}; labels may differ from those of the trained models" for words in found.changed)
     review = of_mining(found, options.pool)
     paths = write_review(review, options.out or options.directory / "mine.csv")
@@ -113,26 +132,34 @@ def mine(options: argparse.Namespace, stop: Stop) -> int:
 def fuse(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate fuse`: what kept cells say together, and whether that is better than what they say alone."""
     from ablate.report.rows import Rows
+    from ablate.report.sections.answers import answers, headline
     from ablate.runner.fuse import Recipe
     from ablate.runner.fuse import fuse as fused
+    from ablate.runner.kept import seeds_of
+    from ablate.study.problems import ConfigError
 
+    if options.json and str(options.out) == "-":
+        raise ConfigError(["--json: goes to stdout, as does --out=-; name a file for one of them"])
     prepare_backend(stop)
     rows = Rows.load(options.directory)
     arms = options.arm or [rows.study["baseline"]]
     recipe = Recipe(options.of, tuple(options.weights or ()), options.at_once or 0)
-    found = fused(rows, arms, options.seed or rows.study["seeds"], recipe, options.data)
+    found = fused(rows, arms, options.seed or seeds_of(rows, arms), recipe, options.data)
     warn(f"{words}; predictions may differ from its metrics" for words in found.changed)
     if found.left_out:
         say(f"seeds {', '.join(map(str, found.left_out))} fill no group of their own and are left out")
     if options.out:
         _write_fusion(found, options.out)
+    if str(options.out) == "-":
+        return 0
     verdicts = found.verdicts()
     if options.json:
         print(json.dumps(_fuse_record(found, verdicts), indent=1, ensure_ascii=False, allow_nan=False))
         return 0
     _print_fusions(found)
     if verdicts:
-        print(verdicts)
+        print(headline(verdicts.tables))
+        print(*(f"  {answer.arm}: {answer.text}" for answer in answers(verdicts.tables)), sep="\n")
     return 0
 
 

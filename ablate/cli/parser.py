@@ -65,6 +65,18 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text!r}")
+    return int(text)
+
+
+def _csv(text: str) -> Path:
+    if not text.lower().endswith(".csv"):
+        raise argparse.ArgumentTypeError(f"expected a file ending in .csv, got {text!r}")
+    return Path(text)
+
+
 def _plain(commands, name: str, command: Command, text: str, epilog: str = "") -> argparse.ArgumentParser:
     """A command with its words; flags follow."""
     sentence = text[0].upper() + text[1:] + "."
@@ -281,7 +293,7 @@ def _clean(commands) -> None:
     text = "an answer that agrees with the label is a doubt below this probability (default: %(default)s, none)"
     parser.add_argument("--score", type=float, default=0.0, metavar="P", help=text)
     text = "doubts from which an example is listed (default: all of its tests)"
-    parser.add_argument("--picked", type=int, metavar="N", help=text)
+    parser.add_argument("--picked", type=_positive, metavar="N", help=text)
     _add_of(parser, "logits")
     parser.add_argument(
         "--workdir", type=_folder, metavar="DIR", help="where results go (default: results/clean_<experiment>)"
@@ -302,7 +314,7 @@ def _mine(commands) -> None:
     text = "which examples of a pool are worth a look: where a production model and an ensemble do not surely agree"
     parser = _plain(commands, "mine", ensembles.mine, text)
     parser.add_argument("directory", type=Path, metavar="DIR", help="a study that ran with train.keep_weights=True")
-    text = "the pool: NAME, 'NAME(argument=value)', FILE.csv or .npz; labels are not needed"
+    text = "the pool: NAME, 'NAME(argument=value)', FILE.csv or .npz; needs no labels, and if any, then the study's"
     parser.add_argument("--pool", required=True, metavar="DATA", help=text)
     text = "the model in use: an arm of the study, or a CSV with a column predicted, a line per example of the pool"
     parser.add_argument("--production", required=True, metavar="ARM|FILE.csv", help=text)
@@ -313,7 +325,7 @@ def _mine(commands) -> None:
     parser.add_argument("--score", type=float, default=0.9, metavar="P", help=text)
     _add_of(parser, "logits")
     text = "where the table goes, and beside it the page of pictures (default: DIR/mine.csv)"
-    parser.add_argument("--out", type=_folder, metavar="FILE.csv", help=text)
+    parser.add_argument("--out", type=_csv, metavar="FILE.csv", help=text)
 
 
 def _fuse(commands) -> None:
@@ -322,7 +334,7 @@ def _fuse(commands) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR", help="a study that ran with train.keep_weights=True")
     _add_cells(parser, "the baseline")
     text = "seeds in one fusion (default: all of one arm; one of several arms, seed by seed)"
-    parser.add_argument("--at-once", type=int, metavar="N", help=text)
+    parser.add_argument("--at-once", type=_positive, metavar="N", help=text)
     text = "weights of the arms, in their order (default: equal)"
     parser.add_argument("--weights", type=float, nargs="+", metavar="W", help=text)
     _add_of(parser, "probabilities")

@@ -12,7 +12,7 @@ from ablate.report.formats.html import page
 from ablate.report.plots.pictures_svg import place_picture
 from ablate.report.plots.pixels import in_bytes
 from ablate.report.plots.plot import Picture
-from ablate.results.files import write_atomically
+from ablate.results.files import storing, write_atomically
 
 SHOWN = 300  # pictures on a page
 EDGE = 64  # pixels of a picture
@@ -39,14 +39,18 @@ class Review(NamedTuple):
 def write_review(review: Review, table: Path) -> list[Path]:
     """Writes the table, and beside it the page where there are pictures; gives what it wrote.
 
+    Names of files that are no UTF-8 stand in the table as they are, and on the page with their bytes as numbers.
+
     Raises:
         StorageError: a file could not be written.
     """
-    write_atomically(table, as_csv(review.columns).encode())
-    if not review.pictures:
-        return [table]
+    write_atomically(table, as_csv(review.columns).encode("utf-8", "surrogateescape"))
     beside = table.with_suffix(".html")
-    write_atomically(beside, as_page(review).encode())
+    if not review.pictures:
+        with storing(beside):  # an earlier page would show other examples
+            beside.unlink(missing_ok=True)
+        return [table]
+    write_atomically(beside, as_page(review).encode("utf-8", "backslashreplace"))
     return [table, beside]
 
 

@@ -10,8 +10,10 @@ label with a score below a threshold. Nothing is held out for validation: its la
 
 import copy
 import dataclasses
+import hashlib
 import math
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,15 +25,15 @@ from jaxtyping import Bool, Float, Int
 from ml_collections import ConfigDict
 
 from ablate.data import TRAINED_FOLDS, DataSet, Sampling
-from ablate.report.rows import Rows
-from ablate.report.wording import plural
+from ablate.report.rows import ACROSS, Rows
+from ablate.report.wording import listed, plural
 from ablate.results.schema import Study, read_record
 from ablate.runner.engines.engine import Engine
 from ablate.runner.engines.local import LocalEngine
 from ablate.runner.execute import execute
 from ablate.runner.fuse import OF, mean_prediction
 from ablate.runner.interrupts import Between, go_on
-from ablate.runner.kept import KeptCells
+from ablate.runner.kept import KeptCells, pair_of, problems_of_cells
 from ablate.runner.place import Place
 from ablate.runner.plan import Plan, make_plan
 from ablate.stats.labels import Found, found, in_doubt
@@ -41,6 +43,7 @@ from ablate.study.problems import ConfigError
 from ablate.study.resolving import Spec, resolve
 from ablate.tasks.task import Categories
 
+DESIGN = "clean"  # of the study, so that no other one is taken for it
 WATCHING = {"stop": "early_stopping", "schedule": "plateau"}
 LEFT_ALONE = ("per_class", "examples", "imbalance", "oversample", "rotate_test")  # they would hide examples
 
@@ -187,11 +190,42 @@ def plan_cleaning(
     texts: dict[str, Any] = {"name": name, "question": question, "command": command, "folder": folder}
     folded = _folded(spec, terms)
     arms = arms_of(folded) if spec.vary or spec.arms else (Arm("baseline", folded.recipe, {}),)
-    plan = make_plan(folded, arms=arms, strategy=strategy, place=place, between=between, **texts)
+    plan = make_plan(
+        dataclasses.replace(folded, design=DESIGN), arms=arms, strategy=strategy, place=place, between=between, **texts
+    )
     categories: Categories | None = getattr(plan.task, "categories", None)
     if categories is None or categories.truth != "label" or not hasattr(plan.task, "probabilities"):
         raise ConfigError([f"clean: labels are looked for, and task {spec.task.name} has none"])
-    return plan
+    if terms.folds > plan.dataset.sizes[0]:
+        raise ConfigError([f"--folds: {terms.folds} is more than the {plan.dataset.sizes[0]} training examples"])
+    return dataclasses.replace(plan, notes=(*plan.notes, *_leaks(plan)))
+
+
+def _leaks(plan: Plan) -> Iterator[str]:
+    """How a model may have seen what it is asked about."""
+    starts = [arm.name for arm in plan.arms if any(one.name == "pretrained" for one in arm.recipe["init"].chain)]
+    if starts:
+        yield (
+            f"{listed(starts)} start from kept weights: where those were trained on examples of this data set, they "
+            "have seen what they are asked about, and wrong labels stay hidden."
+        )
+    copies = copied(plan.dataset.pool[plan.dataset.info.input])
+    if copies:
+        yield (
+            f"{copies:,} of {plan.dataset.sizes[0]:,} training examples are copies of others, which may lie in another "
+            "fold: what was learnt from a copy hides its wrong label. Remove copies first."
+        )
+
+
+def copied(inputs: np.ndarray) -> int:
+    """How many examples equal another one in every number."""
+    times = Counter(map(digest_of, inputs))
+    return sum(count for count in times.values() if count > 1)
+
+
+def digest_of(example: np.ndarray) -> bytes:
+    """A hash of an example's numbers."""
+    return hashlib.blake2b(np.ascontiguousarray(example).data, digest_size=16).digest()
 
 
 def cleaned(rows: Rows, plan: Plan, terms: Terms = PLAIN, between: Between = go_on) -> Cleaned:
@@ -209,7 +243,11 @@ def cleaned(rows: Rows, plan: Plan, terms: Terms = PLAIN, between: Between = go_
     dataset, task = plan.dataset, plan.task
     labels, names = given_labels(plan), _categories(task).names
     times, total = np.zeros(len(labels), int), np.zeros((len(labels), len(names)))
-    for asked, predictions in _by_seed(KeptCells(rows, plan), between):
+    pairs = [pair_of(cell) for cell in plan.cells]
+    problems = [*problems_of_cells(rows, pairs)]
+    if problems:
+        raise ConfigError(problems)
+    for asked, predictions in _by_seed(KeptCells(rows, plan, frozenset(pairs)), between):
         probs = probabilities(task, mean_prediction(task, predictions, [1.0] * len(predictions), terms.of))
         total[asked] += probs
         times[asked] += in_doubt(probs, labels[asked], terms.score)
@@ -294,5 +332,5 @@ def refuse_another(directory: Path) -> None:
         ConfigError: it holds one.
     """
     before = read_record(directory / "study.json", Study)
-    if before is not None and not before["data"].get("arguments", {}).get("folds"):
+    if (directory / ACROSS).exists() or (before is not None and before["design"] != DESIGN):
         raise ConfigError([f"--workdir: {directory} holds another study; give another directory"])

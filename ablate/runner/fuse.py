@@ -22,8 +22,8 @@ from ablate.report.verdicts import Verdicts
 from ablate.report.wording import plural
 from ablate.results.schema import TaskMetric
 from ablate.runner.elsewhere import Terms, study_of
-from ablate.runner.kept import Kept, KeptCells, problems_of_cells
-from ablate.runner.predict import examples_for
+from ablate.runner.kept import Kept, KeptCells, pair_of, problems_of_cells, problems_of_study
+from ablate.runner.predict import examples_for, index_of
 from ablate.runner.run_table import Columns, Run
 from ablate.study.problems import ConfigError
 from ablate.tasks.task import Task, columns_of, mean_of
@@ -80,7 +80,7 @@ class Fused:
         metric: the study's metric, as its task calls it.
         task: of the cells.
         arrays: the examples.
-        index: their places in the data that were predicted.
+        index: how they are counted, as in `ablate predict`.
         changed: in words, what is not as it was when the cells trained.
         left_out: seeds that did not fill a group.
     """
@@ -146,24 +146,27 @@ def fuse(rows: Rows, arms: Sequence[str], seeds: Sequence[int], recipe: Recipe =
         Lakshminarayanan, Pritzel, Blundell. Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles.
         2017. https://arxiv.org/abs/1612.01474
     """
-    problems = [*_unfit(recipe, arms, seeds), *problems_of_cells(rows, arms, seeds)]
-    if problems:
-        raise ConfigError(problems)
-    kept = KeptCells.of("fuse", rows, arms, seeds)
     at_once = recipe.at_once or (1 if len(arms) > 1 else len(seeds))
     groups = [tuple(seeds[k : k + at_once]) for k in range(0, len(seeds) - at_once + 1, at_once)]
-    cells = [cell for cell in kept if cell.cell.seed in itertools.chain(*groups)]
+    pairs = [*itertools.product(arms, itertools.chain(*groups))]
+    problems = [*problems_of_study("fuse", rows)] or [*_unfit(recipe, arms, seeds), *problems_of_cells(rows, pairs)]
+    if problems:
+        raise ConfigError(problems)
+    kept = KeptCells.of("fuse", rows, pairs)
+    cells = list(kept)
     task, metric = cells[0].item.task, _metric(rows)
     arrays, positions = _examples(kept, cells, groups, data)
-    predictions = {_name(cell): cell.predictions(arrays[cell.cell.seed], positions[cell.cell.seed]) for cell in cells}
+    predictions = {
+        pair_of(cell.cell): cell.predictions(arrays[cell.cell.seed], positions[cell.cell.seed]) for cell in cells
+    }
     shares = dict(zip(arms, recipe.weights or [1.0] * len(arms), strict=True))
     fusions = []
     for group in groups:
-        members = {name: predictions[name] for name in itertools.product(arms, group)}
+        members = {pair: predictions[pair] for pair in itertools.product(arms, group)}
         fusions.append(_fusion(task, members, shares, recipe.of, arrays[group[0]]))
     first = groups[0][0]
     left_out = tuple(seeds[len(groups) * at_once :])
-    index = np.arange(len(positions[first]))
+    index = np.arange(len(positions[first])) if data else index_of(cells[0], positions[first])
     return Fused(tuple(arms), tuple(fusions), metric, task, arrays[first], index, kept.changed, left_out)
 
 
@@ -209,10 +212,6 @@ def _unfit(recipe: Recipe, arms: Sequence[str], seeds: Sequence[int]) -> Iterato
         yield "fuse: a fusion takes two cells or more; name further arms or seeds, or more --at-once"
 
 
-def _name(cell: Kept) -> tuple[str, int]:
-    return cell.cell.arm.name, cell.cell.seed
-
-
 def _metric(rows: Rows) -> TaskMetric:
     """What verdicts of the study are about, as its task calls it."""
     name = rows.study["metric"]["name"].partition("_")[2]
@@ -229,7 +228,7 @@ def _examples(
         everywhere = np.arange(len(next(iter(arrays.values()))))
         return dict.fromkeys(seeds, arrays), dict.fromkeys(seeds, everywhere)
     tests = {cell.cell.seed: cell.inputs.split.test for cell in cells}
-    apart = [*_apart(cells, tests, groups)]
+    apart = [*_apart(tests, groups)]
     if apart:
         raise ConfigError(apart[:1])
     dataset, known = cells[0].item.dataset, dict[bytes, Mapping[str, np.ndarray]]()
@@ -238,11 +237,8 @@ def _examples(
     return {seed: known[test.tobytes()] for seed, test in tests.items()}, tests
 
 
-def _apart(cells: Sequence[Kept], tests: Mapping[int, np.ndarray], groups: Sequence[tuple[int, ...]]) -> Iterator[str]:
+def _apart(tests: Mapping[int, np.ndarray], groups: Sequence[tuple[int, ...]]) -> Iterator[str]:
     """Why members of a group cannot be fused."""
-    for cell in cells:
-        if cell.item.dataset is not cells[0].item.dataset:
-            yield f"fuse: arms {_name(cells[0])[0]!r} and {_name(cell)[0]!r} are tested on other data; fuse arms of one"
     for group in groups:
         if any(not np.array_equal(tests[seed], tests[group[0]]) for seed in group):
             yield "fuse: every seed has test examples of its own (data.rotate_test); fuse arms of one seed, --at-once=1"

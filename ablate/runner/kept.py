@@ -6,7 +6,7 @@ weights/<cell>.npz ──variables, shares────────────�
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +14,7 @@ import numpy as np
 
 from ablate.report.rows import Rows
 from ablate.report.variance import DESIGN
+from ablate.report.wording import listed, plural
 from ablate.results.files import StorageError
 from ablate.results.weights import Weights
 from ablate.runner.again import resolved_again
@@ -25,6 +26,8 @@ from ablate.study.resolving import arm_of
 from ablate.train.lane import Members
 from ablate.train.lanes import Predictor, variables_like
 from ablate.train.loop import CellInputs
+
+Pair = tuple[str, int]  # arm and seed
 
 
 class Kept(NamedTuple):
@@ -47,42 +50,44 @@ class Kept(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class KeptCells:
-    """Cells of a study with kept variables, and the plan that they came from; iterate them, program by program."""
+    """Cells of a study with kept variables, and a plan that has them; iterate them, program by program."""
 
     rows: Rows
     plan: Plan
+    wanted: Collection[Pair]
 
     @classmethod
-    def of(cls, command: str, rows: Rows, arms: Sequence[str], seeds: Sequence[int]) -> "KeptCells":
-        """Those of some arms and seeds; every name and file is looked at before anything is read.
+    def of(cls, command: str, rows: Rows, pairs: Sequence[Pair]) -> "KeptCells":
+        """Some cells by arm and seed; every name and file is looked at before anything is read.
 
         Args:
             command: who asks, for the words of an error.
             rows: the study.
-            arms: names of arms.
-            seeds: of the cells.
+            pairs: arm and seed of each.
 
         Raises:
-            ConfigError: there is no such cell, its variables were not kept, or its study does not fit any more.
+            ConfigError: there is no such cell, it did not finish, its variables were not kept, its study does not fit
+                any more, or the cells were trained on several data sets.
         """
-        if rows.study["design"] == DESIGN:
-            raise ConfigError(
-                [f"{command}: {rows.directory} holds runs of `ablate variance`; give one that `ablate run` wrote"]
-            )
-        problems = [*problems_of_cells(rows, arms, seeds)]
+        problems = [*problems_of_study(command, rows)] or [*problems_of_cells(rows, pairs)]
         if problems:
             raise ConfigError(problems)
         recipes = {record["name"]: restored(record["recipe"]) for record in rows.study["arms"]}
+        arms, seeds = tuple(dict.fromkeys(arm for arm, _ in pairs)), tuple(dict.fromkeys(seed for _, seed in pairs))
         with resolved_again(rows) as spec:
             chosen = tuple(arm_of(spec, name, recipes[name]) for name in arms)
-            return cls(rows, plan_of_cells(spec, chosen, tuple(seeds), name=rows.study["name"]))
+            plan = plan_of_cells(spec, chosen, seeds, name=rows.study["name"])
+        if len({id(item.dataset) for item in plan.programs}) > 1:
+            raise ConfigError([f"{command}: arms {listed(arms)} have data of their own; name arms of one data set"])
+        return cls(rows, plan, frozenset(pairs))
 
     def __iter__(self) -> Iterator[Kept]:
         for item in self.plan.programs:
             predictor = Predictor(item.task, item.eval_batch_size)
             for lane in item.program.lanes:
-                inputs = item.inputs[lane.cell.name]
-                yield Kept(lane.cell, item, inputs, self._members(item, inputs, lane.cell), predictor)
+                if pair_of(lane.cell) in self.wanted:
+                    inputs = item.inputs[lane.cell.name]
+                    yield Kept(lane.cell, item, inputs, self._members(item, inputs, lane.cell), predictor)
 
     @functools.cached_property
     def changed(self) -> list[str]:
@@ -90,13 +95,33 @@ class KeptCells:
         identities = {(row["arm"], row["seed"]): row.get("identity") for row in self.rows}
         told = dict[str, None]()
         for cell in self.plan.cells:
-            told |= dict.fromkeys(changes(identities.get((cell.arm.name, cell.seed)) or cell.identity, cell.identity))
+            if pair_of(cell) in self.wanted:
+                told |= dict.fromkeys(changes(identities.get(pair_of(cell)) or cell.identity, cell.identity))
         return [*told]
 
     def _members(self, item: ProgramPlan, inputs: CellInputs, cell: Cell) -> Members:
-        weights = weights_of(self.rows, cell.arm.name, cell.seed)
+        weights = weights_of(self.rows, *pair_of(cell))
         like = variables_like(item.task, inputs.init_choices, inputs.init_hp, inputs.hp)
         return Members([_filled(like, member) for member in weights.members], weights.shares)
+
+
+def pair_of(cell: Cell) -> Pair:
+    """Arm and seed of a cell."""
+    return cell.arm.name, cell.seed
+
+
+def problems_of_study(command: str, rows: Rows) -> Iterator[str]:
+    """Why none of a study's cells can be asked."""
+    if rows.study["design"] == DESIGN:
+        yield f"{command}: {rows.directory} holds runs of `ablate variance`; give one that `ablate run` wrote"
+    elif not rows.study["programs"]:
+        yield f"{command}: the runs of {rows.directory} were trained elsewhere, and no variables are here"
+
+
+def seeds_of(rows: Rows, arms: Collection[str]) -> list[int]:
+    """The seeds that all of some arms have, in the order of the study."""
+    cells = {(cell["arm"], cell["seed"]) for cell in rows.study["cells"]}
+    return [seed for seed in rows.study["seeds"] if all((arm, seed) in cells for arm in arms)]
 
 
 def weights_of(rows: Rows, arm: str, seed: int) -> Weights:
@@ -111,30 +136,39 @@ def weights_of(rows: Rows, arm: str, seed: int) -> Weights:
         raise ConfigError([str(error)]) from error
 
 
-def problems_of_cells(rows: Rows, arms: Sequence[str], seeds: Sequence[int]) -> Iterator[str]:
-    """Names that the study does not have, or else cells whose variables were not kept."""
+def problems_of_cells(rows: Rows, pairs: Sequence[Pair]) -> Iterator[str]:
+    """Names that the study does not have, or else cells that are not there, did not finish or were not kept."""
     known, ran = [record["name"] for record in rows.study["arms"]], rows.study["seeds"]
-    yield from (unknown("--arm", "arm", arm, known) for arm in arms if arm not in known)
-    listed = ", ".join(map(str, ran))
-    yield from (f"--seed: the study has no seed {seed}; it has {listed}" for seed in seeds if seed not in ran)
-    if set(arms) <= set(known) and set(seeds) <= set(ran):
-        yield from _not_there(rows, arms, seeds)
+    arms, seeds = dict.fromkeys(arm for arm, _ in pairs), dict.fromkeys(seed for _, seed in pairs)
+    names = [unknown("--arm", "arm", arm, known) for arm in arms if arm not in known]
+    told = ", ".join(map(str, ran))
+    names += [f"--seed: the study has no seed {seed}; it has {told}" for seed in seeds if seed not in ran]
+    yield from names or _not_there(rows, pairs)
 
 
-def _not_there(rows: Rows, arms: Sequence[str], seeds: Sequence[int]) -> Iterator[str]:
-    """Cells without kept variables: the first of them, and how many there are."""
+def _not_there(rows: Rows, pairs: Sequence[Pair]) -> Iterator[str]:
+    """What is wrong with the first cell of each kind, and with how many more."""
     cells = {(cell["arm"], cell["seed"]) for cell in rows.study["cells"]}
-    missing = [
-        pair
-        for pair in ((arm, seed) for arm in arms for seed in seeds)
-        if pair in cells and not rows.weights_path(*pair).exists()
-    ]
-    for arm, seed in missing[:1]:
-        more = f" (and {len(missing) - 1} cells more)" if len(missing) > 1 else ""
-        try:
-            weights_of(rows, arm, seed)
-        except ConfigError as error:
-            yield f"{error.problems[0]}{more}"
+    status = {(row["arm"], row["seed"]): row["status"] for row in rows}
+    kinds = dict[str, list[str]]()
+    for pair in pairs:
+        name = f"arm {pair[0]!r}, seed {pair[1]}"
+        if pair not in cells:
+            kinds.setdefault("absent", []).append(f"{name}: the arm has fewer seeds; name seeds that all of them have")
+        elif status.get(pair, "done") != "done":
+            kinds.setdefault("failed", []).append(f"{name}: {status[pair]}, and says nothing; leave it out")
+        elif not rows.weights_path(*pair).exists():
+            kinds.setdefault("unkept", []).append(_unkept(rows, pair))
+    for lines in kinds.values():
+        yield lines[0] + (f" (and {plural(len(lines) - 1, 'cell')} more)" if len(lines) > 1 else "")
+
+
+def _unkept(rows: Rows, pair: Pair) -> str:
+    try:
+        weights_of(rows, *pair)
+    except ConfigError as error:
+        return error.problems[0]
+    return ""  # it has just been written
 
 
 def _filled(like: Any, arrays: Mapping[str, np.ndarray]) -> Any:

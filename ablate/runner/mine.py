@@ -7,6 +7,7 @@ pool ──production model──> a label for every example ──┐
 
 import csv
 import dataclasses
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,9 +15,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ablate.report.rows import Rows
-from ablate.runner.clean import probabilities
+from ablate.runner.clean import digest_of, probabilities
 from ablate.runner.fuse import OF, mean_prediction
-from ablate.runner.kept import Kept, KeptCells
+from ablate.runner.kept import KeptCells, Pair, pair_of, problems_of_cells, problems_of_study, seeds_of
 from ablate.runner.predict import examples_for
 from ablate.study.problems import ConfigError, unknown
 
@@ -98,7 +99,7 @@ def mine(rows: Rows, arms: Sequence[str], seeds: Sequence[int], pool: str, terms
     Args:
         rows: the study, trained with `cfg.train.keep_weights`.
         arms: whose cells make the ensemble; empty for all arms but the production model's.
-        seeds: of the ensemble's cells.
+        seeds: of the ensemble's cells; empty for all that finished, of named arms those that all of them have.
         pool: examples, as `ablate predict --data` takes them; labels are not needed.
         terms: what is left out.
 
@@ -107,44 +108,64 @@ def mine(rows: Rows, arms: Sequence[str], seeds: Sequence[int], pool: str, terms
     """
     is_file = terms.production.lower().endswith(".csv")
     known = [record["name"] for record in rows.study["arms"]]
-    _check(terms, known, is_file=is_file)
-    chosen = list(arms) or [name for name in known if name != terms.production]
-    if not chosen:
-        raise ConfigError(["mine: the production model is the only arm; an ensemble needs others, --arm=NAME"])
-    kept = KeptCells.of("mine", rows, chosen, seeds)
-    cells = list(kept)
-    names = _names(rows, cells)
-    arrays, source = examples_for(kept, pool)
-    positions = np.arange(len(next(iter(arrays.values()))))
-    predictions = [cell.predictions(arrays, positions) for cell in cells]
-    task = cells[0].item.task
-    probs = probabilities(task, mean_prediction(task, predictions, [1.0] * len(cells), terms.of))
-    if is_file:
-        production = _from_file(terms.production, names, len(positions))
-    else:
-        (cell,) = KeptCells.of("mine", rows, [terms.production], [terms.seed])
-        production = np.argmax(probabilities(task, cell.predictions(arrays, positions)), 1)
-    suggested, truth = np.argmax(probs, 1), arrays.get("label")
-    return Mined(
-        arrays, source, names, len(cells), production, suggested, probs.max(1), truth, terms.score, kept.changed
-    )
-
-
-def _check(terms: Terms, known: Sequence[str], *, is_file: bool) -> None:
-    problems = []
-    if not is_file and terms.production not in known:
-        problems.append(f"{unknown('--production', 'arm', terms.production, known)}; or a FILE.csv")
-    if not 0 <= terms.score <= 1:
-        problems.append(f"--score: expected a probability from 0 to 1, got {terms.score}")
-    if terms.of not in OF:
-        problems.append(f"--of: expected {' or '.join(OF)}, got {terms.of!r}")
+    ensemble = [*itertools.product(arms, seeds or seeds_of(rows, arms))] or _others(rows, terms.production, seeds)
+    production = [] if is_file else [(terms.production, terms.seed)]
+    problems = [*problems_of_study("mine", rows)] or [*_unfit(terms, known, ensemble, production)]
+    problems = problems or [*problems_of_cells(rows, [*ensemble, *production])]
     if problems:
         raise ConfigError(problems)
+    kept = KeptCells.of("mine", rows, [*ensemble, *production])
+    arrays, source = examples_for(kept, pool)
+    positions = np.arange(len(next(iter(arrays.values()))))
+    said = {pair_of(cell.cell): cell.predictions(arrays, positions) for cell in kept}
+    task = kept.plan.task
+    names = _names(rows, task)
+    members = [said[pair] for pair in ensemble]
+    probs = probabilities(task, mean_prediction(task, members, [1.0] * len(members), terms.of))
+    given = _from_file(terms.production, names, len(positions)) if is_file else None
+    labels = np.argmax(probabilities(task, said[production[0]]), 1) if given is None else given
+    changed = [*kept.changed, *_known_already(kept, arrays)]
+    return Mined(
+        arrays, source, names, len(ensemble), labels, np.argmax(probs, 1), probs.max(1), arrays.get("label"),
+        terms.score, changed,
+    )  # fmt: skip
 
 
-def _names(rows: Rows, cells: Sequence[Kept]) -> tuple[str, ...]:
-    categories: Any = getattr(cells[0].item.task, "categories", None)
-    if categories is None or not hasattr(cells[0].item.task, "probabilities"):
+def _others(rows: Rows, production: str, seeds: Sequence[int]) -> list[Pair]:
+    """The cells of the other arms that finished, of some seeds or all."""
+    finished = [(row["arm"], row["seed"]) for row in rows if row["status"] == "done"]
+    return [(arm, seed) for arm, seed in finished if arm != production and (not seeds or seed in seeds)]
+
+
+def _known_already(kept: KeptCells, arrays: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """Whether models were trained on what the pool has, which they then know by heart."""
+    dataset = kept.plan.dataset
+    name = dataset.info.input
+    trained = {digest_of(example) for example in dataset.pool[name]}
+    known = sum(digest_of(example) in trained for example in arrays[name])
+    if known:
+        yield f"{known:,} of {len(arrays[name]):,} examples of the pool are training examples of the study"
+
+
+def _unfit(terms: Terms, known: Sequence[str], ensemble: Sequence[Pair], production: Sequence[Pair]) -> Iterator[str]:
+    if production and terms.production not in known:
+        yield f"{unknown('--production', 'arm', terms.production, known)}; or a FILE.csv"
+    elif not ensemble:
+        yield "mine: the production model is the only arm that finished; an ensemble needs others, --arm=NAME"
+    if not 0 <= terms.score <= 1:
+        yield f"--score: expected a probability from 0 to 1, got {terms.score}"
+    if terms.of not in OF:
+        yield f"--of: expected {' or '.join(OF)}, got {terms.of!r}"
+    for arm, seed in dict.fromkeys(ensemble):
+        if ensemble.count((arm, seed)) > 1:
+            yield f"--arm: the cell of arm {arm!r} and seed {seed} is named twice"
+    if set(ensemble) & set(production):
+        yield f"--arm: arm {terms.production!r}, seed {terms.seed} is the production model; name others, or other seeds"
+
+
+def _names(rows: Rows, task: Any) -> tuple[str, ...]:
+    categories: Any = getattr(task, "categories", None)
+    if categories is None or not hasattr(task, "probabilities"):
         raise ConfigError([f"mine: labels are compared, and task {rows.study['task']} has none"])
     return tuple(categories.names)
 
@@ -153,10 +174,17 @@ def _from_file(path: str, names: tuple[str, ...], examples: int) -> Int[np.ndarr
     """The labels of a column `predicted`, as numbers."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            said = [line.get("predicted") for line in csv.DictReader(file)]
+            lines = [*csv.DictReader(file)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError([f"--production: cannot read {path!r}: {error}"]) from error
+    said = [line.get("predicted") for line in lines]
     problems = [*_wrong_lines(path, said, names, examples)]
+    if not problems and "index" in lines[0]:
+        order = [line["index"] for line in lines]
+        if sorted(order) != sorted(map(str, range(examples))):
+            problems.append(f"--production: {path!r} has a column index that does not count 0 to {examples - 1}")
+        else:
+            said = [label for _, label in sorted(zip(map(int, order), said, strict=True))]
     if problems:
         raise ConfigError(problems)
     return np.array([names.index(str(label)) for label in said])

@@ -8,7 +8,7 @@ import numpy as np
 
 from ablate.data import DATASETS, DataError, DataSet, origin, rows_like
 from ablate.report.rows import Rows
-from ablate.runner.kept import KeptCells
+from ablate.runner.kept import Kept, KeptCells
 from ablate.runner.plan import load_data
 from ablate.runner.reuse import DATA_CHANGED
 from ablate.study.choices import DATA, SAMPLING_NAMES, Chosen, check_choice
@@ -42,13 +42,16 @@ def predict(rows: Rows, arm: str, seed: int, data: str = "") -> Predictions:
     Raises:
         ConfigError: there is no such cell, its variables were not kept, or its study or the data do not fit.
     """
-    kept = KeptCells.of("predict", rows, [arm], [seed])
+    kept = KeptCells.of("predict", rows, [(arm, seed)])
     (cell,) = kept
     arrays = examples_for(kept, data).arrays if data else cell.item.dataset.rows(cell.inputs.split.test)
     positions = np.arange(len(next(iter(arrays.values())))) if data else cell.inputs.split.test
-    rotates = cell.inputs.data_key.sampling.rotate_test
-    index = positions if rotates else np.arange(len(positions))
-    return Predictions(cell.columns(arrays, positions), kept.changed, index)
+    return Predictions(cell.columns(arrays, positions), kept.changed, index_of(cell, positions))
+
+
+def index_of(cell: Kept, positions: np.ndarray) -> np.ndarray:
+    """How examples are counted: from 0, or by place in the data where each seed draws its own test examples."""
+    return positions if cell.inputs.data_key.sampling.rotate_test else np.arange(len(positions))
 
 
 class Examples(NamedTuple):
@@ -91,8 +94,21 @@ def other_examples(text: str, dataset: DataSet, table: Chosen | None) -> Example
         given = ", ".join(f"{key} {array.dtype} {array.shape[1:]}" for key, array in arrays.items())
         raise ConfigError([f"--data: {text} has {given}; the study's networks take {name} {dtype} {shape}"])
     fitting = {key: array for key, array in arrays.items() if array.shape[1:] == dataset.info.shapes.get(key)}
+    if loaded and "label" in fitting:
+        fitting["label"] = _same_numbers(fitting["label"], loaded, dataset, text)
     of_file = {"row": 1 + np.arange(len(arrays[name]))} if path.lower().endswith(".csv") else {}
     return Examples(fitting, origin(loaded) if loaded else of_file)
+
+
+def _same_numbers(labels: np.ndarray, given: DataSet, study: DataSet, text: str) -> np.ndarray:
+    """Labels as the study numbers them, by the texts that they stand for."""
+    theirs, ours = (data.facts.get("labels") or () for data in (given, study))
+    if not theirs or not ours or tuple(theirs) == tuple(ours):
+        return labels
+    foreign = [str(theirs[k]) for k in np.unique(labels) if theirs[k] not in ours]
+    if foreign:
+        raise ConfigError([f"--data: {text} has labels {', '.join(foreign[:5])}, which the study does not know"])
+    return np.array([list(ours).index(name) if name in ours else -1 for name in theirs], np.int32)[labels]
 
 
 def _chosen(text: str) -> Chosen:

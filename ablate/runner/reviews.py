@@ -94,10 +94,14 @@ def _said_of_mining(found: Mined) -> list[str]:
     ]
     right = found.right()
     if right:
-        words = {"left_out": "of those left out the production model is right on", "listed": "of those listed on"}
+        words = {"left_out": "of what is left out on", "listed": "of what is listed on"}
         said = [f"{text} {_percent(right[name])}" for name, text in words.items() if name in right]
-        said += [f"and the ensemble's label on {_percent(right['suggested'])}"] if "suggested" in right else []
-        lines.append(f"By the labels of the pool: {', '.join(said)}.")
+        ensemble = (
+            f"; the ensemble's label of what is listed on {_percent(right['suggested'])}"
+            if "suggested" in right
+            else ""
+        )
+        lines.append(f"By the labels of the pool the production model is right {listed(said)}{ensemble}.")
     return lines
 
 

@@ -18,7 +18,7 @@ from ablate.runner.plan import Plan, make_plan
 from ablate.runner.randomness import streams_drawn
 from ablate.runner.study_file import study_json
 from ablate.stats.checks import LEAST_FOR_SPREAD
-from ablate.study.choices import RECORDING, bare
+from ablate.study.choices import RECORDING, bare, sampling_of
 from ablate.study.design import Arm, Recipe, arms_of
 from ablate.study.problems import ConfigError
 from ablate.study.resolving import Spec
@@ -48,6 +48,8 @@ def plan_variance(
     if not LEAST_FOR_SPREAD <= seeds < MOST_SEEDS:
         raise ConfigError([f"--seeds: expected {LEAST_FOR_SPREAD} to {MOST_SEEDS - 1}, got {seeds}"])
     recipe = _baseline_of(spec)
+    if sampling_of(recipe["data"]).folds:
+        raise ConfigError(["data.folds: seeds are folds, and here the streams of a seed are held; leave it away"])
     texts: dict[str, Any] = {"name": name, "question": question, "command": command, "folder": folder}
     return make_plan(_repeated(spec, seeds), arms=_arms(spec, recipe), place=place, between=between, **texts)
 

@@ -45,3 +45,17 @@ def test_without_pictures_there_is_a_table_alone(tmp_path):
     plain = review()._replace(pictures=())
     assert write_review(plain, tmp_path / "a.csv") == [tmp_path / "a.csv"]
     assert write_review(review(), tmp_path / "b.csv") == [tmp_path / "b.csv", tmp_path / "b.html"]
+
+
+def test_names_that_are_no_utf8_are_kept_in_the_table_and_shown_on_the_page(tmp_path):
+    name = b"bad\xff.png".decode("utf-8", "surrogateescape")
+    one = review(1)._replace(columns={"file": np.array([name])}, lead=[name])
+    table, page = write_review(one, tmp_path / "a.csv")
+    assert b"bad\xff.png" in table.read_bytes()
+    assert "bad\\udcff.png" in page.read_text(encoding="utf-8")
+
+
+def test_an_earlier_page_goes_where_there_is_nothing_to_show(tmp_path):
+    write_review(review(), tmp_path / "a.csv")
+    write_review(review()._replace(pictures=()), tmp_path / "a.csv")
+    assert not (tmp_path / "a.html").exists()

@@ -8,7 +8,7 @@ import pytest
 
 from ablate import base_config, choice
 from ablate.cli.main import main
-from ablate.data import Sampling, digits
+from ablate.data import Sampling, digits, from_arrays
 from ablate.report.rows import Rows
 from ablate.runner.clean import Terms, clean, plan_cleaning
 from ablate.runner.predict import predict
@@ -153,9 +153,67 @@ def test_the_command_and_the_same_again(tmp_path, monkeypatch, capsys):
     assert record["planted"][0]["recall"] > 0.9
 
 
-def test_another_study_is_left_alone(tmp_path, capsys):
+def test_models_that_diverged_judge_nothing(tmp_path):
+    cfg = config()
+    cfg.train.update(steps=4, eval_every=4)
+    cfg.vary.optimizer = (choice("sgd", learning_rate=1e30),)
+    with pytest.raises(ConfigError, match="diverged, and says nothing"):
+        clean(cfg, tmp_path, Terms(folds=2, rounds=1))
+
+
+def copies(times: int = 2):
+    images = np.random.default_rng(0).integers(0, 256, (30, 4, 4, 1)).astype(np.uint8)
+    return from_arrays(image=np.repeat(images, times, 0), label=np.repeat(np.arange(30) % 2, times), test=0.2)
+
+
+@pytest.mark.parametrize(("times", "told"), [(1, 0), (3, 1)])
+def test_copies_in_other_folds_are_told(times, told):
+    cfg = config()
+    cfg.data = choice("tests.runner.test_clean:copies", times=times)
+    cfg.train.update(steps=4, eval_every=4, batch_size=4)
+    notes = plan_cleaning(resolve(cfg), Terms(folds=2), name="x").notes
+    assert [note for note in notes if "are copies of others" in note] == list(notes)
+    assert len(notes) == told
+
+
+def test_more_folds_than_examples_are_refused():
+    with pytest.raises(ConfigError, match="--folds: 2000 is more than the 1347 training examples"):
+        plan_cleaning(resolve(config()), Terms(folds=2000), name="x")
+
+
+@pytest.mark.parametrize("extra", [[], ["--config.data.folds=2"]])
+def test_studies_of_ones_own_are_left_alone(tmp_path, capsys, extra):
     (tmp_path / "small.py").write_text(EXPERIMENT)
     config = f"--config={tmp_path / 'small.py'}"
-    assert main(["run", config, "--config.train.steps=4", "--config.seeds=1", f"--workdir={tmp_path / 'run'}"]) == 0
-    assert main(["clean", config, f"--workdir={tmp_path / 'run'}"]) == 2
+    where = f"--workdir={tmp_path / 'run'}"
+    assert main(["run", config, "--config.train.steps=4", "--config.seeds=1", where, *extra]) == 0
+    before = (tmp_path / "run" / "study.json").read_bytes()
+    assert main(["clean", config, "--folds=3", where]) == 2
     assert "holds another study; give another directory" in capsys.readouterr().err
+    assert (tmp_path / "run" / "study.json").read_bytes() == before
+
+
+def test_a_study_under_conditions_is_left_alone(tmp_path, capsys):
+    (tmp_path / "small.py").write_text(EXPERIMENT)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "across.json").write_text("{}")
+    assert main(["clean", f"--config={tmp_path / 'small.py'}", f"--workdir={tmp_path / 'run'}"]) == 2
+    assert "holds another study" in capsys.readouterr().err
+
+
+def test_variance_has_no_folds(tmp_path, capsys):
+    (tmp_path / "small.py").write_text(EXPERIMENT)
+    config = f"--config={tmp_path / 'small.py'}"
+    assert main(["variance", config, "--config.data.folds=3", f"--workdir={tmp_path / 'v'}"]) == 2
+    assert "data.folds: seeds are folds" in capsys.readouterr().err
+
+
+def test_other_folds_in_the_same_place_are_trained_and_counted_anew(tmp_path):
+    cfg = config()
+    cfg.train.update(steps=20, eval_every=20)
+    first = clean(cfg, tmp_path, Terms(folds=2, rounds=1))
+    other = clean(cfg, tmp_path, Terms(folds=3, train_on="one", rounds=1))
+    again = clean(cfg, tmp_path, Terms(folds=2, rounds=1))
+    assert (other.terms.tests, first.terms.tests) == (2, 1)
+    assert np.array_equal(first.times, again.times)
+    assert np.array_equal(first.probs, again.probs)

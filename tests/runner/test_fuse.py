@@ -1,16 +1,19 @@
 """Fusions against means that numpy makes of what single cells predict, and what cannot be fused, in words."""
 
 import csv
+import dataclasses
 import io
 import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import ablate
 from ablate import base_config, choice
 from ablate.cli.main import main
 from ablate.runner.fuse import FUSED, Recipe, fuse
+from ablate.runner.kept import seeds_of
 from ablate.runner.predict import predict
 from ablate.study import ConfigError
 from tests.train.small import small_config
@@ -157,8 +160,68 @@ def test_the_command(digits, tmp_path, capsys):
     assert main(["fuse", str(digits.directory), *arms, "--json", "--weights", "1", "2"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert [fusion["seeds"] for fusion in record["fusions"]] == [[0], [1], [2], [3]]
-    assert main(["fuse", str(digits.directory), *arms, "--seed=1", "--out=-", "--json"]) == 0
-    text = capsys.readouterr().out
-    assert len(list(csv.reader(io.StringIO(text[: text.index("{")])))) == 451
+    assert main(["fuse", str(digits.directory), *arms, "--seed=1", "--out=-", "--json"]) == 2
+    assert "--json: goes to stdout" in capsys.readouterr().err
+    assert main(["fuse", str(digits.directory), *arms, "--seed=1", "--out=-"]) == 0
+    assert len(list(csv.reader(io.StringIO(capsys.readouterr().out)))) == 451  # nothing else
     assert main(["fuse", str(digits.directory), *arms, f"--out={tmp_path / 'x.csv'}"]) == 2
     assert "--out: there are 4 fusions" in capsys.readouterr().err
+
+
+def test_cells_that_diverged_say_nothing(tmp_path):
+    cfg = small_config(steps=4, eval_every=4, seeds=2, vary={"optimizer": (choice("sgd", learning_rate=1e30),)})
+    cfg.train.keep_weights = True
+    rows = ablate.run(cfg, tmp_path)
+    broken = "sgd(learning_rate=1e+30)"
+    with pytest.raises(ConfigError, match=r"seed 0: diverged, and says nothing; leave it out \(and 1 cell more\)"):
+        fuse(rows, ["baseline", broken], [0, 1])
+
+
+def test_arms_with_data_of_their_own_are_not_fused_on_one_of_them(tmp_path):
+    for name, scale in {"a": 1.0, "b": 50.0}.items():
+        x = scale * np.random.default_rng(0).normal(size=40)
+        with open(tmp_path / f"{name}.csv", "w", newline="") as file:
+            csv.writer(file).writerows([("x", "kind"), *((value, value > 0) for value in x)])
+    cfg = small_config(steps=4, eval_every=4, seeds=2)
+    cfg.data = choice("table", path=str(tmp_path / "a.csv"), label="kind")
+    cfg.vary = {"data": ({"path": str(tmp_path / "b.csv")},)}
+    cfg.train.update(keep_weights=True, batch_size=8)
+    rows = ablate.run(cfg, tmp_path / "run")
+    arms = [arm["name"] for arm in rows.study["arms"]]
+    for data in ("", str(tmp_path / "b.csv")):
+        with pytest.raises(ConfigError, match="have data of their own; name arms of one data set"):
+            fuse(rows, arms, [0, 1], data=data)
+    assert fuse(rows, arms[1:], [0, 1], data=str(tmp_path / "b.csv")).fusions[0].metrics["accuracy"] > 0
+
+
+def test_seeds_that_an_arm_does_not_have_are_told(digits, tmp_path):
+    study = json.loads((digits.directory / "study.json").read_text())
+    study["cells"] = [cell for cell in study["cells"] if (cell["arm"], cell["seed"]) != (DROPPED, 3)]
+    fewer = dataclasses.replace(digits, study=study)
+    with pytest.raises(ConfigError, match="seed 3: the arm has fewer seeds"):
+        fuse(fewer, ARMS, range(4))
+    assert seeds_of(fewer, ARMS) == [0, 1, 2]
+
+
+def test_examples_of_a_fusion_are_counted_as_those_of_a_prediction(tmp_path):
+    cfg = small_config(steps=4, eval_every=4, seeds=1, vary={"dropout": (choice("dropout", rate=0.5),)})
+    cfg.data, cfg.train.keep_weights = choice("digits", rotate_test=True), True
+    rows = ablate.run(cfg, tmp_path)
+    assert np.array_equal(fuse(rows, ARMS, [0]).index, predict(rows, "baseline", 0).index)
+
+
+def test_labels_of_a_folder_are_those_of_the_study_by_their_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for place, names in {"all": ("ant", "bee", "cat"), "new": ("bee", "cat"), "foreign": ("bee", "dog")}.items():
+        for k, name in enumerate(names * 8):
+            file = tmp_path / place / name / f"{k}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (8, 8), 40 * ("ant", "bee", "cat", "dog").index(name)).save(file)
+    cfg = small_config(steps=60, eval_every=60, seeds=2)
+    cfg.data, cfg.train.keep_weights = choice("folder", path=str(tmp_path / "all"), test=0.25), True
+    cfg.recipe.optimizer, cfg.train.batch_size = choice("adam", learning_rate=0.02), 8
+    rows = ablate.run(cfg, tmp_path / "run")
+    (fusion,) = fuse(rows, ["baseline"], [0, 1], data=f"folder(path={str(tmp_path / 'new')!r})").fusions
+    assert fusion.metrics["accuracy"] == 1.0
+    with pytest.raises(ConfigError, match="has labels dog, which the study does not know"):
+        fuse(rows, ["baseline"], [0, 1], data=f"folder(path={str(tmp_path / 'foreign')!r})")

@@ -73,6 +73,7 @@ def test_a_model_from_elsewhere_and_a_pool_without_labels(digits, tmp_path, caps
         ("predicted\n1\n", "has 1 lines, and the pool 3 examples"),
         ("predicted\n1\n2\ncat\n", "line 4: 'cat' is no label; they are 0, 1"),
         ("label\n1\n2\n3\n", "needs a column 'predicted'"),
+        ("index,predicted\n0,1\n1,2\n3,4\n", "has a column index that does not count 0 to 2"),
     ],
 )
 def test_a_wrong_file_is_told(digits, tmp_path, text, start):
@@ -98,3 +99,41 @@ def test_what_is_not_there_is_told(digits, terms, starts):
     assert [said.startswith(start) for said, start in zip(error.value.problems, starts, strict=True)] == [True] * len(
         starts
     )
+
+
+def test_lines_of_a_file_are_put_into_the_order_of_the_pool(digits, tmp_path):
+    np.savez(tmp_path / "pool.npz", image=np.zeros((3, 8, 8, 1), np.uint8))
+    (tmp_path / "said.csv").write_text("index,predicted\n2,7\n0,5\n1,6\n")
+    found = mine(digits, [], [0], str(tmp_path / "pool.npz"), Terms(str(tmp_path / "said.csv"), 0))
+    assert found.production.tolist() == [5, 6, 7]
+
+
+def test_a_cell_counts_once_and_the_production_model_is_none_of_the_ensemble(digits):
+    with pytest.raises(ConfigError) as error:
+        mine(digits, ["baseline", "norm=batch", "norm=batch"], [0], "digits", Terms("baseline", 0))
+    twice, own = error.value.problems
+    assert twice == "--arm: the cell of arm 'norm=batch' and seed 0 is named twice"
+    assert own.startswith("--arm: arm 'baseline', seed 0 is the production model")
+
+
+def test_a_pool_that_models_were_trained_on_is_told(digits, tmp_path):
+    assert any(
+        "1,347 of 1,797 examples of the pool" in words
+        for words in mine(digits, [], [0], "digits", Terms("baseline", 0)).changed
+    )
+    np.savez(tmp_path / "pool.npz", image=np.zeros((3, 8, 8, 1), np.uint8))
+    assert mine(digits, [], [0], str(tmp_path / "pool.npz"), Terms("baseline", 0)).changed == []
+
+
+def test_the_table_ends_in_csv_and_an_old_page_goes(digits, tmp_path, capsys):
+    command = ["mine", str(digits.directory), "--pool=digits", "--production=baseline"]
+    with pytest.raises(SystemExit):
+        main([*command, f"--out={tmp_path / 'x.html'}"])
+    assert main([*command, f"--out={tmp_path / 'x.csv'}"]) == 0
+    assert (tmp_path / "x.html").exists()
+    assert main([*command, f"--out={tmp_path / 'x.csv'}", "--score=0", "--arm=baseline", "--seed=1"]) == 0
+    capsys.readouterr()
+    listed = len((tmp_path / "x.csv").read_text().splitlines()) - 1
+    assert (tmp_path / "x.html").exists() == (listed > 0)
+    assert main([*command, "--production-seed=9"]) == 2
+    assert "--production-seed: the study has no seed 9; it has 0, 1" in capsys.readouterr().err
