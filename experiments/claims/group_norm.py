@@ -11,7 +11,7 @@ as they see less in each: 8000, 5000, 3000, 800 and 400. Expected time: 3 minute
 
 Found: group norm is half a point short of batch norm at batches of 8 and more (-0.5, -0.9 to -0.2), clearly so only
 at 128 (96.8 and 98.0 %), and not ahead at 2 and 4 (-0.4, -0.9 to +0.0): with this many steps batch norm loses nothing
-even at 2 (97.9 %). Both norms, or group norm alone, chose the lowest rate of the grid at one or two of the sizes.
+even at 2 (97.9 %). At batches of 2 both norms, and at 4 group norm, chose the lowest rate of the grid.
 """
 
 from pathlib import Path
