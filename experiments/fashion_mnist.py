@@ -4,7 +4,9 @@
 
 Pictures of 14x14 pixels, of which every seed trains on 30,000 of its own for four epochs. The baseline's rate of .3 and
 Adam's of .03 are the best of .03, .1, .3, 1 and of .001, .003, .01, .03 by validation; then every arm, the baseline
-too, tries its rate and a third of it on two seeds that the study does not use.
+too, tries its rate and a third of it on two seeds that the study does not use. Expected time: 9 minutes on 2 CPU cores.
+Expected finding: nothing helps. Group norm, no norm, flips and a constant rate are worse than the baseline; weight
+decay makes no difference of half a point; Adam and label smoothing show none.
 """
 
 from ablate import base_config, choice

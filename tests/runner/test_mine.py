@@ -60,7 +60,7 @@ def test_a_model_from_elsewhere_and_a_pool_without_labels(digits, tmp_path, caps
     out = capsys.readouterr().out
     assert "of 50 examples are worth a look" in out
     assert "By the labels" not in out
-    own = mine(digits, ["baseline", *ARMS], [0, 1], pool, Terms("baseline", 0))
+    own = mine(digits, ["baseline", *ARMS], [0, 1], pool, Terms(str(said), 0))
     lines = list(csv.DictReader((tmp_path / "m.csv").read_text().splitlines()))
     assert [int(line["index"]) for line in lines] == own.order.tolist()
     assert {line["suggested"] for line in lines} <= {str(k) for k in range(10)}
@@ -117,10 +117,8 @@ def test_a_cell_counts_once_and_the_production_model_is_none_of_the_ensemble(dig
 
 
 def test_a_pool_that_models_were_trained_on_is_told(digits, tmp_path):
-    assert any(
-        "1,347 of 1,797 examples of the pool" in words
-        for words in mine(digits, [], [0], "digits", Terms("baseline", 0)).changed
-    )
+    (words,) = mine(digits, [], [0], "digits", Terms("baseline", 0)).changed
+    assert words == "1,347 of 1,797 examples of the pool are training examples of the study"
     np.savez(tmp_path / "pool.npz", image=np.zeros((3, 8, 8, 1), np.uint8))
     assert mine(digits, [], [0], str(tmp_path / "pool.npz"), Terms("baseline", 0)).changed == []
 
