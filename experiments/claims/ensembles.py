@@ -8,6 +8,10 @@ seeds each. Their kept weights are fused (`ablate fuse`): three seeds of the MLP
 the VGG, seed by seed, 24 pairs, where the better of the two on its own, by its mean, is what a fusion must beat. The
 fusions are paired with the mean of their members, group by group, a verdict on each set. Support: better on both sets,
 corrected over the four tests of this card by Holm's method. Expected time: 2 minutes on 2 CPU cores.
+
+Found: three MLPs are ahead of one by 1.8 points on digits (1.5 to 2.1) and 1.2 on clothes (1.1 to 1.4). Beside a VGG
+that is far behind, the MLP gains nothing (+0.2, -0.1 to 0.4; -0.8, -0.9 to -0.6): what is fused must be about equally
+good, or weighted.
 """
 
 import json

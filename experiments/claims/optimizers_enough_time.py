@@ -7,6 +7,9 @@ Support: momentum is equivalent to Adam within one point of test accuracy.
 The study of optimizers.py again for these two, with what enough time is usually used for: twice the steps (116 epochs
 of digits, 42 of clothes) and a rate that falls to nothing along half a cosine. Both try the same six multiples of
 their usual rate on validation first. Expected time: 3 minutes on 2 CPU cores.
+
+Found: with a falling rate and twice the steps momentum still has 11 % more errors than Adam (8 to 14), most of them
+on digits (+21 %); on Fashion-MNIST the two are equivalent within a point.
 """
 
 from ablate import base_config, choice

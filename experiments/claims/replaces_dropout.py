@@ -8,6 +8,10 @@ nothing (equivalent within one point of test accuracy).
 Every arm tries the same three rates of momentum on validation first. An MLP and a VGG on 20 examples per class of
 digits and on 50 of Fashion-MNIST, shrunk to the same 8x8; 1000 steps, as networks with dropout take longest to level
 off. Dropout at .3. Expected time: 3 minutes on 2 CPU cores.
+
+Found: next to batch norm dropout adds +0.1 points (within one point on average, better in one condition of four), and
+without batch norm +0.1 as well: no lesser need is shown, since there was little need. Without either the networks are
+worse (+15 % of the shortfall, 7 to 24).
 """
 
 from pathlib import Path
