@@ -14,6 +14,11 @@ Support: better on average over the six conditions and nowhere worse. `python ex
 the doubts, kept beside this file, and results/cleaning.md, where folds are also trained the article's way, each model
 on one of them, and confident learning judges from the same predictions. Expected time: 2 minutes for the study on 2
 CPU cores, 4 minutes for the doubts.
+
+Found: of what is doubted 70 % is wrong, and 95 % of what is wrong is doubted. Reviewing it wins back all that true
+labels would give (shortfall -30 %, 95 % interval -32 to -27). Without a review the suggestions do harm on average
+(+13 %, 10 to 16), as the models are wrong on clothes too often, and leaving the doubted out changes nothing (-2 %, -5
+to 2), where as many random ones less cost 20 %.
 """
 
 import tempfile
