@@ -191,7 +191,7 @@ def twins(arms: tuple[Arm, ...]) -> Iterator[str]:
         if key in seen:
             yield (
                 f"arms: {arm.name!r} and {seen[key]!r} are the same recipe; change one of them "
-                "(cfg.paired = False allows it, for A/A studies)"
+                "(what a choice leaves out stays as in the recipe; cfg.paired = False allows twins, for A/A studies)"
             )
         seen[key] = arm.name
 

@@ -35,7 +35,8 @@ def early_stopping(clock: Clock, patience: OneOrMore = 5.0, min_delta: NonNegati
         stop where  k - argmin_j v_j >= patience,    an improvement being v_k < min(v) - min_delta
 
     Args:
-        clock: the validation history v, lower is better.
+        clock: the validation history v of the metric that the task watches (of classification the loss), lower is
+            better.
         patience: evaluations without an improvement, at least 1; inf only keeps the best variables.
         min_delta: the least improvement that counts, in units of the watched metric, at least 0.
 
