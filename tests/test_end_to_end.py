@@ -116,8 +116,8 @@ def test_an_experiment_from_start_to_end(experiment, ran, capsys):
     assert study["name"] == Path(experiment).stem
     assert study["question"].endswith("?") or "?" in study["question"]
 
-    # Programs: each compiles its step once, those of a tuning too, and the log has counted as JAX has. The step of lanes
-    # that share their batches goes by the name of the function around it.
+    # Programs: each compiles its step once, those of a tuning too, and the log has counted as JAX has. The step of
+    # lanes that share their batches goes by the name of the function around it.
     steps = ("advance", "called")
     times = 2 if study.get("tuning") else 1
     assert sum(compiled[f"jit({name})"] for name in steps) == len(study["programs"]) * times
