@@ -33,6 +33,7 @@ examples:
 exit codes: 0 all done; 1 finished, some cells failed; 2 usage, config, or a folder that cannot be written to;
 3 the directory is in use; 75 interrupted (a signal, a full disk), the same command continues
 """
+TRAINED_ON = ("rest", "one")  # of folds
 # Where a command has no flags about several processes; `hosts` are those, once they have met.
 ALONE = {"coordinator": None, "processes": None, "process": None, "hosts": None}
 RUNS = """\
@@ -300,9 +301,6 @@ def _clean(commands) -> None:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     _add_engine(parser)
-
-
-TRAINED_ON = ("rest", "one")
 
 
 def _add_of(parser: argparse.ArgumentParser, default: str) -> None:

@@ -18,8 +18,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from ml_collections import ConfigDict
@@ -31,7 +29,7 @@ from ablate.results.schema import Study, read_record
 from ablate.runner.engines.engine import Engine
 from ablate.runner.engines.local import LocalEngine
 from ablate.runner.execute import execute
-from ablate.runner.fuse import OF, mean_prediction
+from ablate.runner.fuse import OF, fused_probabilities
 from ablate.runner.interrupts import Between, go_on
 from ablate.runner.kept import KeptCells, pair_of, problems_of_cells
 from ablate.runner.place import Place
@@ -166,7 +164,7 @@ def clean(
 
 def plan_cleaning(
     spec: Spec, terms: Terms = PLAIN, *, name: str, question: str = "", command: str = "", folder: str = "",
-    strategy: str | None = None, place: Place | None = None, between: Between = go_on,
+    place: Place | None = None, between: Between = go_on,
 ) -> Plan:  # fmt: skip
     """The study that trains every arm of a config on the folds of its data.
 
@@ -177,7 +175,6 @@ def plan_cleaning(
         question: that the config asks.
         command: that asked for it.
         folder: of the config file.
-        strategy: how programs run; chosen if not given.
         place: what its waves will run on; all devices of this process if not given.
         between: called between two steps of planning; what it raises ends it there.
 
@@ -190,9 +187,7 @@ def plan_cleaning(
     texts: dict[str, Any] = {"name": name, "question": question, "command": command, "folder": folder}
     folded = _folded(spec, terms)
     arms = arms_of(folded) if spec.vary or spec.arms else (Arm("baseline", folded.recipe, {}),)
-    plan = make_plan(
-        dataclasses.replace(folded, design=DESIGN), arms=arms, strategy=strategy, place=place, between=between, **texts
-    )
+    plan = make_plan(dataclasses.replace(folded, design=DESIGN), arms=arms, place=place, between=between, **texts)
     categories: Categories | None = getattr(plan.task, "categories", None)
     if categories is None or categories.truth != "label" or not hasattr(plan.task, "probabilities"):
         raise ConfigError([f"clean: labels are looked for, and task {spec.task.name} has none"])
@@ -248,18 +243,13 @@ def cleaned(rows: Rows, plan: Plan, terms: Terms = PLAIN, between: Between = go_
     if problems:
         raise ConfigError(problems)
     for asked, predictions in _by_seed(KeptCells(rows, plan, frozenset(pairs)), between):
-        probs = probabilities(task, mean_prediction(task, predictions, [1.0] * len(predictions), terms.of))
+        probs = fused_probabilities(task, predictions, terms.of)
         total[asked] += probs
         times[asked] += in_doubt(probs, labels[asked], terms.score)
     spoilt = sampling_of(plan.spec.recipe["data"]).label_noise > 0
     truth = dataset.pool["label"] if spoilt else None
     models = tuple(arm.name for arm in plan.arms)
     return Cleaned(terms, dataset, names, models, labels, times, total / terms.tests, truth)
-
-
-def probabilities(task: Any, prediction: Any) -> Float[np.ndarray, "examples categories"]:
-    """Those of every category, as a task with categories tells them."""
-    return np.asarray(task.probabilities(jax.tree.map(jnp.asarray, prediction)), np.float64)
 
 
 def given_labels(plan: Plan) -> Int[np.ndarray, " examples"]:

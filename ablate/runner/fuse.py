@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from ablate.report.rows import Rows
 from ablate.report.verdicts import Verdicts
 from ablate.report.wording import plural
 from ablate.results.schema import TaskMetric
 from ablate.runner.elsewhere import Terms, study_of
-from ablate.runner.kept import Kept, KeptCells, pair_of, problems_of_cells, problems_of_study
+from ablate.runner.kept import Kept, KeptCells, pair_of
 from ablate.runner.predict import examples_for, index_of
 from ablate.runner.run_table import Columns, Run
 from ablate.study.problems import ConfigError
@@ -149,10 +150,7 @@ def fuse(rows: Rows, arms: Sequence[str], seeds: Sequence[int], recipe: Recipe =
     at_once = recipe.at_once or (1 if len(arms) > 1 else len(seeds))
     groups = [tuple(seeds[k : k + at_once]) for k in range(0, len(seeds) - at_once + 1, at_once)]
     pairs = [*itertools.product(arms, itertools.chain(*groups))]
-    problems = [*problems_of_study("fuse", rows)] or [*_unfit(recipe, arms, seeds), *problems_of_cells(rows, pairs)]
-    if problems:
-        raise ConfigError(problems)
-    kept = KeptCells.of("fuse", rows, pairs)
+    kept = KeptCells.of("fuse", rows, pairs, _unfit(recipe, arms, seeds))
     cells = list(kept)
     task, metric = cells[0].item.task, _metric(rows)
     arrays, positions = _examples(kept, cells, groups, data)
@@ -183,6 +181,12 @@ def mean_prediction(task: Task, predictions: Sequence[Any], weights: Sequence[fl
         return (mean_of if of == "logits" else task.combine)(given, shares)
     except ValueError as error:
         raise ConfigError([f"fuse: {error}"]) from error
+
+
+def fused_probabilities(task: Any, predictions: Sequence[Any], of: str) -> Float[np.ndarray, "examples categories"]:
+    """Those of every category by the plain mean of predictions, as a task with categories tells them."""
+    fused = mean_prediction(task, predictions, [1.0] * len(predictions), of)
+    return np.asarray(task.probabilities(fused), np.float64)
 
 
 def _fusion(

@@ -6,7 +6,7 @@ weights/<cell>.npz ──variables, shares────────────�
 
 import dataclasses
 import functools
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -57,19 +57,20 @@ class KeptCells:
     wanted: Collection[Pair]
 
     @classmethod
-    def of(cls, command: str, rows: Rows, pairs: Sequence[Pair]) -> "KeptCells":
+    def of(cls, command: str, rows: Rows, pairs: Sequence[Pair], others: Iterable[str] = ()) -> "KeptCells":
         """Some cells by arm and seed; every name and file is looked at before anything is read.
 
         Args:
             command: who asks, for the words of an error.
             rows: the study.
             pairs: arm and seed of each.
+            others: what else is wrong with what was asked for, to be told together with this.
 
         Raises:
             ConfigError: there is no such cell, it did not finish, its variables were not kept, its study does not fit
                 any more, or the cells were trained on several data sets.
         """
-        problems = [*problems_of_study(command, rows)] or [*problems_of_cells(rows, pairs)]
+        problems = [*_problems_of_study(command, rows)] or [*others, *problems_of_cells(rows, pairs)]
         if problems:
             raise ConfigError(problems)
         recipes = {record["name"]: restored(record["recipe"]) for record in rows.study["arms"]}
@@ -110,7 +111,7 @@ def pair_of(cell: Cell) -> Pair:
     return cell.arm.name, cell.seed
 
 
-def problems_of_study(command: str, rows: Rows) -> Iterator[str]:
+def _problems_of_study(command: str, rows: Rows) -> Iterator[str]:
     """Why none of a study's cells can be asked."""
     if rows.study["design"] == DESIGN:
         yield f"{command}: {rows.directory} holds runs of `ablate variance`; give one that `ablate run` wrote"
@@ -119,9 +120,11 @@ def problems_of_study(command: str, rows: Rows) -> Iterator[str]:
 
 
 def seeds_of(rows: Rows, arms: Collection[str]) -> list[int]:
-    """The seeds that all of some arms have, in the order of the study."""
-    cells = {(cell["arm"], cell["seed"]) for cell in rows.study["cells"]}
-    return [seed for seed in rows.study["seeds"] if all((arm, seed) in cells for arm in arms)]
+    """The seeds that all of some arms have, in the order of the study; arms that it does not have are no matter."""
+    seeds = dict[str, set[int]]()
+    for cell in rows.study["cells"]:
+        seeds.setdefault(cell["arm"], set()).add(cell["seed"])
+    return [seed for seed in rows.study["seeds"] if all(seed in seeds[arm] for arm in arms if arm in seeds)]
 
 
 def weights_of(rows: Rows, arm: str, seed: int) -> Weights:

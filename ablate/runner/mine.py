@@ -15,9 +15,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ablate.report.rows import Rows
-from ablate.runner.clean import digest_of, probabilities
-from ablate.runner.fuse import OF, mean_prediction
-from ablate.runner.kept import KeptCells, Pair, pair_of, problems_of_cells, problems_of_study, seeds_of
+from ablate.runner.clean import digest_of
+from ablate.runner.fuse import OF, fused_probabilities
+from ablate.runner.kept import KeptCells, Pair, pair_of, seeds_of
 from ablate.runner.predict import examples_for
 from ablate.study.problems import ConfigError, unknown
 
@@ -108,22 +108,21 @@ def mine(rows: Rows, arms: Sequence[str], seeds: Sequence[int], pool: str, terms
     """
     is_file = terms.production.lower().endswith(".csv")
     known = [record["name"] for record in rows.study["arms"]]
-    ensemble = [*itertools.product(arms, seeds or seeds_of(rows, arms))] or _others(rows, terms.production, seeds)
+    named = itertools.product(arms, seeds or seeds_of(rows, arms))
+    ensemble = [*named] if arms else _others(rows, terms.production, seeds)
     production = [] if is_file else [(terms.production, terms.seed)]
-    problems = [*problems_of_study("mine", rows)] or [*_unfit(terms, known, ensemble, production)]
-    problems = problems or [*problems_of_cells(rows, [*ensemble, *production])]
-    if problems:
-        raise ConfigError(problems)
-    kept = KeptCells.of("mine", rows, [*ensemble, *production])
+    asked = [*ensemble, *(pair for pair in production if terms.production in known)]
+    kept = KeptCells.of("mine", rows, asked, _unfit(terms, known, ensemble, production))
     arrays, source = examples_for(kept, pool)
     positions = np.arange(len(next(iter(arrays.values()))))
     said = {pair_of(cell.cell): cell.predictions(arrays, positions) for cell in kept}
     task = kept.plan.task
     names = _names(rows, task)
-    members = [said[pair] for pair in ensemble]
-    probs = probabilities(task, mean_prediction(task, members, [1.0] * len(members), terms.of))
-    given = _from_file(terms.production, names, len(positions)) if is_file else None
-    labels = np.argmax(probabilities(task, said[production[0]]), 1) if given is None else given
+    probs = fused_probabilities(task, [said[pair] for pair in ensemble], terms.of)
+    if is_file:
+        labels = _from_file(terms.production, names, len(positions))
+    else:
+        labels = np.argmax(fused_probabilities(task, [said[pair] for pair in production], terms.of), 1)
     changed = [*kept.changed, *_known_already(kept, arrays)]
     return Mined(
         arrays, source, names, len(ensemble), labels, np.argmax(probs, 1), probs.max(1), arrays.get("label"),

@@ -76,13 +76,9 @@ def _said_of_cleaning(found: Cleaned) -> list[str]:
 
 def _often(terms: Terms) -> str:
     tests = plural(terms.tests, "test")
-    return (
-        f"at least {terms.least} of {tests}"
-        if terms.least < terms.tests
-        else f"each of {tests}"
-        if terms.tests > 1
-        else "the test"
-    )
+    if terms.least < terms.tests:
+        return f"at least {terms.least} of {tests}"
+    return f"each of {tests}" if terms.tests > 1 else "the test"
 
 
 def _said_of_mining(found: Mined) -> list[str]:
@@ -96,12 +92,9 @@ def _said_of_mining(found: Mined) -> list[str]:
     if right:
         words = {"left_out": "of what is left out on", "listed": "of what is listed on"}
         said = [f"{text} {_percent(right[name])}" for name, text in words.items() if name in right]
-        ensemble = (
-            f"; the ensemble's label of what is listed on {_percent(right['suggested'])}"
-            if "suggested" in right
-            else ""
-        )
-        lines.append(f"By the labels of the pool the production model is right {listed(said)}{ensemble}.")
+        if "suggested" in right:
+            said[-1] += f"; the ensemble's label of what is listed on {_percent(right['suggested'])}"
+        lines.append(f"By the labels of the pool the production model is right {listed(said)}.")
     return lines
 
 

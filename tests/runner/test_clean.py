@@ -8,7 +8,8 @@ import pytest
 
 from ablate import base_config, choice
 from ablate.cli.main import main
-from ablate.data import Sampling, digits, from_arrays
+from ablate.cli.parser import TRAINED_ON, parser_of_commands
+from ablate.data import TRAINED_FOLDS, Sampling, digits, from_arrays
 from ablate.report.rows import Rows
 from ablate.runner.clean import Terms, clean, plan_cleaning
 from ablate.runner.predict import predict
@@ -199,6 +200,13 @@ def test_a_study_under_conditions_is_left_alone(tmp_path, capsys):
     (tmp_path / "run" / "across.json").write_text("{}")
     assert main(["clean", f"--config={tmp_path / 'small.py'}", f"--workdir={tmp_path / 'run'}"]) == 2
     assert "holds another study" in capsys.readouterr().err
+
+
+def test_the_command_has_the_defaults_of_python():
+    options = parser_of_commands().parse_args(["clean", "--config=x.py"])
+    flags = (options.folds, options.train_on, options.rounds, options.score, options.picked or 0, options.of)
+    assert Terms(*flags) == Terms()
+    assert TRAINED_ON == TRAINED_FOLDS
 
 
 def test_variance_has_no_folds(tmp_path, capsys):

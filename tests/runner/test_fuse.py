@@ -160,6 +160,8 @@ def test_the_command(digits, tmp_path, capsys):
     assert main(["fuse", str(digits.directory), *arms, "--json", "--weights", "1", "2"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert [fusion["seeds"] for fusion in record["fusions"]] == [[0], [1], [2], [3]]
+    assert main(["fuse", str(digits.directory), "--arm=basline"]) == 2
+    assert "--arm: unknown arm 'basline'; did you mean 'baseline'" in capsys.readouterr().err
     assert main(["fuse", str(digits.directory), *arms, "--seed=1", "--out=-", "--json"]) == 2
     assert "--json: goes to stdout" in capsys.readouterr().err
     assert main(["fuse", str(digits.directory), *arms, "--seed=1", "--out=-"]) == 0

@@ -135,3 +135,9 @@ def test_the_table_ends_in_csv_and_an_old_page_goes(digits, tmp_path, capsys):
     assert (tmp_path / "x.html").exists() == (listed > 0)
     assert main([*command, "--production-seed=9"]) == 2
     assert "--production-seed: the study has no seed 9; it has 0, 1" in capsys.readouterr().err
+
+
+def test_an_arm_that_is_not_there_is_told_and_no_other_takes_its_place(digits):
+    for seeds in ([], [0]):
+        with pytest.raises(ConfigError, match="--arm: unknown arm 'norm=bach'; did you mean 'norm=batch'"):
+            mine(digits, ["norm=bach"], seeds, "digits", Terms("baseline", 0))
