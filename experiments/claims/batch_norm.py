@@ -16,13 +16,13 @@ conditions), not 14. With it 20 % of the errors are gone in the end (12 to 26): 
 clothes.
 """
 
-import csv
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measures import answer
+from measures import answer, kept_table
 
 import ablate
 from ablate import base_config, choice
@@ -53,10 +53,8 @@ def as_times(log: float) -> str:
 
 def log_ratios(folder: Path) -> np.ndarray:
     """By seed, log(steps without norm / steps with), meaned over the conditions."""
-    if any(folder.glob("*/cells/*.json")):
-        write_steps(folder)
-    with (folder / TABLE).open(encoding="utf-8", newline="") as file:
-        steps = {(row["condition"], row["arm"], int(row["seed"])): float(row["step"]) for row in csv.DictReader(file)}
+    table = kept_table(folder, TABLE, ("condition", "arm", "seed", "level", "step"), lines_of)
+    steps = {(row["condition"], row["arm"], int(row["seed"])): float(row["step"]) for row in table}
     conditions, _, seeds = (sorted(set(column)) for column in zip(*steps, strict=True))
     return np.array([np.mean([log_ratio(steps, condition, seed) for condition in conditions]) for seed in seeds])
 
@@ -66,20 +64,17 @@ def log_ratio(steps: dict[tuple[str, str, int], float], condition: str, seed: in
     return math.log(steps[condition, "baseline", seed] / steps[condition, "norm=batch", seed])
 
 
-def write_steps(folder: Path) -> None:
-    """Writes when the validation accuracy of each run was first at the baseline's level; at the end if it never was."""
-    with (folder / TABLE).open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["condition", "arm", "seed", "level", "step"])
-        for condition, rows in ablate.load(folder).items():
-            curves = {(row["arm"], row["seed"]): row["curves"] for row in rows}
-            for (arm, seed), curve in sorted(curves.items()):
-                final = np.array(curves["baseline", seed]["val_accuracy"])
-                level = float(final[-len(final) // 4 :].mean())
-                there = first_reached(
-                    np.array(curve["step"]), np.array(curve["val_accuracy"]), level, higher_is_better=True
-                )
-                table.writerow([condition, arm, seed, round(level, 4), there or STEPS])
+def lines_of(folder: Path) -> Iterator[tuple[Any, ...]]:
+    """When the validation accuracy of each run was first at the baseline's level; at the end if it never was."""
+    for condition, rows in ablate.load(folder).items():
+        curves = {(row["arm"], row["seed"]): row["curves"] for row in rows}
+        for (arm, seed), curve in sorted(curves.items()):
+            final = np.array(curves["baseline", seed]["val_accuracy"])
+            level = float(final[-len(final) // 4 :].mean())
+            there = first_reached(
+                np.array(curve["step"]), np.array(curve["val_accuracy"]), level, higher_is_better=True
+            )
+            yield condition, arm, seed, round(level, 4), there or STEPS
 
 
 def get_config():

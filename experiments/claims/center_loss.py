@@ -16,8 +16,9 @@ to -.06). Accuracy: at 0.003 no effect to be seen (shortfall -2 %, 95 % interval
 by 0.6 points and open on Fashion-MNIST, where one cell of twelve ended five points below the others.
 """
 
-import csv
 from pathlib import Path
+
+from measures import kept_table
 
 from ablate import base_config, choice
 
@@ -54,22 +55,18 @@ def features_of(params, images):
     return x
 
 
-def write_spreads(study):
-    """Writes `spread.csv`, the spread of the features of test examples of each cell, beside the report."""
+def lines_of(study):
+    """The spread of the features of test examples, of each cell."""
     import ablate
     from ablate.data import digits, tfds_dataset
 
-    path = Path(study) / "spread.csv"
-    with path.open("w", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(("condition", "arm", "seed", "spread"))
-        for condition, rows in ablate.load(study).items():
-            name = rows.study["config"]["data"]["name"]
-            test = (digits() if name == "digits" else tfds_dataset(name)).test
-            for row in rows:
-                params = rows.variables(row["arm"], row["seed"])["params"]
-                value = spread(features_of(params, test["image"]), test["label"])
-                table.writerow((condition, row["arm"], row["seed"], f"{value:.4f}"))
+    for condition, rows in ablate.load(study).items():
+        name = rows.study["config"]["data"]["name"]
+        test = (digits() if name == "digits" else tfds_dataset(name)).test
+        for row in rows:
+            params = rows.variables(row["arm"], row["seed"])["params"]
+            value = spread(features_of(params, test["image"]), test["label"])
+            yield condition, row["arm"], row["seed"], f"{value:.4f}"
 
 
 def compact(study):
@@ -81,10 +78,9 @@ def compact(study):
     import numpy as np
     from scipy import stats
 
-    if any(Path(study).glob("*/weights/*")):
-        write_spreads(study)
-    with (Path(study) / "spread.csv").open() as file:
-        by_cell = {(row["condition"], row["seed"], row["arm"]): float(row["spread"]) for row in csv.DictReader(file)}
+    columns = ("condition", "arm", "seed", "spread")
+    table = kept_table(Path(study), "spread.csv", columns, lines_of, made_from="weights/*.npz")
+    by_cell = {(row["condition"], row["seed"], row["arm"]): float(row["spread"]) for row in table}
     pairs = np.array([(by_cell[c, s, STRONG], by_cell[c, s, "baseline"]) for c, s, arm in by_cell if arm == STRONG])
     change = pairs[:, 0] - pairs[:, 1]
     low, high = stats.t.interval(0.95, len(change) - 1, change.mean(), stats.sem(change))

@@ -23,8 +23,9 @@ are); on average it is worse. Focal loss: no effect to be seen (-0.1 %, -1.8 to 
 flooded cells descends twice: held at a level, it stays where it is instead of rising.
 """
 
-import csv
 from pathlib import Path
+
+from measures import kept_table
 
 from ablate import base_config, choice
 
@@ -67,18 +68,13 @@ def descends_twice(losses, window=5):
     return bool(rises[peak] > enough and means[peak] - means[-1] > enough)
 
 
-def write_descents(study):
-    """Writes `descents.csv`, whether the validation loss of each cell descends twice, beside the report."""
+def lines_of(study):
+    """Whether the validation loss of each cell descends twice."""
     import ablate
 
-    path = Path(study) / "descents.csv"
-    with path.open("w", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(("condition", "arm", "seed", "descends_twice"))
-        for condition, rows in ablate.load(study).items():
-            for row in rows:
-                twice = descends_twice(row["curves"]["val_loss"])
-                table.writerow((condition, row["arm"], row["seed"], int(twice)))
+    for condition, rows in ablate.load(study).items():
+        for row in rows:
+            yield condition, row["arm"], row["seed"], int(descends_twice(row["curves"]["val_loss"]))
 
 
 def descents(study):
@@ -90,12 +86,8 @@ def descents(study):
     """
     from scipy.stats import binomtest
 
-    if any(Path(study).glob("*/cells/*.json")):
-        write_descents(study)
-    with (Path(study) / "descents.csv").open() as file:
-        twice = {
-            (row["condition"], row["seed"], row["arm"]): row["descends_twice"] == "1" for row in csv.DictReader(file)
-        }
+    table = kept_table(Path(study), "descents.csv", ("condition", "arm", "seed", "descends_twice"), lines_of)
+    twice = {(row["condition"], row["seed"], row["arm"]): row["descends_twice"] == "1" for row in table}
     pairs = [(twice[c, s, arm], twice[c, s, "baseline"]) for c, s, arm in twice if arm in FLOODED]
     flooded, baseline = (sum(pair[k] for pair in pairs) for k in (0, 1))
     gained, lost = (sum(pair == order for pair in pairs) for order in ((True, False), (False, True)))

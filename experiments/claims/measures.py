@@ -1,10 +1,10 @@
-"""What measures of several cards share: the test accuracies of a study, and an answer from numbers of its seeds."""
+"""What measures of several cards share: test accuracies of a study, tables made of it, answers from numbers by seed."""
 
 import csv
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +36,29 @@ def cells_of(folder: Path) -> Iterator[Cell]:
             for row in csv.DictReader(file):
                 accuracy = float(row["test_accuracy"] or CHANCE)
                 yield Cell(condition["levels"], row["arm"], int(row["seed"]), accuracy)
+
+
+def kept_table(
+    folder: Path, name: str, columns: Sequence[str], lines_of: Callable[[Path], Iterable[Sequence[Any]]],
+    made_from: str = "cells/*.json",
+) -> list[dict[str, str]]:  # fmt: skip
+    """A table beside the report, made anew where what a run leaves is there, and read where it stands alone, as in git.
+
+    Args:
+        folder: of the study.
+        name: of the file.
+        columns: its header.
+        lines_of: gives its lines from the folder.
+        made_from: files of a condition that `lines_of` reads.
+    """
+    path = folder / name
+    if any(folder.glob(f"*/{made_from}")):
+        with path.open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(columns)
+            table.writerows(lines_of(folder))
+    with path.open(encoding="utf-8", newline="") as file:
+        return [*csv.DictReader(file)]
 
 
 def answer(values: Float[np.ndarray, " seeds"], effect: Callable[[float], str], *, none: float = 0.0) -> dict[str, Any]:

@@ -25,13 +25,15 @@ follows the samples with a rank correlation of 0.61 with the penalty (0.57 to 0.
 -0.63 to 0.97, with clipped weights.
 """
 
-import csv
 import functools
 from pathlib import Path
+
+from measures import kept_table
 
 from ablate import base_config, choice
 
 CLIPPED, PENALISED = "game=wasserstein(clip=0.1)", "game=gradient_penalty(weight=0.1)"
+NUMBERS = ("agreement", "wobble", "distance")
 
 
 def get_config():
@@ -49,8 +51,8 @@ def get_config():
     return cfg
 
 
-def write_trainings(study):
-    """Writes `trainings.csv`, a line per cell, beside the report.
+def lines_of(study):
+    """How every cell trained: a line for each.
 
     agreement: rank correlation of minus the critic's loss with the sliced distance over the whole training; 1 where the
     loss tells which of two moments has the better samples. wobble: mean step of the sliced distance from one evaluation
@@ -61,31 +63,24 @@ def write_trainings(study):
 
     import ablate
 
-    path = Path(study) / "trainings.csv"
-    with path.open("w", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(("condition", "arm", "seed", "agreement", "wobble", "distance"))
-        for condition, rows in ablate.load(study).items():
-            for row in rows:
-                loss, distance = (np.array(row["curves"][name][1:]) for name in ("critic_loss", "val_sliced_distance"))
-                late = distance[len(distance) // 2 :]
-                numbers = (
-                    spearmanr(-loss, distance)[0],
-                    np.abs(np.diff(late)).mean() / late.mean(),
-                    distance[-5:].mean(),
-                )
-                table.writerow((condition, row["arm"], row["seed"], *(f"{number:.4f}" for number in numbers)))
+    for condition, rows in ablate.load(study).items():
+        for row in rows:
+            loss, distance = (np.array(row["curves"][name][1:]) for name in ("critic_loss", "val_sliced_distance"))
+            late = distance[len(distance) // 2 :]
+            numbers = (
+                spearmanr(-loss, distance)[0],
+                np.abs(np.diff(late)).mean() / late.mean(),
+                distance[-5:].mean(),
+            )
+            yield condition, row["arm"], row["seed"], *(f"{number:.4f}" for number in numbers)
 
 
 def trainings(study):
     """(condition, seed) -> arm -> the numbers of a cell."""
-    if any(Path(study).glob("*/cells/*.json")):
-        write_trainings(study)
     cells = {}
-    with (Path(study) / "trainings.csv").open() as file:
-        for row in csv.DictReader(file):
-            numbers = {name: float(row[name]) for name in ("agreement", "wobble", "distance")}
-            cells.setdefault((row["condition"], row["seed"]), {})[row["arm"]] = numbers
+    for row in kept_table(Path(study), "trainings.csv", ("condition", "arm", "seed", *NUMBERS), lines_of):
+        numbers = {name: float(row[name]) for name in NUMBERS}
+        cells.setdefault((row["condition"], row["seed"]), {})[row["arm"]] = numbers
     return cells
 
 
