@@ -10,7 +10,9 @@ kernel's gradient is 15 to 60 times slower. Written out, they are in that form f
 With strides, dL/dw is a product of matrices for every weight of the window, and the pixels of dL/dx that the same
 weights meet are a convolution of their own: no zero is ever multiplied. Gradients of these are those of JAX, so that
 second derivatives exist. Images of one channel are weighed pixel by pixel: there is nothing to sum over but the
-window, and a kernel for matrix products is six to eight times slower.
+window, and a kernel for matrix products is six to eight times slower. Where no more than 16 channels and features meet,
+XLA takes the slower of its two kernels (`IsConvolutionOpSupportedByYnn`): with features of zeros, which are cut off
+again, it takes the faster one, in 1/1.2 to 1/2.9 of the time.
 """
 
 import functools
@@ -24,6 +26,7 @@ from jaxtyping import Array, Float
 
 PLAIN = ("NHWC", "HWIO", "NHWC")
 MOST_TERMS = 25  # of a sum over a window that is written out
+FEW = 16  # channels and features of a convolution that XLA's faster kernel does not take
 Images = Float[Array, "batch height width channels"]
 Maps = Float[Array, "batch rows columns features"]
 Kernel = Float[Array, "window_rows window_columns channels features"]
@@ -95,6 +98,23 @@ def convolve(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) ->
     """
     if x.shape[3] == 1 and kernel.shape[0] * kernel.shape[1] <= MOST_TERMS and x.dtype == jnp.float32:
         return _of_one_channel(x, kernel, strides, pads)
+    return _plain(x, kernel, strides, pads)
+
+
+def _plain(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) -> Maps:
+    """A convolution as XLA is fast at it: one of few channels is filled up with zeros to one of more features."""
+    window, (channels, features) = kernel.shape[:2], kernel.shape[2:]
+    covers = all(
+        around + size < stride * size + side and side <= size
+        for size, side, stride, around in zip(x.shape[1:3], window, strides, map(sum, pads), strict=True)
+    )  # what comes out is not larger than what went in, nor is the window
+    few = max(channels, features) <= FEW and window != (1, 1)
+    if few and covers:
+        zero, odd = jnp.zeros((), x.dtype), channels % 2  # an odd number is four times as slow
+        x = lax.pad(x, zero, [(0, 0, 0)] * 3 + [(0, odd, 0)])
+        kernel = lax.pad(kernel, zero, [(0, 0, 0)] * 2 + [(0, odd, 0), (0, FEW + 1 - features, 0)])
+        wide = lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=PLAIN)
+        return _made_once(wide[..., :features])
     return lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=PLAIN)
 
 
@@ -106,7 +126,16 @@ def _of_one_channel(x: Images, kernel: Kernel, strides: tuple[int, int], pads: P
         for i, size_i in _windows(padded.shape[1], kernel.shape[0])
         for j, size_j in _windows(padded.shape[2], kernel.shape[1])
     ]
-    return functools.reduce(jnp.add, seen)
+    return _made_once(functools.reduce(jnp.add, seen))
+
+
+def _made_once(x: Array) -> Array:
+    """The same numbers, divided by a number that is 1, which nobody but us knows.
+
+    Sums and products alone XLA repeats wherever their result is read, the first layer five times in a training step,
+    and rounds them by what they are fused with. A division it does once, and then it has its bits.
+    """
+    return x / (1 + jnp.minimum(jnp.abs(x), 0))
 
 
 def _windows(size: int, window: int) -> list[tuple[int, int]]:
@@ -153,8 +182,8 @@ def _of_images(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads, 
     if max(strides) > 1:
         return _of_images_by_phase(x, kernel, strides, pads, dy)
     sizes = zip(x.shape[1:3], kernel.shape[:2], dy.shape[1:3], pads, strict=True)
-    around = [(window - 1 - pad[0], size + pad[0] - n) for size, window, n, pad in sizes]
-    return lax.conv_general_dilated(dy, _turned(kernel), (1, 1), around, dimension_numbers=PLAIN)
+    rows, columns = ((window - 1 - pad[0], size + pad[0] - n) for size, window, n, pad in sizes)
+    return _plain(dy, _turned(kernel), (1, 1), (rows, columns))
 
 
 def _turned(kernel: Kernel) -> Float[Array, "window_rows window_columns features channels"]:
@@ -171,8 +200,9 @@ def _of_images_by_phase(x: Images, kernel: Kernel, strides: tuple[int, int], pad
         part = kernel[i::down, j::across]
         if not part.size:
             return jnp.zeros((n, *most, channels), dy.dtype)
-        around = [(window - 1, m - size) for window, m, size in zip(part.shape[:2], most, dy.shape[1:3], strict=True)]
-        return lax.conv_general_dilated(dy, _turned(part), (1, 1), around, dimension_numbers=PLAIN)
+        sizes = zip(part.shape[:2], most, dy.shape[1:3], strict=True)
+        rows, columns = ((window - 1, m - size) for window, m, size in sizes)
+        return _plain(dy, _turned(part), (1, 1), (rows, columns))
 
     phases = jnp.stack([jnp.stack([phase(i, j) for j in range(across)], 3) for i in range(down)], 2)
     whole = phases.reshape(n, most[0] * down, most[1] * across, channels)

@@ -1,7 +1,7 @@
 """What a traced function does, read from its equations: before anything is compiled, and the same on every machine."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -53,11 +53,13 @@ def largest_of(traced: Any) -> int:
 def operations_in(jaxpr: Any) -> int:
     """Floating-point operations of a traced function, those of its loops as often as these run.
 
-    Two for every product in a matrix product or a convolution, zeros of its padding included; one for every number
-    that is added, multiplied, compared, or put into a function such as `exp`. What moves, chooses or draws numbers is
-    none. A loop whose length is not known counts once, and of a condition the more expensive branch.
+    Two for every product in a matrix product or a convolution, zeros around its images included, those that its kernel
+    was filled up with not; one for every number that is added, multiplied, compared, or put into a function such as
+    `exp`. What moves, chooses or draws numbers is none. A loop whose length is not known counts once, and of a
+    condition the more expensive branch.
     """
-    return sum(_operations(equation) for equation in jaxpr.eqns)
+    filled = {each.outvars[0]: each.invars[0].aval.shape for each in jaxpr.eqns if each.primitive.name == "pad"}
+    return sum(_operations(equation, filled) for equation in jaxpr.eqns)
 
 
 def equations(jaxpr: Any) -> Iterator[Any]:
@@ -68,7 +70,7 @@ def equations(jaxpr: Any) -> Iterator[Any]:
             yield from equations(inner)
 
 
-def _operations(equation: Any) -> int:
+def _operations(equation: Any, filled: Mapping[Any, tuple[int, ...]]) -> int:
     name, parameters = equation.primitive.name, equation.params
     inner = [operations_in(each) for each in jaxprs_in_params(parameters)]
     if inner and not name.startswith("scatter"):
@@ -76,8 +78,10 @@ def _operations(equation: Any) -> int:
     if name in THROUGH:
         return _numbers(equation.invars[0].aval)
     made = _numbers(equation.outvars[0].aval) if equation.outvars else 0
-    if name in ("dot_general", "conv_general_dilated"):
-        return 2 * made * _terms(equation)
+    if name == "dot_general":
+        return 2 * made * _summed(equation)
+    if name == "conv_general_dilated":
+        return 2 * _products(equation, filled)
     if name.startswith("reduce_window"):
         return made * math.prod(parameters["window_dimensions"])
     if name.startswith("scatter"):
@@ -90,10 +94,14 @@ def _numbers(array: Any) -> int:
     return array.size if hasattr(array, "dtype") and jnp.issubdtype(array.dtype, jnp.floating) else 0
 
 
-def _terms(equation: Any) -> int:
-    """Products that each number of the result is a sum of."""
-    left, right = (v.aval.shape for v in equation.invars[:2])
-    if equation.primitive.name == "dot_general":
-        (contracted, _), _ = equation.params["dimension_numbers"]
-        return math.prod(left[axis] for axis in contracted)
-    return math.prod(right) // right[equation.params["dimension_numbers"].rhs_spec[0]]
+def _summed(product: Any) -> int:
+    """Products that each number of a matrix product is a sum of."""
+    (contracted, _), _ = product.params["dimension_numbers"]
+    return math.prod(product.invars[0].aval.shape[axis] for axis in contracted)
+
+
+def _products(convolution: Any, filled: Mapping[Any, tuple[int, ...]]) -> int:
+    """Each weight of the kernel, as it was before zeros were put behind it, once for every place of the result."""
+    kernel, result = convolution.invars[1], convolution.outvars[0].aval.shape
+    weights = math.prod(filled.get(kernel, kernel.aval.shape))
+    return weights * math.prod(result) // result[convolution.params["dimension_numbers"].out_spec[1]]

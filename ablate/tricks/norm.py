@@ -1,8 +1,9 @@
 """Axis `norm`: what stands between a linear layer and its activation.
 
-Flax's layers under one calling form, `module(x, train=...)`, with features last. All but batch norm treat every example
-alone, over all its positions, so that group norm is layer norm with one group and instance norm with as many
-groups as channels. Scale and shift are per channel everywhere and start at 1 and 0.
+One calling form, `module(x, train=...)`, with features last. All but batch norm are flax's layers and treat every
+example alone, over all its positions, so that group norm is layer norm with one group and instance norm with as many
+groups as channels. Scale and shift are per channel everywhere and start at 1 and 0. Batch norm computes what flax's
+does, but for the order in which it adds: a small ResNet's training step takes about 5 % less time for it on CPU.
 
 Variances are mean((x - mean(x))^2), in two passes. Flax's default, mean(x^2) - mean(x)^2, cancels in float32 where the
 mean is far from zero: at a mean of 3000 sd it gives outputs in the hundreds.
@@ -12,6 +13,8 @@ mean is far from zero: at a mean of 3000 sd it gives outputs in the hundreds.
 # pyright: reportArgumentType=false
 
 import flax.linen as nn
+import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float
 
 from ablate.tricks.axis import Axis, Choice, Count, Positive, Share
@@ -68,14 +71,37 @@ class BatchNorm(nn.Module):
     momentum: Share = 0.9
     epsilon: Positive = 1e-5
 
-    def setup(self) -> None:
-        """Puts flax's parameters straight under this module's name."""
-        self.inner = nn.BatchNorm(momentum=self.momentum, epsilon=self.epsilon, use_fast_variance=False)
-        nn.share_scope(self, self.inner)
-
+    @nn.compact
     def __call__(self, x: Features, *, train: bool) -> Features:
         """Normalises with the batch's own statistics while training, with the running ones otherwise."""
-        return self.inner(x, use_running_average=not train)
+        channels, x = x.shape[-1:], x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        mean = self.variable("batch_stats", "mean", jnp.zeros, channels)
+        variance = self.variable("batch_stats", "var", jnp.ones, channels)
+        scale = self.param("scale", nn.initializers.ones, channels)
+        shift = self.param("bias", nn.initializers.zeros, channels)
+        used = mean.value, variance.value
+        if train:
+            of_batch = _channel_means(x)
+            used = of_batch, _channel_means(jnp.square(x - _along(x, of_batch)))
+        if train and not self.is_initializing():
+            for running, batch in zip((mean, variance), used, strict=True):
+                running.value = self.momentum * running.value + (1 - self.momentum) * batch
+        factor = lax.rsqrt(used[1] + self.epsilon) * scale
+        return (x - _along(x, used[0])) * _along(x, factor) + _along(x, shift)
+
+
+def _along(x: Features, of_channels: Float[Array, " channels"]) -> Float[Array, "*ones channels"]:
+    """Numbers of channels in as many axes as x has."""
+    return of_channels.reshape((1,) * (x.ndim - 1) + of_channels.shape)
+
+
+def _channel_means(x: Features) -> Float[Array, " channels"]:
+    """Means over all axes but the last, over the last position behind all others: on CPU XLA adds rows as vectors.
+
+    Laid side by side in an array of two axes they would be added faster still, but choices at their off values would
+    then round otherwise than the baseline.
+    """
+    return jnp.mean(jnp.mean(x, tuple(range(x.ndim - 2))), 0) if x.ndim > 2 else jnp.mean(x, 0)
 
 
 class GroupNorm(nn.Module):
