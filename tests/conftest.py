@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import gc
 import os
 import shutil
 import tempfile
@@ -16,6 +17,8 @@ os.environ["XDG_CACHE_HOME"] = CACHE
 os.environ["TFDS_DATA_DIR"] = os.path.join(CACHE, f"tensorflow_datasets-{os.environ.get('PYTEST_XDIST_WORKER', '')}")
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # as `ablate` sets it; JAX sets 1, which the processes of tests would inherit
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # or `ablate` asks for one per core, and JAX has started already
+
+gc.set_threshold(200_000, 10, 10)  # as `ablate` sets it: a tenth of the time of many tests
 
 import signal  # noqa: E402
 

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import gc
 import io
 import os
 import sys
@@ -15,6 +16,8 @@ DONE, IN_USE = 0, 3
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; gives its exit code. From its first line on, signals ask to stop, to the end of the process."""
     stop = listen()
+    # Loading JAX makes so many objects that looking through them for cycles takes a tenth of a short study's time.
+    gc.set_threshold(200_000, 10, 10)
     # XLA says as an error that tuning flags of its own cache entries are no features of this machine, and loads them
     # all the same (https://github.com/openxla/xla/issues/44565). Real errors reach Python as exceptions. JAX asks for
     # its own level when it is first imported, which is too late here.

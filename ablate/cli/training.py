@@ -28,8 +28,10 @@ def run(options: argparse.Namespace, stop: Stop) -> int:
 
 def _run_begun(options: argparse.Namespace, stop: Stop) -> int:
     directory = options.workdir or Path("results") / name_of(options)
-    with begun(directory):
-        return _run(options, stop, directory)
+    from ablate.report.plots.together import drawing
+
+    with begun(directory), drawing() as draw:
+        return _run(options, stop, directory, draw)
 
 
 def check_flags(options: argparse.Namespace) -> None:
@@ -59,17 +61,17 @@ def begun(directory: Path) -> Iterator[None]:
         yield
 
 
-def _run(options: argparse.Namespace, stop: Stop, directory: Path) -> int:
+def _run(options: argparse.Namespace, stop: Stop, directory: Path, draw: Any) -> int:
     spec = spec_of(options, stop)
     with engine_for(options, stop) as engine:
-        return _run_on(engine, spec, options, stop, directory)
+        return _run_on(engine, spec, options, stop, directory, draw)
 
 
-def _run_on(engine: Any, spec: Any, options: argparse.Namespace, stop: Stop, directory: Path) -> int:
+def _run_on(engine: Any, spec: Any, options: argparse.Namespace, stop: Stop, directory: Path, draw: Any) -> int:
     planned = plans_of(spec, options, stop, engine.place())
     from ablate.runner.across import AcrossPlan, run_across
 
-    one = functools.partial(_run_one, engine, options, stop)
+    one = functools.partial(_run_one, engine, options, stop, draw)
     try:
         if isinstance(planned, AcrossPlan):
             if (directory / "study.json").exists():
@@ -84,7 +86,7 @@ def _run_on(engine: Any, spec: Any, options: argparse.Namespace, stop: Stop, dir
     return int(some_failed(rows))
 
 
-def _run_one(engine: Any, options: argparse.Namespace, stop: Stop, plan_: Any, directory: Path) -> Any:
+def _run_one(engine: Any, options: argparse.Namespace, stop: Stop, draw: Any, plan_: Any, directory: Path) -> Any:
     """A study in its directory, with what the flags ask for."""
     from ablate.cli.display import display_for
     from ablate.results.store import locked
@@ -96,7 +98,7 @@ def _run_one(engine: Any, options: argparse.Namespace, stop: Stop, plan_: Any, d
         changed = reused_elsewhere(directory, (cell.name for cell in plan_.cells), engine.machine)
     here = options.engine == "local" and not options.hosts
     warn(filter(None, [changed, shortage(plan_) if here else None]))
-    flags = {"retry_failed": options.retry_failed, "measure": options.measure, "engine": engine}
+    flags = {"retry_failed": options.retry_failed, "measure": options.measure, "engine": engine, "draw": draw}
     rows = _executed(options, plan_, directory, display=display_for(Console(stderr=True)), stop=stop, **flags)
     if options.tensorboard:
         from ablate.runner.tensorboard import write_tensorboard

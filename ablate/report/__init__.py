@@ -13,6 +13,7 @@ from ablate.results.files import write_atomically
 
 if TYPE_CHECKING:
     from ablate.report.comparison.studies import LoadedStudy
+    from ablate.report.plots.together import Draw
     from ablate.results.inputs import InputRow
     from ablate.results.schema import AcrossRecord, Environment, LookRecord, Progress, RowRecord, Study
 
@@ -26,6 +27,7 @@ def write_report(
     between: Callable[[], None] = lambda: None,
     looks: "Sequence[LookRecord]" = (),
     inputs: "Sequence[InputRow]" = (),
+    draw: "Draw | None" = None,
 ) -> list[Path]:
     """Writes all reports of a study, whatever part of it is done.
 
@@ -38,6 +40,7 @@ def write_report(
         between: called behind each file; what it raises ends the writing there.
         looks: the content of looks.json, with the look that this report is.
         inputs: the content of inputs.npz.
+        draw: who draws, where somebody is ready; else processes are started for it.
 
     Returns:
         The files written, tables first.
@@ -47,7 +50,7 @@ def write_report(
     """
     from ablate.report.plots.together import drawing
 
-    with drawing() as draw:  # the process that helps is on its way before all that a table takes is imported
+    with drawing(draw) as draw:  # helpers are on their way before all that a table takes is imported
         from ablate.report.files import contents
 
         files = contents(study, rows, environment, progress, looks, inputs, draw=draw)

@@ -29,6 +29,7 @@ def contents(
     """Every file of the report of one study, made when it is asked for; figures by `draw`, none if that is None."""
     tables = dataclasses.replace(tabulate(study, rows, environment, progress, looks), inputs=tuple(inputs))
     document = compose(tables)
+    figures = draw([plot for section in document.sections for plot in section.plots]) if draw else ()
     yield "cells.csv", cells_csv(tables)
     yield "summary.csv", summary_csv(tables)
     if tables.by_category:
@@ -39,8 +40,7 @@ def contents(
     yield "report.tex", latex(document)
     yield "paper.tex", prose(document)
     yield "report.json", record(tables, document)
-    if draw:
-        yield from draw([plot for section in document.sections for plot in section.plots])
+    yield from figures
 
 
 def page(study: Study, rows: Iterable[RowRecord], environment: Environment, progress: Progress | None) -> str:

@@ -145,7 +145,7 @@ def contents(study: Study, rows: Iterable[RowRecord]) -> Iterator[tuple[str, str
 
 
 def _figures(variance: Variance) -> list[tuple[str, bytes]]:
-    from ablate.report.plots.figure import FORMATS, render  # loading what draws takes half a second
+    from ablate.report.plots.figure import render  # loading what draws takes half a second
     from ablate.report.plots.style import style
     from ablate.report.plots.variance import Bar, draw_bars
 
@@ -154,7 +154,7 @@ def _figures(variance: Variance) -> list[tuple[str, bytes]]:
         return []
     with style():  # what is random in an SVG is salted there
         figure = draw_bars(bars, f"share of the variance of {variance.unit.metric} (%)")
-        return [(f"figures/variance.{kind}", render(figure, kind)) for kind in FORMATS]
+        return [(f"figures/variance.{kind}", content) for kind, content in render(figure).items()]
 
 
 def as_json(variance: Variance) -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ml_collections import ConfigDict
 
@@ -32,6 +32,9 @@ from ablate.study.problems import ConfigError
 from ablate.study.resolving import resolve
 from ablate.study.tuning import choose_arms, tuning_arms, tuning_spec
 from ablate.train.checkpoints import clear
+
+if TYPE_CHECKING:
+    from ablate.report.plots.together import Draw
 
 T = TypeVar("T")
 
@@ -84,6 +87,7 @@ def execute(
     engine: Engine | None = None,
     display: Display | None = None,
     stop: Stop | None = None,
+    draw: "Draw | None" = None,
 ) -> Rows:
     """Runs a plan in a directory that only this process writes to; `measure` times every arm on its own as well.
 
@@ -95,6 +99,7 @@ def execute(
         engine: who trains; this process if not given.
         display: who watches.
         stop: who may ask it to stop; if nobody is given, signals do.
+        draw: who draws the figures of its report, where somebody is ready.
 
     Raises:
         InUseError: another process runs there.
@@ -106,7 +111,7 @@ def execute(
         watching = display or Silent(), retry_failed, Interim(directory)
         session = Session(engine or LocalEngine(), Store(directory), Log(directory), stop, *watching)
         plan = _train(plan, session)
-        rows = write_reports(directory, stop.check, anew=False)
+        rows = write_reports(directory, stop.check, anew=False, draw=draw)
         if measure:
             write_json(directory / "study.json", with_seconds(rows.study, plan, stop.check))
             rows = report(directory, stop)

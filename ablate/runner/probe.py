@@ -95,5 +95,7 @@ def write_probe(directory: Path, layers: list[Layer]) -> list[Path]:
     writer.writeheader()
     writer.writerows(dataclasses.asdict(layer) for layer in layers)
     figure = draw_probe([dataclasses.asdict(layer) for layer in layers])
-    files = {"probe.csv": text.getvalue()} | {f"figures/probe.{kind}": render(figure, kind) for kind in ("svg", "png")}
+    files = {"probe.csv": text.getvalue()} | {
+        f"figures/probe.{kind}": content for kind, content in render(figure).items()
+    }
     return [write_atomically(directory / name, content) for name, content in files.items()]

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ablate.report.rows import Rows
 from ablate.results.files import StorageError, storing, write_json
@@ -14,18 +15,22 @@ from ablate.results.schema import Progress, ReportedRecord, read_record
 from ablate.runner.interrupts import Between, go_on
 from ablate.runner.starting import is_alive, now
 
+if TYPE_CHECKING:
+    from ablate.report.plots.together import Draw
+
 INTERIM_SECONDS = 10.0
 MARK = ".reported"  # says what the reports of a directory were made of
 OF_PROGRESS = ("compiles", "cached", "compile_seconds", "train_seconds")  # what a report shows of it
 
 
-def write_reports(directory: Path, between: Between = go_on, *, anew: bool = True) -> Rows:
+def write_reports(directory: Path, between: Between = go_on, *, anew: bool = True, draw: "Draw | None" = None) -> Rows:
     """Writes all reports of a directory from its rows; runs no config.
 
     Args:
         directory: that `ablate run`, `ablate variance` or `ablate verdict` wrote.
         between: called between two files; what it raises ends it there.
         anew: write them even if they are there, made of the same rows by the same code.
+        draw: who draws their figures, where somebody is ready.
 
     Raises:
         StorageError: a file could not be written.
@@ -41,7 +46,7 @@ def write_reports(directory: Path, between: Between = go_on, *, anew: bool = Tru
     else:
         rows = _looked_at(rows)
         everything = (rows.study, list(rows), rows.environment, _progress(rows))
-        written = write_report(directory, *everything, between, rows.looks, rows.inputs)
+        written = write_report(directory, *everything, between, rows.looks, rows.inputs, draw)
     names = [path.relative_to(directory).as_posix() for path in written]
     write_json(directory / MARK, {"digest": _digest(rows), "files": names})
     return rows

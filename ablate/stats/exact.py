@@ -203,6 +203,8 @@ def ranks(values: Float[np.ndarray, "values"], rounding: Float[np.ndarray, "valu
     ascending, near = values[order], np.where(np.isfinite(values), rounding, 0.0)[order]
     with np.errstate(invalid="ignore"):  # inf - inf is nan, which is not larger than anything
         apart = np.diff(ascending) > np.maximum(near[1:], near[:-1])
+    group = np.concatenate([[0], np.cumsum(apart)])
+    members = np.bincount(group)
     ranked = np.empty(values.size)
-    ranked[order] = scipy.stats.rankdata(np.concatenate([[0], np.cumsum(apart)]))
+    ranked[order] = (np.cumsum(members) - (members - 1) / 2)[group]  # the middle of the ranks that a group takes
     return ranked

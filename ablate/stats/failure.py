@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 from jaxtyping import Float
+from scipy import special
 
 from ablate.stats.checks import SPREADS, STANDARD_ERRORS
 from ablate.stats.exact import sign_flip
@@ -51,8 +52,8 @@ def rate(hits: int, repeats: int, confidence: float = 0.95) -> Rate:
         Biometrika 1934, https://doi.org/10.1093/biomet/26.4.404
     """
     tail = (1 - confidence) / 2
-    low = float(scipy.stats.beta.ppf(tail, hits, repeats - hits + 1)) if hits else 0.0
-    high = float(scipy.stats.beta.ppf(1 - tail, hits + 1, repeats - hits)) if hits < repeats else 1.0
+    low = float(special.betaincinv(hits, repeats - hits + 1, tail)) if hits else 0.0
+    high = float(special.betaincinv(hits + 1, repeats - hits, 1 - tail)) if hits < repeats else 1.0
     return Rate(hits, repeats, hits / repeats, low, high)
 
 

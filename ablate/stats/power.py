@@ -4,7 +4,7 @@ import functools
 import math
 
 import numpy as np
-import scipy
+from scipy import special
 
 from ablate.stats.student import quantile
 
@@ -114,18 +114,19 @@ def _shift(df: float, alpha: float, power: float) -> float:
     high = 2.0 - quantile(alpha / 2, df)
     while _power(high, df, alpha) < power:
         high *= 2
-    solution = scipy.optimize.root_scalar(
-        lambda shift: _power(shift, df, alpha) - power, bracket=(0.0, high), xtol=1e-10
-    )
-    return float(solution.root)
+    low = 0.0
+    while high - low > 1e-10:  # in halves: loading scipy.optimize takes longer than all of them
+        middle = (low + high) / 2
+        low, high = (low, middle) if _power(middle, df, alpha) >= power else (middle, high)
+    return high
 
 
 def _power(shift: float, df: float, alpha: float) -> float:
     """Return the two-sided power at noncentrality `shift`."""
     bar = -quantile(alpha / 2, df)
-    # scipy returns nan for tails too small to represent: the wrong tail is then 0.
-    wrong = float(np.nan_to_num(scipy.stats.nct.cdf(-bar, df, shift)))
-    right = float(scipy.stats.nct.sf(bar, df, shift))
+    # nan for tails too small to represent: the wrong tail is then 0.
+    wrong = float(np.nan_to_num(special.nctdtr(df, shift, -bar)))
+    right = float(special.nctdtr(df, -shift, -bar))  # P(T > bar), mirrored
     # The right tail underflows only where bar is far above shift or far below it.
     if math.isnan(right):
         right = float(shift > bar)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import scipy
 from jaxtyping import Float
+from scipy import special
 
 from ablate.stats.checks import finite, has_spread
 
@@ -84,7 +84,7 @@ def sd_limit(sd: float, n: int, below: float) -> float:
         Browne, "On the use of a pilot sample for sample size determination", Statistics in Medicine 1995,
         https://doi.org/10.1002/sim.4780141709
     """
-    return sd * math.sqrt((n - 1) / float(scipy.stats.chi2.ppf(below, n - 1)))
+    return sd * math.sqrt((n - 1) / (2 * float(special.gammaincinv((n - 1) / 2, below))))
 
 
 def share_of(parts: Sequence[Spread], whole: Spread, confidence: float = 0.95) -> Share | None:
@@ -117,7 +117,7 @@ def share_of(parts: Sequence[Spread], whole: Spread, confidence: float = 0.95) -
         return Share(0.0, None, None)
     df = total**2 / sum(part.variance**2 / (part.n - 1) for part in parts)
     ratio, tail = total / whole.variance, (1 - confidence) / 2
-    low, high = (ratio / float(scipy.stats.f.ppf(q, df, whole.n - 1)) for q in (1 - tail, tail))
+    low, high = (ratio / float(special.fdtri(df, whole.n - 1, q)) for q in (1 - tail, tail))
     return Share(ratio, low, high)
 
 

@@ -1,7 +1,8 @@
 """Checkpoints of a running wave, kept by Orbax: written whole or not at all, only the newest kept.
 
 Orbax keeps no checksum over the numbers themselves, and a flipped bit restores as another number. So a digest of all of
-them is stored in the same save, and a checkpoint whose numbers do not give it is as good as none.
+them is stored in the same save, and a checkpoint whose numbers do not give it is as good as none. Orbax is loaded
+when the first one is written or looked for, which short studies never do.
 """
 
 import contextlib
@@ -14,15 +15,17 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 from jaxtyping import UInt8
 
 from ablate.results.files import StorageError, storing
 from ablate.train.loop import LoopState
+
+if TYPE_CHECKING:
+    import orbax.checkpoint as ocp
 
 T = TypeVar("T")
 DIGEST = "sha256"
@@ -51,6 +54,8 @@ class Checkpoints:
         Raises:
             StorageError: it could not be written.
         """
+        import orbax.checkpoint as ocp
+
         order = state.step * 2 + state.evaluated  # grows from state to state
         tree = _as_tree(state, members)
         try:
@@ -94,13 +99,15 @@ class Checkpoints:
 
     def _restored(self, attempt: Path, order: int, expected: dict[str, Any]) -> dict[str, Any] | None:
         """What an attempt stored; None where it is damaged."""
+        import orbax.checkpoint as ocp
+
         restore = ocp.args.StandardRestore(expected)
         stored = self._tried(attempt, lambda manager: dict(manager.restore(order, args=restore)))
         if stored is not None and not np.array_equal(stored.pop(DIGEST), digest_of(stored)):
             return self._pass_over(attempt, "damaged (its numbers do not give the digest stored with them)")
         return stored
 
-    def _tried(self, attempt: Path, read: Callable[[ocp.CheckpointManager], T]) -> T | None:
+    def _tried(self, attempt: Path, read: "Callable[[ocp.CheckpointManager], T]") -> T | None:
         """What is read of an attempt's checkpoints; None where they are damaged."""
         try:
             with _quietly(), contextlib.closing(_manager(attempt, read_only=True)) as manager:
@@ -122,7 +129,9 @@ def clear(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _manager(folder: Path, *, read_only: bool = False) -> ocp.CheckpointManager:
+def _manager(folder: Path, *, read_only: bool = False) -> "ocp.CheckpointManager":
+    import orbax.checkpoint as ocp
+
     alone = jax.process_count() == 1  # or Orbax would wait for the other processes, which store nothing
     processes = ocp.options.MultiprocessingOptions(active_processes=None if alone else {0})
     how: Any = {"read_only": True} if read_only else {"max_to_keep": 1, "enable_async_checkpointing": False}

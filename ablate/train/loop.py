@@ -7,6 +7,7 @@ where it likes, and continues later from any of them.
 import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -24,6 +25,8 @@ from ablate.train.lane import Judged, LaneState, Members, members_of
 from ablate.train.lanes import EVERYWHERE, LANES, Lanes, Streamed, by_lane, lane_of, uint32
 
 EvalBatch = tuple[Int[np.ndarray, "lanes batch"], Float[np.ndarray, "lanes batch"]]  # positions, weights
+# Positions of the examples of some steps, and what was planted there.
+Examples = tuple[Int[np.ndarray, "lanes length batch"], dict[str, Shaped[np.ndarray, "lanes length batch ..."]]]
 Number = float | None  # None where not finite
 Curves = dict[str, Float[np.ndarray, "evaluations lanes"]]  # by name; nan where not yet, and from a divergence on
 # Steps of a chunk, between two of which signals are answered and whose batches are in memory; and operations that a
@@ -176,9 +179,10 @@ class Loop:
         step, evaluated, state, curves = begin
         state = self._lanes.place(state, LANES)
         pools = self._feed.pools(self._requests(step, evaluated))
+        examples = self._ahead(step, evaluated)
         for due in self._schedule(step, evaluated):
             if isinstance(due, Chunk):
-                state = self._chunk(state, *due, next(pools))
+                state = self._chunk(state, *due, next(examples), next(pools))
                 step += due.count
             else:
                 state, curves = self._evaluate(state, due, curves, pools)
@@ -250,8 +254,18 @@ class Loop:
         batch = self._wave.dataset.rows(index)
         return {**batch, **{name: array[rows] for name, array in lane.split.planted.items()}, "index": index}
 
-    def _chunk(self, state: LaneState, step: int, count: int, pool: Any) -> LaneState:
-        index, planted = self._examples(step, count, self._longest)
+    def _ahead(self, step: int, evaluated: int) -> Iterator[Examples]:
+        """The examples of every chunk, those of the next one looked up while the devices train."""
+        chunks = [due for due in self._schedule(step, evaluated) if isinstance(due, Chunk)]
+        with ThreadPoolExecutor(1) as thread:
+            looked_up = (thread.submit(self._examples, *chunk, self._longest) for chunk in chunks)
+            following = next(looked_up, None)
+            while following:
+                found, following = following.result(), next(looked_up, None)
+                yield found
+
+    def _chunk(self, state: LaneState, step: int, count: int, examples: Examples, pool: Any) -> LaneState:
+        index, planted = examples
         index = self._feed.index(index)
         started, known = time.perf_counter(), self._lanes.waited
         state = self._lanes.advance(state, self._seed, self._hp, self._total, index, planted, step, count, pool)
@@ -261,9 +275,7 @@ class Loop:
         self.pace = Pace(self.pace.seconds + spent, self.pace.steps + count)
         return state
 
-    def _examples(
-        self, step: int, count: int, length: int
-    ) -> tuple[Int[np.ndarray, "lanes length batch"], dict[str, Shaped[np.ndarray, "lanes length batch ..."]]]:
+    def _examples(self, step: int, count: int, length: int) -> Examples:
         """Positions in the data and planted arrays of the steps from `step` on."""
         by_key = {}
         for lane in self._wave.padded:

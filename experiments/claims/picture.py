@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from texts import change_text
 
-from ablate.report.plots.figure import FORMATS, render
+from ablate.report.plots.figure import render
 from ablate.report.plots.style import GREY, INK, VERDICT_COLOURS, label, new_figure, style
 from ablate.report.wording import MINUS
 
@@ -36,10 +36,7 @@ SAYS = {"better": "◁", "worse": "▷", "equivalent": "="}
 def picture(themes: Mapping[str, Sequence[Answer]]) -> dict[str, bytes]:
     """The picture as bytes, by kind of file."""
     with style(), matplotlib.rc_context({"figure.dpi": DOTS, "savefig.dpi": DOTS}):
-        figure = draw(themes)
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-        return {kind: render(figure, kind) for kind in FORMATS}
+        return render(draw(themes))
 
 
 def draw(themes: Mapping[str, Sequence[Answer]]) -> Figure:

@@ -46,4 +46,4 @@ def test_few_and_many_layers_can_be_named(depth):
     shown = [text.get_text() for text in figure.axes[0].get_xticklabels()]
     assert (shown[0], shown[-1]) == (names[0], names[-1])
     assert len(shown) <= 14
-    assert render(figure, "png").startswith(b"\x89PNG")
+    assert render(figure)["png"].startswith(b"\x89PNG")

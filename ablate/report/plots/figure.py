@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
@@ -44,8 +46,9 @@ from ablate.report.plots.style import (
 )
 from ablate.report.wording import DASH, squeezed
 
+CANVASES = {"svg": FigureCanvasSVG, "png": FigureCanvasAgg}
 # What keeps date and version out of a file.
-FORMATS: dict[str, dict[str, None]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+UNDATED: dict[str, dict[str, None]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 LINE = 0.145  # of a column of names, in inches
 TITLE = {1: 60, 2: 34, 3: 28, 4: 19}  # columns -> letters that fit above a panel
 EFFECTS = "PuOr"  # Orange for negative, purple for positive: distinct for the colour-blind and in grey by number.
@@ -54,16 +57,25 @@ EFFECTS = "PuOr"  # Orange for negative, purple for positive: distinct for the c
 def figure_files(plot: Plot) -> list[tuple[str, bytes]]:
     """A plot in every format: path below the study's directory and content. It is drawn once."""
     with style():
-        figure = draw(plot.drawing)
-        figure.draw_without_rendering()  # lays it out, once for both
-        figure.set_layout_engine("none")
-        return [(f"figures/{plot.name}.{kind}", render(figure, kind)) for kind in FORMATS]
+        return [(f"figures/{plot.name}.{kind}", content) for kind, content in render(draw(plot.drawing)).items()]
 
 
-def render(figure: Figure, kind: str) -> bytes:
-    """A figure as `svg` or `png` without date or version, so that the same input gives the same bytes."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, metadata=FORMATS[kind])
+def render(figure: Figure) -> dict[str, bytes]:
+    """A figure as `svg` and `png`, without date or version, so that the same input gives the same bytes.
+
+    It is laid out once, and by its layout alone; `Figure.savefig` draws everything once more for that, in every format.
+    """
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    figure.set_layout_engine("none")
+    return {kind: _printed(figure, kind) for kind in CANVASES}
+
+
+def _printed(figure: Figure, kind: str) -> bytes:
+    buffer, dpi = io.BytesIO(), figure.dpi
+    getattr(CANVASES[kind](figure), f"print_{kind}")(buffer, metadata=UNDATED[kind])
+    figure.dpi = dpi  # print_svg leaves its own
     return buffer.getvalue()
 
 
