@@ -10,6 +10,7 @@ from jax.extend.core import jaxprs_in_params
 
 PLAIN = lax.conv_dimension_numbers((1,) * 4, (1,) * 4, ("NHWC", "HWIO", "NHWC"))
 DRAWING = "random_bits"  # the operation by which JAX draws
+UNCOUNTED = "made_once"  # what `models/convolution.py` tells the compiler, and no part of a model
 # Operations with one floating-point result for every number, and those that go once through what they are given.
 ELEMENTWISE = frozenset({
     "abs", "acos", "acosh", "add", "add_any", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "clamp", "cos",
@@ -72,6 +73,8 @@ def equations(jaxpr: Any) -> Iterator[Any]:
 
 def _operations(equation: Any, filled: Mapping[Any, tuple[int, ...]]) -> int:
     name, parameters = equation.primitive.name, equation.params
+    if name == "custom_jvp_call" and parameters["call_jaxpr"].jaxpr.debug_info.func_name == UNCOUNTED:
+        return 0
     inner = [operations_in(each) for each in jaxprs_in_params(parameters)]
     if inner and not name.startswith("scatter"):
         return max(inner) if name == "cond" else sum(inner) * parameters.get("length", 1)

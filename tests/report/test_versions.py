@@ -195,7 +195,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert "--versions: takes two directories" in capsys.readouterr().err
 
 
-def not_drawn():
+def not_drawn(*_):
     import contextlib
 
     return contextlib.nullcontext(lambda plots: iter(()))
