@@ -102,13 +102,13 @@ def convolve(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) ->
 
 
 def _plain(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) -> Maps:
-    """A convolution as XLA is fast at it: one of few channels is filled up with zeros to one of more features."""
+    """A convolution as XLA is fast at it: with few channels, its kernel is filled up with zeros to more features."""
     window, (channels, features) = kernel.shape[:2], kernel.shape[2:]
     covers = all(
         around + size < stride * size + side and side <= size
         for size, side, stride, around in zip(x.shape[1:3], window, strides, map(sum, pads), strict=True)
-    )  # what comes out is not larger than what went in, nor is the window
-    few = max(channels, features) <= FEW and window != (1, 1)
+    )  # what comes out is not larger than what went in, nor is the window: larger ones it does not take either
+    few = max(channels, features) <= FEW and window != (1, 1) and x.dtype == jnp.float32
     if few and covers:
         zero, odd = jnp.zeros((), x.dtype), channels % 2  # an odd number is four times as slow
         x = lax.pad(x, zero, [(0, 0, 0)] * 3 + [(0, odd, 0)])
