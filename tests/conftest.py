@@ -2,7 +2,6 @@
 
 import atexit
 import functools
-import gc
 import os
 import shutil
 import tempfile
@@ -17,8 +16,6 @@ os.environ["XDG_CACHE_HOME"] = CACHE
 os.environ["TFDS_DATA_DIR"] = os.path.join(CACHE, f"tensorflow_datasets-{os.environ.get('PYTEST_XDIST_WORKER', '')}")
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # as `ablate` sets it; JAX sets 1, which the processes of tests would inherit
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # or `ablate` asks for one per core, and JAX has started already
-
-gc.set_threshold(200_000, 10, 10)  # as `ablate` sets it: a tenth of the time of many tests
 
 import signal  # noqa: E402
 
@@ -37,7 +34,10 @@ install_import_hook(
     "beartype.beartype",
 )
 
-from ablate.runner.backend import compiled_programs  # noqa: E402  # behind the hook
+from ablate.cli.main import search_rarely_for_cycles  # noqa: E402  # behind the hook
+from ablate.runner.backend import compiled_programs  # noqa: E402
+
+search_rarely_for_cycles()
 
 # The command line's own, so that a test in this process and one that starts a process find each other's programs.
 jax.config.update("jax_compilation_cache_dir", str(compiled_programs()))

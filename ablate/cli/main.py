@@ -16,8 +16,7 @@ DONE, IN_USE = 0, 3
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; gives its exit code. From its first line on, signals ask to stop, to the end of the process."""
     stop = listen()
-    # Loading JAX makes so many objects that looking through them for cycles takes a tenth of a short study's time.
-    gc.set_threshold(200_000, 10, 10)
+    search_rarely_for_cycles()
     # XLA says as an error that tuning flags of its own cache entries are no features of this machine, and loads them
     # all the same (https://github.com/openxla/xla/issues/44565). Real errors reach Python as exceptions. JAX asks for
     # its own level when it is first imported, which is too late here.
@@ -38,6 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.overrides = overrides
     options.command_line = "ablate " + " ".join(_quoted(sys.argv[1:] if argv is None else argv))
     return _guarded(options, stop)
+
+
+def search_rarely_for_cycles() -> None:
+    """Loading JAX makes so many objects that Python's searches among them take a tenth of a short study's time."""
+    gc.set_threshold(200_000, 10, 10)
 
 
 def _guarded(options: argparse.Namespace, stop: Stop) -> int:

@@ -115,7 +115,7 @@ def _shift(df: float, alpha: float, power: float) -> float:
     while _power(high, df, alpha) < power:
         high *= 2
     low = 0.0
-    while high - low > 1e-10:  # in halves: loading scipy.optimize takes longer than all of them
+    while high - low > 1e-12 * high:  # in halves: loading scipy.optimize takes longer than all of them
         middle = (low + high) / 2
         low, high = (low, middle) if _power(middle, df, alpha) >= power else (middle, high)
     return high

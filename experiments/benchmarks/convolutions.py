@@ -3,7 +3,7 @@
     taskset -c 0 python experiments/benchmarks/convolutions.py
 
 Each stands in a loop behind a rectifier and before a sum, as in a training step; both ways in turns, on one core if
-`taskset` gives one. Writes results/convolutions.md. Expected time: two minutes.
+`taskset` gives one. Writes results/convolutions.md. Expected time: ten seconds.
 """
 
 import platform

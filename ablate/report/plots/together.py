@@ -11,7 +11,6 @@ plots. Where one cannot start or fails, its plots are drawn here, to the same by
 import collections
 import contextlib
 import functools
-import gc
 import os
 import pickle
 import subprocess
@@ -121,5 +120,4 @@ def _serve(given: BinaryIO, give: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    gc.set_threshold(200_000, 10, 10)
     _serve(sys.stdin.buffer, sys.stdout.buffer)
