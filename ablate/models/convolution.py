@@ -26,6 +26,7 @@ from jaxtyping import Array, Float
 
 PLAIN = ("NHWC", "HWIO", "NHWC")
 MOST_TERMS = 25  # of a sum over a window that is written out
+ONE = 0x3F800000  # the bits of 1.0
 FEW = 16  # channels and features of a convolution that XLA's faster kernel does not take
 Images = Float[Array, "batch height width channels"]
 Maps = Float[Array, "batch rows columns features"]
@@ -96,7 +97,7 @@ def convolve(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) ->
         >>> convolve(jnp.ones((1, 3, 3, 1)), jnp.ones((2, 2, 1, 1)), (1, 1), ((0, 0), (0, 0)))[0, :, :, 0].tolist()
         [[4.0, 4.0], [4.0, 4.0]]
     """
-    if x.shape[3] == 1 and kernel.shape[0] * kernel.shape[1] <= MOST_TERMS and x.dtype == jnp.float32:
+    if x.shape[3] == 1 and 1 < kernel.shape[0] * kernel.shape[1] <= MOST_TERMS and x.dtype == jnp.float32:
         return _of_one_channel(x, kernel, strides, pads)
     return _plain(x, kernel, strides, pads)
 
@@ -130,13 +131,15 @@ def _of_one_channel(x: Images, kernel: Kernel, strides: tuple[int, int], pads: P
 
 
 @jax.custom_jvp
-def made_once(x: Array) -> Array:
-    """The same numbers, divided by a number that is 1, which nobody but us knows.
+def made_once(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """The same numbers, float32, divided by a number that is 1, which XLA does not know.
 
     Sums and products alone XLA repeats wherever their result is read, the first layer five times in a training step,
-    and rounds them by what they are fused with. A division it does once, and then it has its bits.
+    and rounds them by what they are fused with. A division it does once. That no absolute value has bits below 0 is
+    known to LLVM, which makes the code once XLA has decided: it drops the division, and nothing is left to compute.
     """
-    return x / (1 + jnp.minimum(jnp.abs(x), 0))
+    bits = lax.bitcast_convert_type(x, jnp.int32) & 0x7FFFFFFF
+    return x / lax.bitcast_convert_type(jnp.minimum(bits, 0) + ONE, jnp.float32)
 
 
 made_once.defjvp(lambda primals, tangents: (made_once(*primals), *tangents))

@@ -19,6 +19,7 @@ from ablate.tricks.draws import expect_images
 from ablate.tricks.dropout import NoBranch, NoDropout
 from ablate.tricks.initializers import Initializer, lecun
 from ablate.tricks.place import before_activation
+from ablate.tricks.sums import dot_general
 
 Make = Callable[..., nn.Module]
 Features = Float[Array, "batch *sites channels"]
@@ -73,7 +74,7 @@ class Dense(_Computed):
     @nn.compact
     def __call__(self, x: Features) -> Float[Array, "batch *sites features"]:
         """Applies the layer."""
-        return self.computed(functools.partial(nn.Dense, self.features), x)
+        return self.computed(functools.partial(nn.Dense, self.features, dot_general=dot_general), x)
 
 
 class Conv(_Computed):

@@ -17,6 +17,7 @@ from ablate.tasks.parts import bind
 from ablate.tasks.task import Batch, Numbers, Task
 from ablate.tricks.clock import Clock
 from ablate.tricks.stop import Decision
+from ablate.tricks.sums import over_all
 
 Tree = Any
 
@@ -219,7 +220,7 @@ def _keys_of_batch(seed: Seed, batch: Batch) -> Any:
 
 def _all_finite(tree: Tree) -> Bool[Array, ""]:
     floats = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-    return functools.reduce(jnp.logical_and, [jnp.all(jnp.isfinite(leaf)) for leaf in floats])
+    return over_all(jnp.all, jnp.logical_and, map(jnp.isfinite, floats))
 
 
 def _keep_finite(lane: LaneState, candidate: LaneState, finite: Bool[Array, ""]) -> LaneState:

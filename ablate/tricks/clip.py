@@ -9,6 +9,7 @@ import optax
 from jaxtyping import Array, Float
 
 from ablate.tricks.axis import SUPERVISED, Axis, Choice, NonNegative, Positive, Scalar
+from ablate.tricks.sums import over_all
 
 __all__ = ["adaptive_clip", "clip_by_global_norm", "clip_by_layer_norm", "clip_by_value", "no_clip"]
 
@@ -61,7 +62,7 @@ def clip_by_global_norm(max: NonNegative = jnp.inf) -> optax.GradientTransformat
     """
 
     def clip_all(grads: optax.Updates, params: optax.Params | None) -> optax.Updates:
-        norm = optax.tree.norm(grads)
+        norm = length(grads)
         return jax.tree.map(lambda g: shrink(g, norm, max), grads)
 
     return optax.stateless(clip_all)
@@ -86,7 +87,7 @@ def clip_by_layer_norm(max: NonNegative = jnp.inf) -> optax.GradientTransformati
         Pascanu, Mikolov, Bengio. On the Difficulty of Training Recurrent Neural Networks. 2012.
         https://arxiv.org/abs/1211.5063
     """
-    return optax.stateless(lambda grads, params: jax.tree.map(lambda g: shrink(g, optax.tree.norm(g), max), grads))
+    return optax.stateless(lambda grads, params: jax.tree.map(lambda g: shrink(g, length(g), max), grads))
 
 
 def adaptive_clip(ratio: NonNegative = jnp.inf, epsilon: Positive = 1e-3) -> optax.GradientTransformation:
@@ -119,6 +120,11 @@ def adaptive_clip(ratio: NonNegative = jnp.inf, epsilon: Positive = 1e-3) -> opt
         return shrink(g, unit_norms(g), ratio * jnp.maximum(unit_norms(w), epsilon))
 
     return optax.stateless(lambda grads, params: jax.tree.map(clip_unit, grads, params))
+
+
+def length(tree: optax.Updates) -> Float[Array, ""]:
+    """The norm of all numbers of a tree together."""
+    return jnp.sqrt(over_all(jnp.sum, jnp.add, map(jnp.square, jax.tree.leaves(tree))))
 
 
 def unit_norms(x: Float[Array, "..."]) -> Float[Array, "..."]:

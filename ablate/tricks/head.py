@@ -6,6 +6,7 @@ import flax.linen as nn
 from jaxtyping import Array, Float
 
 from ablate.tricks.axis import Axis, Choice
+from ablate.tricks.sums import dot_general
 
 __all__ = ["Linear"]
 
@@ -44,7 +45,7 @@ class Linear(nn.Module):
     def __call__(self, features: Float[Array, "batch channels"]) -> Float[Array, "batch outputs"]:
         """Applies the dense layer, whose parameters stand straight under this module's name."""
         kernel_init = nn.initializers.zeros if self.zero else self.kernel_init
-        inner = nn.Dense(self.outputs, kernel_init=kernel_init, bias_init=self.bias_init)
+        inner = nn.Dense(self.outputs, kernel_init=kernel_init, bias_init=self.bias_init, dot_general=dot_general)
         nn.share_scope(self, inner)
         return inner(features)
 
