@@ -1,10 +1,10 @@
 """Sums and products in the forms that XLA's compiler for CPU is fast at; on other devices as they are written.
 
-A sum over all numbers of an array becomes two, over rows and then over what is left: the compiler adds rows up side by
-side, and a single sum window by window, ten times as slowly. The gradient of a kernel, dL/dW = x^T dy, is a product
-that is summed over the rows of both factors, which the compiler hands to the slower of its two libraries
-(`IsDotSupportedByYnn`). Where dy has few columns, (dy^T x)^T with dy^T made before is up to five times as fast
-(results/sums.md). Barriers keep the compiler from putting the parts together again.
+A sum over all numbers of a large matrix becomes two, over rows and then over what is left: the compiler adds rows up
+side by side, and a single sum window by window, a few times as slowly (kernels of convolutions gain nothing). The
+gradient of a kernel, dL/dW = x^T dy, is a product that is summed over the rows of both factors, which the compiler
+hands to the slower of its two libraries (`IsDotSupportedByYnn`). Where dy has few columns, (dy^T x)^T with dy^T made
+before is up to five times as fast (results/sums.md). Barriers keep the compiler from putting the parts together again.
 """
 
 import functools
@@ -17,7 +17,7 @@ from jax import lax
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
-MANY = 2**14  # numbers of an array from which on two sums are faster than one
+MANY = 2**14  # numbers of a matrix from which on two sums are faster than one
 FEWEST, MOST, DEEP = 2, 32, 32  # columns of the kernels that are worth it, and their fewest rows
 
 
@@ -44,9 +44,9 @@ def over_all(reduce: Callable[..., Array], join: Callable[[Array, Array], Array]
 
 def _reduced(reduce: Callable[..., Array], x: Array) -> Array:
     """Over rows first, where that is faster."""
-    if x.ndim < 2 or x.size < MANY or jax.default_backend() != "cpu":
+    if x.ndim != 2 or x.size < MANY or jax.default_backend() != "cpu":
         return reduce(x)
-    return reduce(lax.optimization_barrier(reduce(x, axis=tuple(range(x.ndim - 1)))))
+    return reduce(lax.optimization_barrier(reduce(x, axis=0)))
 
 
 def dot_general(lhs: Array, rhs: Array, dimension_numbers: Any, precision: Any = None, **others: Any) -> Array:
