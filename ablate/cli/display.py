@@ -8,15 +8,15 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from ablate.cli.standings import Standings
-from ablate.report.wording import duration, plain, plural, shortened
+from ablate.cli.stored import first_of, stored_lines
+from ablate.report.wording import duration, plural
 from ablate.results.schema import RowRecord
 from ablate.runner.estimate import work_of_step
 from ablate.runner.plan import Plan, ProgramPlan
-from ablate.runner.reuse import NEW, Reuse
+from ablate.runner.reuse import Reuse
 
 LINE_SECONDS = 10.0
 SPEAKING = 0.02  # of the work must be timed before it says how long the rest takes
-NAMED = 3  # arms and reasons that a line names
 
 
 def display_for(console: Console) -> "Live | Lines":
@@ -99,7 +99,7 @@ class Watched:
         self._program += 1
         self.pace.program()
         lanes = f"{item.strategy.name}, {plural(item.width, 'lane')}"
-        return f"{self.place}: {plural(cells, 'cell')} of {_first(item.program.arms)}; {lanes}"
+        return f"{self.place}: {plural(cells, 'cell')} of {first_of(item.program.arms)}; {lanes}"
 
     def ended(self, row: RowRecord) -> None:
         """Counts a cell."""
@@ -245,37 +245,6 @@ def _opening(plan: Plan, reuse: Reuse) -> Iterable[str]:
     sizes = f"{plural(len(plan.arms), 'arm')}, {plural(len(plan.spec.seeds), 'seed')}"
     yield f"{plural(len(plan.cells), 'cell')} ({sizes}) in {plural(len(plan.programs), 'program')}"
     yield from stored_lines(reuse)
-
-
-def stored_lines(reuse: Reuse) -> Iterable[str]:
-    """What is used again, and why the rest is not; nothing where nothing is stored."""
-    if reuse.kept:
-        yield f"{len(reuse.kept)} stored, used again; {reuse.missing} to train{_why(reuse)}"
-    elif reuse.reasons.keys() - {NEW}:
-        yield f"nothing stored can be used again{_why(reuse)}"
-    if reuse.failed:
-        yield f"{reuse.failed} of those stored failed and stay so; --retry-failed trains them again"
-
-
-def _why(reuse: Reuse) -> str:
-    """The reasons with most cells."""
-    by_size = sorted(reuse.reasons.items(), key=lambda reason: -len(reason[1]))
-    told = [f"{len(cells)} {NEW}" if reason == NEW else _told(reason, cells) for reason, cells in by_size[:NAMED]]
-    rest = sum(len(cells) for _, cells in by_size[NAMED:])
-    parts = [*told, *([f"{rest} for other reasons"] if rest else [])]
-    return f": {'; '.join(parts)}" if parts else ""
-
-
-def _told(reason: str, cells: tuple) -> str:
-    arms = dict.fromkeys(cell.arm.name for cell in cells)
-    return plain(f"{len(cells)} of {_first(tuple(arms))} because {reason}")
-
-
-def _first(arms: tuple[str, ...]) -> str:
-    """The arms, or how they begin."""
-    if len(arms) <= NAMED:
-        return ", ".join(arms)
-    return f"{', '.join(shortened(arm, 30) for arm in arms[: NAMED - 1])} and {len(arms) - NAMED + 1} more arms"
 
 
 def _resumed(step: int, steps: int) -> str:

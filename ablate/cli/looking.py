@@ -85,7 +85,7 @@ def _content(plan_: Any, directory: Path, reuse: Any, cluster: Any, stop: Stop) 
 
 
 def _print_plan(plan_: Any, content: dict[str, Any], reuse: Any, directory: Path) -> None:
-    from ablate.cli.display import stored_lines
+    from ablate.cli.stored import stored_lines
 
     lines = [*stored_lines(reuse)] if reuse else []
     print_plan(

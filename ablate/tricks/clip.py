@@ -123,8 +123,9 @@ def adaptive_clip(ratio: NonNegative = jnp.inf, epsilon: Positive = 1e-3) -> opt
 
 
 def length(tree: optax.Updates) -> Float[Array, ""]:
-    """The norm of all numbers of a tree together."""
-    return jnp.sqrt(over_all(jnp.sum, jnp.add, map(jnp.square, jax.tree.leaves(tree))))
+    """The norm of all numbers of a tree together; 0 of none."""
+    leaves = jax.tree.leaves(tree) or [jnp.zeros(())]
+    return jnp.sqrt(over_all(jnp.sum, jnp.add, map(jnp.square, leaves)))
 
 
 def unit_norms(x: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -25,6 +25,9 @@ CASES = [
     ((2, 8, 8, 3), (3, 3), 17, (1, 1), "SAME"),  # not few
     ((2, 9, 8, 18), (3, 3), 4, (2, 1), "SAME"),
     ((2, 8, 8, 16), (3, 2), 16, (1, 2), [(0, 2), (1, 0)]),
+    ((2, 7, 6, 3), (3, 3), 5, (1, 1), [(2, 2), (1, 2)]),  # gives more than it is given
+    ((2, 7, 6, 3), (3, 2), 5, (1, 1), [(4, 3), (0, 3)]),  # its gradient by the images leaves zeros out again
+    ((2, 7, 6, 18), (3, 3), 20, (2, 2), [(3, 2), (2, 2)]),
 ]
 
 
@@ -67,6 +70,14 @@ def test_what_gradients_trace_to_is_plain(shape, window, features, strides, padd
     ours, theirs = both(x, kernel, strides, padding, lambda y: jnp.sum(jnp.sin(y)))
     kinds = [convolutions_of(jax.make_jaxpr(jax.grad(f, argnums=(0, 1)))(x, kernel)) for f in (ours, theirs)]
     assert kinds == ["plain", "other"]
+
+
+def test_what_gives_more_than_it_is_given_gets_its_zeros_before():
+    """XLA's faster kernel gives no more pixels than it is given, and XLA would draw the zeros into the convolution."""
+    x, kernel = arrays((2, 6, 6, 18), (2, 2), 20)
+    programs = both(x, kernel, (1, 1), [(1, 1), (1, 1)], lambda y: y)
+    ours, theirs = ("pad=1_1x1_1" in program.lower(x, kernel).compile().as_text() for program in programs)
+    assert (ours, theirs) == (False, True)
 
 
 def test_second_derivatives_exist():

@@ -26,6 +26,7 @@ def test_the_norm_is_that_of_all_numbers():
     exact = np.sqrt(sum((np.asarray(leaf, np.float64) ** 2).sum() for leaf in trees()))
     np.testing.assert_allclose(length(trees()), exact, rtol=1e-6)
     np.testing.assert_allclose(jax.jit(length)(trees()), exact, rtol=1e-6)
+    assert float(length({"masked": None})) == 0.0
 
 
 @pytest.mark.parametrize("place", range(6))
