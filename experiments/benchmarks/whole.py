@@ -3,7 +3,8 @@
     python experiments/benchmarks/whole.py --torch=PYTHON [--rounds=3] [WORK ...]
 
 PYTHON is an interpreter with PyTorch. Writes results/benchmarks.md: medians with least and most, ratios of medians, and
-the machine. Expected time: an hour on 2 CPU cores for three rounds; `--without b` leaves out what takes longest.
+the machine; works that are not named stay as they were measured. Expected time: an hour on 2 CPU cores for three
+rounds; `--without b` leaves out what takes longest.
 """
 
 import argparse
@@ -135,14 +136,14 @@ def measure(name: str, folder: Path, torch: str, rounds: int, without: Sequence[
 
 
 def table(found: Mapping[str, Mapping[str, Sequence[float]]]) -> list[str]:
-    """A line per work and alternative."""
-    lines = ["| work | what | seconds (least to most) | over ablate's |", "| :--- | :--- | ---: | ---: |"]
+    """A line per work and alternative; one work is measured in one day, whatever others are."""
+    lines, day = [], time.strftime("%Y-%m-%d")
     for name, seconds in found.items():
         own = statistics.median(seconds["ablate"])
         for key, all_ in seconds.items():
             middle = statistics.median(all_)
             spread = f"{middle:.1f} ({min(all_):.1f} to {max(all_):.1f})"
-            lines.append(f"| {name} | {WORDS[key]} | {spread} | {middle / own:.2f} |")
+            lines.append(f"| {name} | {WORDS[key]} | {spread} | {middle / own:.2f} | {day} |")
     return lines
 
 
@@ -172,15 +173,21 @@ def main() -> None:
 
 def write(found: Mapping[str, Mapping[str, Sequence[float]]], torch: str, rounds: int) -> Path:
     """The table of the works so far."""
+    head = (
+        "| work | what | seconds (least to most) | over ablate's | measured |\n| :--- | :--- | ---: | ---: | :--- |\n"
+    )
     text = (
         "# Whole wall times\n\n"
         "From the start of a process to its end, imports, compilation, evaluation and, for ablate alone, report and "
-        f"figures included; medians of {plural(rounds, 'round')} in turns. The works: "
+        f"figures included; medians of {plural(rounds, 'round')} in turns. Seconds compare within a work alone: "
+        "machines of one kind are not equally fast from day to day. The works: "
         f"`experiments/benchmarks/works.py`. {machine(torch)}\n\n"
     )
     path = Path("results/benchmarks.md")
-    _, heading, sections = (path.read_text(encoding="utf-8") if path.exists() else "").partition("\n## ")
-    path.write_text(text + "\n".join(table(found)) + "\n" + heading + sections, encoding="utf-8")
+    before, heading, sections = (path.read_text(encoding="utf-8") if path.exists() else "").partition("\n## ")
+    new, old = table(found), [line for line in before.splitlines() if line.startswith("| ")][2:]
+    lines = [line for name in works.WORKS for line in (new if name in found else old) if line.startswith(f"| {name} |")]
+    path.write_text(text + head + "\n".join(lines) + "\n" + heading + sections, encoding="utf-8")
     return path
 
 
