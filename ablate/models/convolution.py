@@ -104,28 +104,36 @@ def convolve(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) ->
 
 
 def _plain(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) -> Maps:
-    """A convolution as XLA is fast at it: with few channels, its kernel is filled up with zeros to more features.
-
-    One that gives more pixels than it is given gets its zeros around the images before it, behind a barrier, or XLA
-    would make them its own again.
-    """
+    """A convolution as XLA is fast at it: with few channels, its kernel is filled up with zeros to more features."""
     window, (channels, features) = kernel.shape[:2], kernel.shape[2:]
-    zero, single = jnp.zeros((), x.dtype), x.dtype == jnp.float32
-    if single and strides == (1, 1) and any(sum(pad) >= side for side, pad in zip(window, pads, strict=True)):
-        zeros = [(0, 0, 0), *((*pad, 0) for pad in pads), (0, 0, 0)]
-        x, pads = lax.optimization_barrier(lax.pad(x, zero, zeros)), NO_PADS
+    if strides == (1, 1):
+        x, pads = _surrounded(x, window, pads)
     covers = all(
         around + size < stride * size + side and side <= size
         for size, side, stride, around in zip(x.shape[1:3], window, strides, map(sum, pads), strict=True)
     )  # what comes out is not larger than what went in, nor is the window: larger ones it does not take either
-    few = max(channels, features) <= FEW and window != (1, 1) and single
+    few = max(channels, features) <= FEW and window != (1, 1) and x.dtype == jnp.float32
     if few and covers:
-        odd = channels % 2  # an odd number is four times as slow
+        zero, odd = jnp.zeros((), x.dtype), channels % 2  # an odd number is four times as slow
         x = lax.pad(x, zero, [(0, 0, 0)] * 3 + [(0, odd, 0)])
         kernel = lax.pad(kernel, zero, [(0, 0, 0)] * 2 + [(0, odd, 0), (0, FEW + 1 - features, 0)])
         wide = lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=PLAIN)
         return made_once(wide[..., :features])
     return lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=PLAIN)
+
+
+def _surrounded(
+    x: Images, window: tuple[int, ...], pads: Pads
+) -> tuple[Float[Array, "batch rows columns channels"], Pads]:
+    """Images and pads of a convolution that would give more pixels than it is given: with its zeros around them before.
+
+    XLA's faster kernel takes it then; without a barrier, XLA would draw the zeros into the convolution again.
+    """
+    more = any(sum(pad) >= side for side, pad in zip(window, pads, strict=True))
+    if not more or x.dtype != jnp.float32:
+        return x, pads
+    zeros = [(0, 0, 0), *((*pad, 0) for pad in pads), (0, 0, 0)]
+    return lax.optimization_barrier(lax.pad(x, jnp.zeros((), x.dtype), zeros)), NO_PADS
 
 
 def _of_one_channel(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) -> Maps:

@@ -7,8 +7,6 @@ Each stands in a loop behind a rectifier and before a sum, as in a training step
 """
 
 import platform
-import statistics
-import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -17,11 +15,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from in_turns import LOOPS, ROUNDS, compared
 from jax import lax
 
 from ablate.models.convolution import PLAIN, conv_general_dilated
 
-LOOPS, ROUNDS = 10, 7
 LINE = "| {} | {} | {:.0f} | {:.0f} | {:.2f} ({:.2f} to {:.2f}) |"
 
 
@@ -55,24 +53,14 @@ def looped(convolve: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
     return jax.jit(called)
 
 
-def microseconds(program: Callable[..., jax.Array], *arguments: jax.Array) -> float:
-    started = time.perf_counter()
-    program(*arguments).block_until_ready()
-    return (time.perf_counter() - started) / LOOPS * 1e6
-
-
 def line(shape: Shape) -> str:
     """One shape both ways, in turns."""
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.standard_normal((shape.batch, shape.side, shape.side, shape.channels)), jnp.float32)
     kernel = jnp.asarray(rng.standard_normal((*[shape.window] * 2, shape.channels, shape.features)), jnp.float32)
     programs = [looped(way) for way in (lax.conv_general_dilated, conv_general_dilated)]
-    rounds = [[microseconds(program, x, kernel) for program in programs] for _ in range(ROUNDS + 1)][1:]
-    plain, ours = (statistics.median(column) for column in zip(*rounds, strict=True))
-    ratios = [one / other for one, other in rounds]
     images = f"{shape.batch} x {shape.side} x {shape.side} x {shape.channels}"
-    spread = statistics.median(ratios), min(ratios), max(ratios)
-    return LINE.format(images, f"{shape.window} x {shape.window} x {shape.features}", plain, ours, *spread)
+    return LINE.format(images, f"{shape.window} x {shape.window} x {shape.features}", *compared(programs, x, kernel))
 
 
 def main() -> None:

@@ -8,8 +8,6 @@ Expected time: half a minute.
 """
 
 import platform
-import statistics
-import time
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -19,12 +17,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from in_turns import LOOPS, ROUNDS, compared
 from jax import lax
 
 from ablate.tricks.clip import length
 from ablate.tricks.sums import over_all, product
 
-LOOPS, ROUNDS, BATCH = 50, 7, 128
+BATCH = 128
 LINE = "| {} | {:.1f} | {:.1f} | {:.2f} ({:.2f} to {:.2f}) |"
 HEAD = "| {} | as written | here | times as fast |\n| :--- | ---: | ---: | ---: |"
 # Networks as the shapes of their parameters, and layers as channels and outputs.
@@ -52,19 +51,9 @@ def looped(function: Callable[[Any], jax.Array]) -> Callable[[Any], jax.Array]:
     return jax.jit(called)
 
 
-def microseconds(program: Callable[[Any], jax.Array], given: Any) -> float:
-    started = time.perf_counter()
-    program(given).block_until_ready()
-    return (time.perf_counter() - started) / LOOPS * 1e6
-
-
 def line(name: str, ways: Sequence[Callable[[Any], jax.Array]], given: Any) -> str:
     """Both ways, in turns."""
-    programs = [looped(way) for way in ways]
-    rounds = [[microseconds(program, given) for program in programs] for _ in range(ROUNDS + 1)][1:]
-    plain, ours = (statistics.median(column) for column in zip(*rounds, strict=True))
-    ratios = [one / other for one, other in rounds]
-    return LINE.format(name, plain, ours, statistics.median(ratios), min(ratios), max(ratios))
+    return LINE.format(name, *compared([looped(way) for way in ways], given))
 
 
 def arrays(shapes: Sequence[tuple[int, ...]]) -> list[jax.Array]:
