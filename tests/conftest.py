@@ -44,8 +44,13 @@ jax.config.update("jax_compilation_cache_dir", str(compiled_programs()))
 
 
 def pytest_configure(config):
-    """ml_collections reads config files with a function that Python wants to be rid of; no user sees the warning."""
+    """Warnings that are no errors.
+
+    ml_collections reads config files with a function that Python wants to be rid of; no user sees the warning. A
+    process may read what another is just writing into the cache of compiled programs, and then compiles by itself.
+    """
     config.addinivalue_line("filterwarnings", r"ignore:the load_module\(\) method:DeprecationWarning")
+    config.addinivalue_line("filterwarnings", "ignore:Error reading persistent compilation cache entry:UserWarning")
 
 
 @pytest.fixture(scope="session", autouse=True)

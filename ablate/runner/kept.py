@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from ablate.report.rows import Rows
+from ablate.report.tables import last_line
 from ablate.report.variance import DESIGN
 from ablate.report.wording import listed, plural
 from ablate.results.files import StorageError
@@ -152,14 +153,17 @@ def problems_of_cells(rows: Rows, pairs: Sequence[Pair]) -> Iterator[str]:
 def _not_there(rows: Rows, pairs: Sequence[Pair]) -> Iterator[str]:
     """What is wrong with the first cell of each kind, and with how many more."""
     cells = {(cell["arm"], cell["seed"]) for cell in rows.study["cells"]}
-    status = {(row["arm"], row["seed"]): row["status"] for row in rows}
+    stored = {(row["arm"], row["seed"]): row for row in rows}
     kinds = dict[str, list[str]]()
     for pair in pairs:
         name = f"arm {pair[0]!r}, seed {pair[1]}"
         if pair not in cells:
             kinds.setdefault("absent", []).append(f"{name}: the arm has fewer seeds; name seeds that all of them have")
-        elif status.get(pair, "done") != "done":
-            kinds.setdefault("failed", []).append(f"{name}: {status[pair]}, and says nothing; leave it out")
+        elif pair in stored and stored[pair]["status"] != "done":
+            why = f" ({last_line(error)})" if (error := stored[pair]["error"]) else ""
+            kinds.setdefault("failed", []).append(
+                f"{name}: {stored[pair]['status']}, and says nothing{why}; leave it out"
+            )
         elif not rows.weights_path(*pair).exists():
             kinds.setdefault("unkept", []).append(_unkept(rows, pair))
     for lines in kinds.values():

@@ -314,3 +314,13 @@ def test_what_has_not_finished_is_no_fault_of_the_config(digits, tmp_path):
     shutil.rmtree(tmp_path / "run" / "weights")
     with pytest.raises(ConfigError, match="is not there; the cell has not finished"):
         predict(ablate.load(tmp_path / "run"), "baseline", 0)
+
+
+def test_a_cell_that_failed_tells_why(digits, tmp_path):
+    shutil.copytree(digits.directory, tmp_path / "run")
+    path = next(path for path in (tmp_path / "run" / "cells").iterdir() if '"baseline"' in path.read_text())
+    row = json.loads(path.read_text())
+    error = {"type": "OSError", "message": "of several\nlines", "traceback": ""}
+    path.write_text(json.dumps({**row, "status": "failed", "error": error}))
+    with pytest.raises(ConfigError, match=r"failed, and says nothing \(OSError: lines\); leave it out"):
+        predict(ablate.load(tmp_path / "run"), "baseline", row["seed"])
