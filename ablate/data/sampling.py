@@ -63,6 +63,11 @@ class Sampling:
     train_on: str = "rest"
 
     @property
+    def spoils(self) -> bool:
+        """Whether random numbers of a seed spoil training examples before it trains."""
+        return self.label_noise > 0 or self.outliers > 0
+
+    @property
     def selects(self) -> bool:
         """Whether a seed decides which examples of its training split it trains on, or on which more often."""
         return bool(self.per_class or self.examples or self.imbalance > 1 or self.oversample or self.folds)

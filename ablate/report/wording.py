@@ -1,6 +1,7 @@
 """Numbers as text: units, digits, p-values. No number becomes text anywhere else, so nan and None never show."""
 
 import dataclasses
+import itertools
 import math
 import re
 import unicodedata
@@ -278,6 +279,26 @@ def squeezed(text: str, limit: int) -> str:
     """
     head = limit // 2
     return text if len(text) <= limit else f"{text[:head]}…{text[len(text) - (limit - head - 1) :]}"
+
+
+def told_apart(names: Sequence[str], limit: int) -> list[str]:
+    """Names of at most so many letters: where some are longer, what all begin and end with is left out first.
+
+    >>> told_apart(["momentum(rate=0.1, beta=0.9)", "momentum(rate=0.25, beta=0.9)"], 16)
+    ['…rate=0.1…', '…rate=0.25…']
+    """
+    if max(map(len, names), default=0) <= limit:
+        return list(names)
+    start = re.sub(r"[^(, ]*$", "", _common_start(names))
+    end = re.sub(r"^[^), ]*", "", _common_start([name[len(start) :][::-1] for name in names])[::-1])
+    own = [name[len(start) : len(name) - len(end)] for name in names]
+    kept = [f"{'…' * bool(start)}{part}{'…' * bool(end)}" for part in own] if all(own) else names
+    return [squeezed(name, limit) for name in kept]
+
+
+def _common_start(names: Sequence[str]) -> str:
+    alike = itertools.takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    return "".join(letters[0] for letters in alike)
 
 
 def choice_text(choice: Mapping[str, Any], *, arguments: bool = True) -> str:

@@ -352,6 +352,11 @@ def _sharing(
     return called
 
 
+def as_one_program(*static: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """For functions beside training: one program per value of the `static` arguments, where each operation were one."""
+    return functools.partial(jax.jit, static_argnames=static)
+
+
 def uint32(seed: int | Seeds) -> Any:
     """A seed, or a seed for every purpose, as programs take it."""
     return jax.tree.map(np.uint32, seed)

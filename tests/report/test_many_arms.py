@@ -106,3 +106,22 @@ def test_nothing_is_cut_off_at_the_edges_of_a_picture(letters):
             pixels = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
             edges = (pixels[:, :3], pixels[:, -3:], pixels[:3], pixels[-3:])
             assert all(edge.min() > 200 for edge in edges), plot.name
+
+
+@pytest.mark.parametrize("arms", [4, 9, 60])
+def test_keys_lie_inside_their_panels_and_tell_long_names_apart(arms):
+    rates = {f"optimizer=momentum(learning_rate={k / 1000}, beta=0.9, nesterov=True)": k for k in range(1, arms)}
+    choices = {name: ({"optimizer": {"name": "momentum"}}, 0.0004 * k) for name, k in rates.items()}
+    made = tables_of(synthetic.make(arms={"baseline": ({}, 0.0)} | choices, seeds=4))
+    plots = {plot.name: plot for section in compose(made).sections for plot in section.plots}
+    drawing = plots["curves"].drawing
+    drawn_figure = figure.draw(drawing)
+    figure.render(drawn_figure)
+    keys = [(axis, key) for axis in drawn_figure.axes if (key := axis.get_legend())]
+    assert keys
+    for axis, key in keys:
+        inside, panel = key.get_window_extent(), axis.get_window_extent()
+        assert panel.x0 - 1 <= inside.x0 <= inside.x1 <= panel.x1 + 1
+        assert panel.y0 - 1 <= inside.y0 <= inside.y1 <= panel.y1 + 1
+    names = [text.get_text() for _, key in keys for text in key.get_texts()]
+    assert len({*names}) == len(names) == sum(series.colour is not None for p in drawing.panels for series in p.series)

@@ -1,8 +1,11 @@
 """Several processes draw what one draws, and whatever happens to the helpers, everything is drawn."""
 
+import contextlib
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,8 @@ from ablate.report.plots import together
 from ablate.report.plots.figure import figure_files
 from ablate.report.tables import tabulate
 from tests.report import synthetic
+
+START = together._start  # before the tests put another in its place
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +29,10 @@ def alone(plots):
     return [file for plot in plots for file in figure_files(plot)]
 
 
-def helped_by(monkeypatch, command, helpers=2):
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    monkeypatch.setattr(together, "_start", lambda: subprocess.Popen([sys.executable, *command], **pipes))
-    monkeypatch.setattr(os, "cpu_count", lambda: helpers + 1)
+def helped_by(monkeypatch, command):
+    options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    monkeypatch.setattr(together, "_start", lambda: subprocess.Popen([sys.executable, *command], **options))
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     return together.drawing()
 
 
@@ -42,11 +47,39 @@ def test_several_processes_give_the_bytes_of_one_again_and_again(plots, alone, m
 
 def test_helpers_draw_before_anybody_wants_the_files(plots, alone, monkeypatch):
     monkeypatch.setattr(together, "_all", lambda *begun: begun)
-    with helped_by(monkeypatch, ["-m", together.__name__], helpers=1) as draw:
-        _, waiting, drawn, (thread,) = draw(plots)
-        thread.join(60)
-    assert [file for k in range(3) for file in drawn[k]] == alone
-    assert not waiting
+    with helped_by(monkeypatch, ["-m", together.__name__]) as draw:
+        _, _, drawn = draw(plots)
+        assert [file for _ in plots for file in drawn.get(timeout=60)] == alone
+
+
+def test_nothing_is_drawn_twice_and_nothing_here(plots, alone, monkeypatch):
+    monkeypatch.setattr(together, "files_of", None)  # what is drawn here is called by this name
+    assert drawn(plots, monkeypatch, ["-m", together.__name__]) == [alone, alone]
+
+
+def alive_in(group):
+    """The processes of a group that have not ended."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, of = stat.read_text().rpartition(")")[2].split()[:3]
+            found += [stat.parent.name] if int(of) == group and state != "Z" else []
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_no_process_is_left(plots, alone, monkeypatch):
+    copies = min(together.MOST_COPIES, os.cpu_count())
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    helper = START()
+    monkeypatch.setattr(together, "_start", lambda: helper)
+    with together.drawing() as draw:
+        assert list(draw(plots)) == alone
+        assert len(alive_in(helper.pid)) == 1 + copies
+    until = time.monotonic() + 10
+    while alive_in(helper.pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert alive_in(helper.pid) == []
 
 
 def test_who_draws_already_goes_on():
@@ -69,10 +102,9 @@ def test_a_process_that_cannot_start_is_done_without(plots, alone, monkeypatch):
     monkeypatch.setattr(together, "_start", lambda: None)
     with together.drawing() as draw:
         assert draw is together.in_turn
-    monkeypatch.undo()
 
     def refuses(*arguments, **options):
         raise OSError(12, "no memory")
 
     monkeypatch.setattr(subprocess, "Popen", refuses)
-    assert together._start() is None
+    assert START() is None

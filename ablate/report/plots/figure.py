@@ -44,13 +44,16 @@ from ablate.report.plots.style import (
     new_figure,
     style,
 )
-from ablate.report.wording import DASH, squeezed
+from ablate.report.wording import DASH, squeezed, told_apart
 
 CANVASES = {"svg": FigureCanvasSVG, "png": FigureCanvasAgg}
 # What keeps date and version out of a file.
 UNDATED: dict[str, dict[str, None]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 LINE = 0.145  # of a column of names, in inches
-TITLE = {1: 60, 2: 34, 3: 28, 4: 19}  # columns -> letters that fit above a panel
+# Columns of panels -> letters that fit above a panel, and into its key.
+TITLE = {1: 60, 2: 34, 3: 28, 4: 19}
+KEY = {1: 56, 2: 36, 3: 30, 4: 21}
+BELOW = 84  # letters that fit into a key below the only panel
 EFFECTS = "PuOr"  # Orange for negative, purple for positive: distinct for the colour-blind and in grey by number.
 
 
@@ -69,7 +72,17 @@ def render(figure: Figure) -> dict[str, bytes]:
     if engine is not None:
         engine.execute(figure)
     figure.set_layout_engine("none")
+    hold_keys(figure)
     return {kind: _printed(figure, kind) for kind in CANVASES}
+
+
+def hold_keys(figure: Figure) -> None:
+    """Keys stay where there is most space for them, which takes long to find, and every format would find it anew."""
+    for axis in figure.axes:
+        key = axis.get_legend()
+        if key is not None and not key.get_in_layout():
+            corner = key.get_window_extent().p0
+            key.set_loc(tuple(axis.transAxes.inverted().transform(corner)))
 
 
 def _printed(figure: Figure, kind: str) -> bytes:
@@ -88,10 +101,11 @@ def draw_lines(lines: Lines) -> Figure:
     """Small multiples on common axes, named once for all."""
     single = len(lines.panels) == 1 and not lines.panels[0].title
     figure, axes = single_panel(lines.panels[0]) if single else grid_of(len(lines.panels))
+    columns = columns_of(len(lines.panels))
     for axis, panel in zip(axes, lines.panels, strict=False):
         set_scale(axis, axis.xaxis, lines.x)
         set_scale(axis, axis.yaxis, lines.y)
-        draw_panel(axis, panel, TITLE[columns_of(len(lines.panels))])
+        draw_panel(axis, panel, TITLE[columns], BELOW if single else KEY[columns])
         add_key(axis, panel, below=single)
     hide_unused(axes, len(lines.panels))
     # A key below the only panel stands under its axis's name; panels of a grid share one name.
@@ -140,11 +154,13 @@ def show_ticks_above_gaps(column: Sequence[Axes], left: int, columns: int) -> No
         column[last].tick_params(labelbottom=True)
 
 
-def draw_panel(axis: Axes, panel: Panel, letters: int) -> None:
-    """A few curves with their bands, under a title of at most so many letters."""
-    axis.set_title(label(panel.title, letters))
+def draw_panel(axis: Axes, panel: Panel, title: int, key: int) -> None:
+    """A few curves with their bands, under a title and with names of at most so many letters."""
+    axis.set_title(label(panel.title, title))
+    in_key = [series.label for series in panel.series if series.colour is not None]
+    names = dict(zip(in_key, told_apart(in_key, key), strict=True))
     for series in panel.series:
-        draw_series(axis, series)
+        draw_series(axis, series, names.get(series.label, ""))
     if not panel.series:
         axis.text(0.5, 0.5, "no curves yet", transform=axis.transAxes, ha="center", va="center", color=GREY)
 
@@ -155,18 +171,19 @@ def add_key(axis: Axes, panel: Panel, *, below: bool) -> None:
     if below and names:
         axis.legend(fontsize=6.5, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.18), handlelength=3)
     elif names not in ([], [panel.title]):
-        axis.legend(loc="best", fontsize=6.5, framealpha=0.85, edgecolor="none", borderpad=0.2, handlelength=2.6)
+        key = axis.legend(loc="best", fontsize=6.5, framealpha=0.85, edgecolor="none", borderpad=0.2, handlelength=2.6)
+        key.set_in_layout(False)  # it lies inside the axes
 
 
-def draw_series(axis: Axes, series: Series) -> None:
-    """One curve with its band and crosses; the baseline has no marker and no entry in the key."""
+def draw_series(axis: Axes, series: Series, name: str) -> None:
+    """One curve with its band and crosses, and its name for the key; the baseline has no marker and no entry there."""
     line_style: dict[str, Any] = {"color": GREY, "linestyle": "-"}
     if series.colour is not None:
         i = series.colour
         line_style = {
             "color": COLOURS[i % len(COLOURS)],
             "linestyle": DASHES[i % len(DASHES)],
-            "label": label(series.label, 84),
+            "label": label(name),
         }
         # Parts of the plot's diagonal, since steps are not evenly spread; shifted, so that equal curves show both.
         line_style |= {"marker": MARKERS[i % len(MARKERS)], "markersize": 3, "markevery": (0.05 + i / 30, 0.2)}
@@ -231,9 +248,16 @@ def draw_scatter(scatter: Scatter) -> Figure:
     set_scale(axis, axis.yaxis, scatter.y)
     for point in scatter.points:
         draw_point(axis, point)
-    places = spread_out([scatter.y.place(point.y) for point in named], 100 * LINE / height)
+    heights = [scatter.y.place(point.y) for point in named]
+    places = spread_out(heights, 100 * LINE / height)
     for point, place in zip(named, places, strict=True):
         name_point(axis, point, place)
+    lines = [
+        ((scatter.x.place(point.x) / 100, at / 100), (1.025, place / 100))
+        for point, at, place in zip(named, heights, places, strict=True)
+    ]
+    leaders = LineCollection(lines, transform=axis.transAxes, colors="#cccccc", linewidths=0.5, clip_on=False, zorder=1)
+    axis.add_collection(leaders, autolim=False)
     axis.set_xlabel(label(scatter.x.full_label))
     axis.set_ylabel(label(scatter.y.full_label))
     return figure
@@ -251,20 +275,17 @@ def draw_point(axis: Axes, point: Point) -> None:
 
 
 def name_point(axis: Axes, point: Point, place: float) -> None:
-    """The name of a point beside the axes, at a height in percent of them, with a thin line to the point."""
-    axis.annotate(
+    """The name of a point beside the axes, at a height in percent of them."""
+    axis.text(
+        1.03,
+        place / 100,
         label(squeezed(point.label, 44)),
-        (point.x, point.y),
-        xytext=(1.03, place / 100),
-        textcoords="axes fraction",
+        transform=axis.transAxes,
         ha="left",
         va="center",
         fontsize=6.8,
         color=INK if point.bold else "#666666",
         fontweight="bold" if point.bold else "normal",
-        annotation_clip=False,
-        arrowprops={"arrowstyle": "-", "color": "#cccccc", "lw": 0.5, "shrinkA": 1, "shrinkB": 2, "relpos": (0, 0.5)},
-        zorder=1,
     )
 
 

@@ -1,31 +1,37 @@
 """Figures drawn by several processes: drawing is most of what a report takes, and Python does one thing at a time.
 
-    plots ── whoever is free takes the next ──┬── this process, once it wants files ──┬──> files, in the plots' order
-                                              └── helpers, processes of this module ────┘
+    plots ──> helper, a process of this module that has matplotlib loaded ──┬── a copy of it ──┬──> files, in order
+                                                                            └── per processor ─┘
 
-Helpers start when somebody expects to draw: a command that trains does before it loads JAX, since one processor is idle
-then; so they have matplotlib loaded when there is something to draw. They draw from the moment that they are given
-plots. Where one cannot start or fails, its plots are drawn here, to the same bytes.
+The helper starts when somebody expects to draw: a command that trains does before it loads JAX, since one processor is
+idle then. Its copies (`fork`) have matplotlib loaded as it has, so that it is loaded once, and never here. It draws
+from the moment that it is given plots, while this process writes tables. Where it cannot start or fails, what is left
+is drawn here, to the same bytes.
 """
 
-import collections
 import contextlib
 import functools
+import multiprocessing
 import os
 import pickle
+import queue
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from typing import BinaryIO
 
-from ablate.report.plots.plot import Plot
+from ablate.report.plots.plot import Lines, Panel, Plot
+from ablate.report.plots.scales import Scale
 
 Files = list[tuple[str, bytes]]
 Draw = Callable[[Sequence[Plot]], Iterator[tuple[str, bytes]]]
+Drawn = queue.SimpleQueue[Files]
 Helper = subprocess.Popen[bytes]
-MOST_HELPERS = 3  # a report has five to twenty figures
-PATIENCE = 60.0  # seconds to wait for the last plot of a helper before it is drawn here
+MOST_COPIES = 4  # a report has five to twenty figures
+PATIENCE = 60.0  # seconds to wait for a plot of the helper before it is drawn here
 
 
 def in_turn(plots: Sequence[Plot]) -> Iterator[tuple[str, bytes]]:
@@ -47,24 +53,33 @@ def drawing(draw: Draw | None = None) -> Iterator[Draw]:
     if draw is not None:
         yield draw
         return
-    helpers = [helper for _ in range(min(MOST_HELPERS, (os.cpu_count() or 1) - 1)) if (helper := _start())]
+    helper = _start() if (os.cpu_count() or 1) > 1 else None
+    if helper is None:
+        yield in_turn
+        return
     try:
-        yield functools.partial(_shared, helpers) if helpers else in_turn
+        yield functools.partial(_helped, helper)
     finally:
-        for helper in helpers:
-            _end(helper)
+        _end(helper)
 
 
 def _start() -> Helper | None:
     pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
     command = [sys.executable, "-m", __name__]
+    # A process with threads, such as those of a linear algebra library, had better not be copied.
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     try:  # in a session of its own: who presses Ctrl-C asks us, not it
-        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nowhere, start_new_session=True)
+        return subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=nowhere, start_new_session=True, env=environment
+        )
     except OSError:  # no memory, no permission: there is another way
         return None
 
 
 def _end(helper: Helper) -> None:
+    """At once, its copies as well; it may have ended before."""
+    with contextlib.suppress(OSError):
+        os.killpg(helper.pid, signal.SIGKILL)
     helper.kill()
     for pipe in (helper.stdin, helper.stdout):
         with contextlib.suppress(OSError):
@@ -72,51 +87,52 @@ def _end(helper: Helper) -> None:
     helper.wait()
 
 
-def _shared(helpers: Sequence[Helper], plots: Sequence[Plot]) -> Iterator[tuple[str, bytes]]:
-    """Gives the helpers plots at once, and their files, with those drawn here, when somebody wants them."""
-    waiting, drawn = collections.deque(enumerate(plots)), dict[int, Files]()
-    threads = [threading.Thread(target=_fed, args=(helper, waiting, drawn), daemon=True) for helper in helpers]
-    for thread in threads:
-        thread.start()
-    return _all(plots, waiting, drawn, threads)
+def _helped(helper: Helper, plots: Sequence[Plot]) -> Iterator[tuple[str, bytes]]:
+    """Gives the helper all plots at once, and their files when somebody wants them."""
+    drawn: Drawn = queue.SimpleQueue()
+    threading.Thread(target=_fed, args=(helper, plots, drawn), daemon=True).start()
+    return _all(helper, plots, drawn)
 
 
-def _all(
-    plots: Sequence[Plot],
-    waiting: collections.deque[tuple[int, Plot]],
-    drawn: dict[int, Files],
-    threads: Sequence[threading.Thread],
-) -> Iterator[tuple[str, bytes]]:
-    with contextlib.suppress(IndexError):  # nothing waits any more
-        while True:
-            k, plot = waiting.popleft()
-            drawn[k] = files_of(plot)
-    for thread in threads:
-        thread.join(PATIENCE)
-    for k, plot in enumerate(plots):
-        yield from drawn.get(k) or files_of(plot)
+def _all(helper: Helper, plots: Sequence[Plot], drawn: Drawn) -> Iterator[tuple[str, bytes]]:
+    """Files as they were drawn, in the order of the plots; from the first that does not come on, drawn here."""
+    for done in range(len(plots)):
+        try:
+            files = drawn.get(timeout=PATIENCE)
+        except queue.Empty:
+            files = []
+        if not files:
+            _end(helper)  # or what it still draws would be taken for what it is given next
+            yield from in_turn(plots[done:])
+            return
+        yield from files
 
 
-def _fed(helper: Helper, waiting: collections.deque[tuple[int, Plot]], drawn: dict[int, Files]) -> None:
-    """Gives one helper plot after plot, as long as it draws them."""
+def _fed(helper: Helper, plots: Sequence[Plot], drawn: Drawn) -> None:
+    """Gives the helper plots and takes their files, as long as it draws them; no files where it does not."""
     assert helper.stdin is not None
     assert helper.stdout is not None
-    with contextlib.suppress(IndexError, OSError, ValueError, EOFError, pickle.UnpicklingError):
-        while True:
-            k, plot = waiting.popleft()
-            pickle.dump(plot, helper.stdin)
-            helper.stdin.flush()
-            drawn[k] = pickle.load(helper.stdout)
+    with contextlib.suppress(OSError, ValueError, EOFError, pickle.UnpicklingError):
+        pickle.dump(plots, helper.stdin)
+        helper.stdin.flush()
+        for _ in plots:
+            drawn.put(pickle.load(helper.stdout))
+    drawn.put([])
 
 
 def _serve(given: BinaryIO, give: BinaryIO) -> None:
     """Draws the plots that it is given, until there are no more."""
     from ablate.report.plots import figure
 
-    with contextlib.suppress(EOFError):
+    axis = Scale(0.0, 1.0, (0.0, 1.0), "any")
+    figure.figure_files(Plot("any", "", "", Lines((Panel("any", ()),), axis, axis)))  # loads fonts and styles, for all
+    way = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else None)
+    copies = ProcessPoolExecutor(min(MOST_COPIES, os.cpu_count() or 1), way)
+    with copies, contextlib.suppress(EOFError):
         while True:
-            pickle.dump(figure.figure_files(pickle.load(given)), give)
-            give.flush()
+            for files in copies.map(figure.figure_files, pickle.load(given)):
+                pickle.dump(files, give)
+                give.flush()
 
 
 if __name__ == "__main__":
