@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ablate.cli import ensembles, looking, reading, training
 from ablate.cli.engines import ENGINES
+from ablate.cli.typos import Parser
 from ablate.runner.interrupts import Stop
 from ablate.trackers import TRACKERS
 from ablate.train.strategy import STRATEGIES
@@ -47,7 +48,7 @@ def parser_of_commands() -> argparse.ArgumentParser:
     """The parser of the whole command line; what it parses has the function of the command as `command`."""
     from ablate.version import version
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ablate",
         description="Which training tricks help on your task, by how much, at what cost, and is it real?",
         epilog=EPILOG,

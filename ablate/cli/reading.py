@@ -94,6 +94,10 @@ def report(options: argparse.Namespace, stop: Stop) -> int:
         from ablate.cli import tracking
 
         tracking.check_installed(options.to)
+    places = [directory.resolve() for directory in options.directories]
+    twice = [directory for directory in options.directories if places.count(directory.resolve()) > 1]
+    if twice:
+        raise ConfigError([f"report: {twice[0]} is given twice; a study is compared with others"])
     several = [directory for directory in options.directories if (directory / ACROSS).exists()]
     if several and len(options.directories) > 1:
         raise ConfigError(

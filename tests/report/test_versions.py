@@ -193,6 +193,8 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert "--versions compares arm with arm, paired by seed" in capsys.readouterr().err
     assert main(["report", before, "--versions"]) == 2
     assert "--versions: takes two directories" in capsys.readouterr().err
+    assert main(["report", after, f"{after}/../new"]) == 2
+    assert f"report: {after} is given twice" in capsys.readouterr().err
 
 
 def not_drawn(*_):

@@ -23,9 +23,7 @@ SPECIAL = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
-    "'": "{'}",
     "`": r"\textasciigrave{}",
-    "-": "{-}",
     "–": "--",
     "—": "---",
     "…": r"\ldots{}",
@@ -89,10 +87,12 @@ def line(cells: Sequence[str]) -> str:
 def escape(text: str) -> str:
     """Text that LaTeX shows as it is; characters outside Latin and Greek become their code point.
 
-    >>> escape("50% of a_b"), escape("λ ≥ 日")
-    ('50\\\\% of a\\\\_b', '$\\\\lambda$ $\\\\geq$ [U+65E5]')
+    >>> escape("50% of a_b"), escape("λ ≥ 日"), escape("one-sided, --lr")
+    ('50\\\\% of a\\\\_b', '$\\\\lambda$ $\\\\geq$ [U+65E5]', 'one-sided, -{}-lr')
     """
-    return "".join(map(escape_one, text))
+    pairs = zip(text, f"{text[1:]} ", strict=False)
+    # Two of these in a row are one other sign.
+    return "".join(escape_one(letter) + "{}" * (letter == following in "-'") for letter, following in pairs)
 
 
 def escape_one(letter: str) -> str:
