@@ -101,6 +101,21 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
+def names_in(folder: Path) -> frozenset[str]:
+    """Names of all that lies in a folder; none where there is no folder.
+
+    Raises:
+        StorageError: it is there, and cannot be read.
+    """
+    try:
+        with storing(folder):
+            return frozenset(os.listdir(folder))
+    except StorageError as error:
+        if error.errno in ABSENT:
+            return frozenset()
+        raise
+
+
 def clear_temporary(*folders: Path) -> None:
     """Removes what killed writers left behind."""
     for folder in folders:
