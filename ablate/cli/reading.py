@@ -85,7 +85,7 @@ def _state(rows: Any) -> dict[str, Any]:
 def report(options: argparse.Namespace, stop: Stop) -> int:
     """`ablate report`: all reports again, from the rows; several directories are compared as well."""
     from ablate.report.rows import ACROSS
-    from ablate.runner.execute import report as write
+    from ablate.runner.reporting import write_reports
     from ablate.study.problems import ConfigError
 
     if options.versions and len(options.directories) != 2:
@@ -107,7 +107,7 @@ def report(options: argparse.Namespace, stop: Stop) -> int:
         raise ConfigError(["--out: is for a comparison of several directories"])
     if several:
         return _report_across(several[0], options, stop)
-    studies = [write(directory, stop) for directory in options.directories]
+    studies = [write_reports(directory, stop.check) for directory in options.directories]
     for rows in studies:
         say_results(rows, rows.directory)
     if len(studies) > 1:
@@ -155,7 +155,7 @@ def predict(options: argparse.Namespace, stop: Stop) -> int:
     from ablate.report.rows import Rows
     from ablate.results.files import write_atomically
     from ablate.runner.predict import predict as predicted
-    from ablate.study.cells import slug
+    from ablate.study.labels import slug
 
     prepare_backend(stop)
     rows = Rows.load(options.directory)

@@ -64,8 +64,8 @@ class Store:
 
     def read(self, names: Iterable[str], *, set_aside: bool = False) -> dict[str, RowRecord]:
         """The rows there are, by cell; a file that is none hides no other and can be set aside for a new run."""
-        rows, there = {}, names_in(self.cells)  # asked for once: on shared storage every question takes a while
-        for name in (name for name in names if f"{name}.json" in there):
+        rows, there = {}, names_in(self.cells)  # asked once: on shared storage every question takes a while
+        for name in (each for each in names if f"{each}.json" in there):
             path = self.cells / f"{name}.json"
             row = read_record(path, RowRecord)
             if row is not None and row["cell"] == name and is_consistent(row):

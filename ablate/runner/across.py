@@ -23,7 +23,7 @@ from ablate.runner.plan import Plan, make_plan
 from ablate.runner.reporting import write_reports
 from ablate.runner.study_file import study_json
 from ablate.study.across import Condition, conditions_of, note_of
-from ablate.study.cells import digest
+from ablate.study.labels import digest
 from ablate.study.problems import ConfigError
 from ablate.study.resolving import Spec
 

@@ -29,7 +29,7 @@ from ablate.runner.interrupts import Between, go_on
 from ablate.runner.reporting import write_reports
 from ablate.runner.run_table import INTEGER, Columns, Run, runs_of
 from ablate.stats.checks import POWER, SPREADS, STANDARD_ERRORS
-from ablate.study.cells import digest, slug
+from ablate.study.labels import digest, slug
 from ablate.study.problems import ConfigError, unknown
 
 BASELINE = "baseline"  # the arm that is compared with, where nobody names another

@@ -15,9 +15,10 @@ from ablate.results.schema import (
 from ablate.runner.plan import Plan, ProgramPlan, data_id
 from ablate.runner.randomness import streams_drawn
 from ablate.stats.checks import SPREADS, STANDARD_ERRORS
-from ablate.study.cells import digest, jsonable
+from ablate.study.cells import jsonable
 from ablate.study.choices import sampling_of
 from ablate.study.design import Arm, Recipe
+from ablate.study.labels import digest
 from ablate.tasks.task import Categories, Chance, Metric, Task
 
 

@@ -25,7 +25,8 @@ from ablate.runner.memory import free_bytes, is_out_of_memory
 from ablate.runner.place import Place
 from ablate.runner.plan import ProgramPlan, data_id
 from ablate.runner.waves import WaveLanes
-from ablate.study.cells import Cell, digest
+from ablate.study.cells import Cell
+from ablate.study.labels import digest
 from ablate.tasks.task import Task
 from ablate.train.checkpoints import Checkpoints
 from ablate.train.feed import resident

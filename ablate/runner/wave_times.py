@@ -25,7 +25,7 @@ from ablate.runner.estimate import (
 from ablate.runner.interrupts import Between, go_on
 from ablate.runner.plan import Plan, ProgramPlan
 from ablate.runner.simulation import WaveTime
-from ablate.study.cells import digest
+from ablate.study.labels import digest
 from ablate.train.strategy import Wave
 
 HOW_LONG = ("steps", "eval_every")  # of training: what a step takes does not follow from them

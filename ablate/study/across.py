@@ -12,8 +12,9 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ablate.study.cells import digest, jsonable, slug
+from ablate.study.cells import jsonable
 from ablate.study.choices import DATA, TRAIN, Chosen
+from ablate.study.labels import digest, slug
 from ablate.study.names import title
 from ablate.study.problems import ConfigError
 from ablate.study.resolving import NUMBERS, Spec, resolve

@@ -3,16 +3,14 @@
 import dataclasses
 import functools
 import hashlib
-import json
 import math
-import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ablate.study.choices import RECORDING, TRAIN, Chosen
 from ablate.study.design import Arm
 from ablate.study.identity import coder
+from ablate.study.labels import digest, slug
 from ablate.study.resolving import Spec
 from ablate.tasks.keys import Seeds, varied
 
@@ -129,19 +127,3 @@ def restored(value: Any) -> Any:
     if isinstance(value, list):
         return [restored(item) for item in value]
     return float(value) if value in ("inf", "-inf") else value
-
-
-def digest(value: Any) -> str:
-    """SHA-256 of the canonical JSON of a value."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False, default=repr)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def slug(name: str) -> str:
-    """A file name that any file system takes.
-
-    >>> slug("norm=group(groups=4)"), slug("Größe | x")
-    ('norm-group-groups-4', 'Grosse-x')
-    """
-    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9.]+", "-", plain).strip("-.")[:60].strip("-.") or "arm"

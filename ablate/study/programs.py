@@ -13,9 +13,10 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ablate.study.cells import Cell, digest, jsonable
+from ablate.study.cells import Cell, jsonable
 from ablate.study.choices import DATA, RECORDING, SAMPLING_NAMES, TRAIN, Chosen
 from ablate.study.design import Arm
+from ablate.study.labels import digest
 from ablate.tricks.axis import Axis, Choice
 
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -141,3 +143,17 @@ def test_the_readme_shows_what_comes_out(verdict, monkeypatch):
     code, out, _ = verdict(*command.split(), columns=())
     assert code == 0
     assert [line for line in shown if line != "  ..."] == [line for line in out.splitlines() if line in shown]
+
+
+def test_what_only_reads_loads_no_jax(verdict):
+    """A second less for everybody who looks at a run, or mistypes."""
+    assert verdict("runs.csv", "--workdir=judged")[0] == 0
+    code = (
+        "import sys; from ablate.cli.main import main\n"
+        "for words in [['status', 'judged'], ['report', 'judged'], ['report', 'judged', 'judged'], ['status', 'no'],\n"
+        "              ['verdict', 'runs.csv', '--arm=Name', '--seed=Seed', '--metric=top-1']]:\n"
+        "    print(main(words), 'jax' in sys.modules)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    told = [line for line in found.stdout.splitlines() if line.endswith((" True", " False"))]
+    assert told == ["0 False", "0 False", "2 False", "2 False", "0 False"]

@@ -7,7 +7,8 @@ import string
 import pytest
 
 from ablate import choice
-from ablate.study.cells import digest, jsonable, slug
+from ablate.study.cells import jsonable
+from ablate.study.labels import digest, slug
 
 from .studies import cells, study_of
 

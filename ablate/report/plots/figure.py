@@ -248,16 +248,11 @@ def draw_scatter(scatter: Scatter) -> Figure:
     set_scale(axis, axis.yaxis, scatter.y)
     for point in scatter.points:
         draw_point(axis, point)
-    heights = [scatter.y.place(point.y) for point in named]
-    places = spread_out(heights, 100 * LINE / height)
+    at = [(scatter.x.place(point.x), scatter.y.place(point.y)) for point in named]
+    places = spread_out([y for _, y in at], 100 * LINE / height)
     for point, place in zip(named, places, strict=True):
         name_point(axis, point, place)
-    lines = [
-        ((scatter.x.place(point.x) / 100, at / 100), (1.025, place / 100))
-        for point, at, place in zip(named, heights, places, strict=True)
-    ]
-    leaders = LineCollection(lines, transform=axis.transAxes, colors="#cccccc", linewidths=0.5, clip_on=False, zorder=1)
-    axis.add_collection(leaders, autolim=False)
+    draw_leaders(axis, at, places)
     axis.set_xlabel(label(scatter.x.full_label))
     axis.set_ylabel(label(scatter.y.full_label))
     return figure
@@ -272,6 +267,13 @@ def draw_point(axis: Axes, point: Point) -> None:
         ("*", 9, 4) if point.verdict == "baseline" else (VERDICT_MARKERS.get(point.verdict, "o"), 5, 3)
     )
     axis.plot(point.x, point.y, marker, color=colour, markersize=size, zorder=order)
+
+
+def draw_leaders(axis: Axes, points: Sequence[tuple[float, float]], places: Sequence[float]) -> None:
+    """Thin lines from points to the heights of their names beside the axes, all in percent of them."""
+    lines = [((x / 100, y / 100), (1.025, place / 100)) for (x, y), place in zip(points, places, strict=True)]
+    thin = {"colors": "#cccccc", "linewidths": 0.5, "clip_on": False, "zorder": 1}
+    axis.add_collection(LineCollection(lines, transform=axis.transAxes, **thin), autolim=False)
 
 
 def name_point(axis: Axes, point: Point, place: float) -> None:

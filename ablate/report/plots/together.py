@@ -112,12 +112,14 @@ def _fed(helper: Helper, plots: Sequence[Plot], drawn: Drawn) -> None:
     """Gives the helper plots and takes their files, as long as it draws them; no files where it does not."""
     assert helper.stdin is not None
     assert helper.stdout is not None
-    with contextlib.suppress(OSError, ValueError, EOFError, pickle.UnpicklingError):
-        pickle.dump(plots, helper.stdin)
-        helper.stdin.flush()
-        for _ in plots:
-            drawn.put(pickle.load(helper.stdout))
-    drawn.put([])
+    try:
+        with contextlib.suppress(OSError, ValueError, EOFError, pickle.UnpicklingError):
+            pickle.dump(plots, helper.stdin)
+            helper.stdin.flush()
+            for _ in plots:
+                drawn.put(pickle.load(helper.stdout))
+    finally:
+        drawn.put([])
 
 
 def _serve(given: BinaryIO, give: BinaryIO) -> None:

@@ -25,8 +25,9 @@ from ablate.runner.events import Beat, Event
 from ablate.runner.interrupts import Stop
 from ablate.runner.place import Place, place_here
 from ablate.runner.units import Programs, Unit, run_wave
-from ablate.study.cells import TRAINING, digest
+from ablate.study.cells import TRAINING
 from ablate.study.identity import Library, code_of, source_of
+from ablate.study.labels import digest
 from ablate.study.problems import ConfigError, first_line
 from ablate.train.checkpoints import Checkpoints
 
