@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def test_json_is_the_file(ablate, finished, experiment):
     assert all(need["plug_in"] < need["assured"] for need in needs)
 
 
-def test_reports_are_written_again_from_the_rows(ablate, finished):
+def test_reports_are_written_again_from_the_rows(ablate, finished, tmp_path):
     before = {name: (finished / name).read_bytes() for name in FILES}
     for name in FILES:
         (finished / name).unlink()
@@ -87,7 +88,8 @@ def test_reports_are_written_again_from_the_rows(ablate, finished):
     assert "of the variance" in out
     assert {name: (finished / name).read_bytes() for name in FILES} == before
     assert not (finished / "report.md").exists()
-    code, _, err = ablate("report", finished, finished)
+    shutil.copytree(finished, tmp_path / "another")
+    code, _, err = ablate("report", finished, tmp_path / "another")
     assert code == 2
     assert "no arms to compare" in err
 
