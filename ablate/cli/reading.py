@@ -95,7 +95,7 @@ def report(options: argparse.Namespace, stop: Stop) -> int:
 
         tracking.check_installed(options.to)
     places = [directory.resolve() for directory in options.directories]
-    twice = [directory for directory in options.directories if places.count(directory.resolve()) > 1]
+    twice = [directory for directory, place in zip(options.directories, places, strict=True) if places.count(place) > 1]
     if twice:
         raise ConfigError([f"report: {twice[0]} is given twice; a study is compared with others"])
     several = [directory for directory in options.directories if (directory / ACROSS).exists()]

@@ -157,7 +157,7 @@ def show_ticks_above_gaps(column: Sequence[Axes], left: int, columns: int) -> No
 def draw_panel(axis: Axes, panel: Panel, title: int, key: int) -> None:
     """A few curves with their bands, under a title and with names of at most so many letters."""
     axis.set_title(label(panel.title, title))
-    in_key = [series.label for series in panel.series if series.colour is not None]
+    in_key = names_in_key(panel)
     names = dict(zip(in_key, told_apart(in_key, key), strict=True))
     for series in panel.series:
         draw_series(axis, series, names.get(series.label, ""))
@@ -165,9 +165,14 @@ def draw_panel(axis: Axes, panel: Panel, title: int, key: int) -> None:
         axis.text(0.5, 0.5, "no curves yet", transform=axis.transAxes, ha="center", va="center", color=GREY)
 
 
+def names_in_key(panel: Panel) -> list[str]:
+    """The curves that a key names: all but the baseline."""
+    return [series.label for series in panel.series if series.colour is not None]
+
+
 def add_key(axis: Axes, panel: Panel, *, below: bool) -> None:
     """What the colours mean, unless the title names the only arm; the baseline is named once for all panels."""
-    names = [series.label for series in panel.series if series.colour is not None]
+    names = names_in_key(panel)
     if below and names:
         axis.legend(fontsize=6.5, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.18), handlelength=3)
     elif names not in ([], [panel.title]):
