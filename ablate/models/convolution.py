@@ -7,12 +7,14 @@ kernel's gradient is 15 to 60 times slower. Written out, they are in that form f
     dL/dw = x * dy,  x as [C, H, W, N], dy as [H, W, N, O]     (N stands where channels do)
     dL/dx = dy * w', w' = w turned by 180 degrees with its channels swapped
 
-With strides, dL/dw is a product of matrices for every weight of the window, and the pixels of dL/dx that the same
+dL/dw is a sum over examples. A few of them at a time stay in the cache while they are transposed and multiplied, which
+is up to three times as fast as all at once; with strides, dy has as wide gaps. The pixels of dL/dx that the same
 weights meet are a convolution of their own: no zero is ever multiplied. Gradients of these are those of JAX, so that
 second derivatives exist. Images of one channel are weighed pixel by pixel: there is nothing to sum over but the
 window, and a kernel for matrix products is six to eight times slower. Where no more than 16 channels and features meet,
-XLA takes the slower of its two kernels (`IsConvolutionOpSupportedByYnn`): with features of zeros, which are cut off
-again, it takes the other one and is 1.2 to 2.9 times as fast (results/convolutions.md).
+XLA takes the slower of its two kernels (`IsConvolutionOpSupportedByYnn`), and vectors of 16 numbers are half empty. Two
+or four pixels of a row at once, each with features of its own in a wider window, or features of zeros, which are cut
+off again, let it take the other one: 1.2 to 3.7 times as fast (results/convolutions.md).
 """
 
 import functools
@@ -28,7 +30,10 @@ PLAIN = ("NHWC", "HWIO", "NHWC")
 MOST_TERMS = 25  # of a sum over a window that is written out
 ONE = 0x3F800000  # the bits of 1.0
 NO_PADS = ((0, 0), (0, 0))
-FEW = 16  # channels and features of a convolution that XLA's faster kernel does not take
+FEW = 16  # channels and features of a convolution that XLA's faster kernel does not take, and numbers in its vectors
+# Of examples whose part of a kernel's gradient is computed at once: how many at most, below how many bytes they lie,
+# and how many numbers their features are at least, for there to be enough for vectors.
+MOST_EXAMPLES, CACHE, LEAST_NUMBERS = 32, 2**20, 128
 Images = Float[Array, "batch height width channels"]
 Maps = Float[Array, "batch rows columns features"]
 Kernel = Float[Array, "window_rows window_columns channels features"]
@@ -104,22 +109,51 @@ def convolve(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) ->
 
 
 def _plain(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) -> Maps:
-    """A convolution as XLA is fast at it: with few channels, its kernel is filled up with zeros to more features."""
-    window, (channels, features) = kernel.shape[:2], kernel.shape[2:]
+    """A convolution as XLA is fast at it."""
+    window = kernel.shape[:2]
     if strides == (1, 1):
         x, pads = _surrounded(x, window, pads)
-    covers = all(
-        around + size < stride * size + side and side <= size
-        for size, side, stride, around in zip(x.shape[1:3], window, strides, map(sum, pads), strict=True)
-    )  # what comes out is not larger than what went in, nor is the window: larger ones it does not take either
-    few = max(channels, features) <= FEW and window != (1, 1) and x.dtype == jnp.float32
-    if few and covers:
-        zero, odd = jnp.zeros((), x.dtype), channels % 2  # an odd number is four times as slow
-        x = lax.pad(x, zero, [(0, 0, 0)] * 3 + [(0, odd, 0)])
-        kernel = lax.pad(kernel, zero, [(0, 0, 0)] * 2 + [(0, odd, 0), (0, FEW + 1 - features, 0)])
-        wide = lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=PLAIN)
-        return made_once(wide[..., :features])
+    few = max(kernel.shape[2:]) <= FEW and window != (1, 1) and x.dtype == jnp.float32
+    if few and _covers(x.shape[1:3], window, strides, pads):
+        return _of_few(x, kernel, strides, pads)
     return lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=PLAIN)
+
+
+def _covers(size: tuple[int, ...], window: tuple[int, ...], strides: tuple[int, int], pads: Pads) -> bool:
+    """Whether what comes out is not larger than what went in, nor is the window: larger ones XLA's kernel takes not."""
+    return all(
+        around + n < stride * n + side and side <= n
+        for n, side, stride, around in zip(size, window, strides, map(sum, pads), strict=True)
+    )
+
+
+def _of_few(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) -> Maps:
+    """With few channels: pixels of a row at once, and a kernel filled up with zeros to more features than are few."""
+    (_, columns, channels, features), (down, across), no = kernel.shape, strides, (0, 0, 0)
+    width = (x.shape[2] + sum(pads[1]) - columns) // across + 1
+    pixels = _pixels_at_once(x, kernel, strides, pads, width)
+    zero, odd, fill = jnp.zeros((), x.dtype), channels % 2, max(0, FEW + 1 - pixels * features)
+    each = [(k * across, (pixels - 1 - k) * across, 0) for k in range(pixels)]  # where a pixel's own window lies
+    kernel = lax.concatenate([lax.pad(kernel, zero, [no, place, no, no]) for place in each], 3)
+    # An odd number of channels is four times as slow.
+    kernel, x = lax.pad(kernel, zero, [no, no, (0, odd, 0), (0, fill, 0)]), lax.pad(x, zero, [no, no, no, (0, odd, 0)])
+    found = lax.conv_general_dilated(x, kernel, (down, across * pixels), pads, dimension_numbers=PLAIN)
+    single = found[..., : pixels * features].reshape(*found.shape[:2], width, features)
+    return made_once(single) if fill else single
+
+
+def _pixels_at_once(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads, width: int) -> int:
+    """How many pixels of a row of so many make the fewest products of vectors for each, zeros included."""
+    (rows, columns, _, features), (down, across) = kernel.shape, strides
+
+    def products(pixels: int) -> float:
+        return -(-max(pixels * features, FEW + 1) // FEW) * (columns + (pixels - 1) * across) / pixels
+
+    def fits(pixels: int) -> bool:
+        window = rows, columns + (pixels - 1) * across
+        return width % pixels == 0 and _covers(x.shape[1:3], window, (down, across * pixels), pads)
+
+    return min(filter(fits, (1, 2, 4)), key=products)
 
 
 def _surrounded(
@@ -167,12 +201,18 @@ def _windows(size: int, window: int) -> list[tuple[int, int]]:
     return [(at, size - window + at + 1) for at in range(window)]
 
 
+def _once(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """What two convolutions read, one of them transposed."""
+    return made_once(x) if x.dtype == jnp.float32 else x
+
+
 def _forward(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) -> tuple[Maps, tuple[Images, Kernel]]:
+    x = _once(x)
     return convolve(x, kernel, strides, pads), (x, kernel)
 
 
 def _backward(strides: tuple[int, int], pads: Pads, kept: tuple[Images, Kernel], dy: Maps) -> tuple[Images, Kernel]:
-    x, kernel = kept
+    (x, kernel), dy = kept, _once(dy)
     return _of_images(x, kernel, strides, pads, dy), _of_kernel(x, kernel, strides, pads, dy)
 
 
@@ -180,25 +220,37 @@ convolve.defvjp(_forward, _backward)
 
 
 def _of_kernel(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads, dy: Maps) -> Kernel:
-    """Images with their channels as batch, the gradient as a kernel that slides over them."""
-    if max(strides) > 1:
-        return _of_kernel_by_weight(x, kernel, strides, pads, dy)
-    sizes = zip(x.shape[1:3], kernel.shape[:2], dy.shape[1:3], pads, strict=True)
-    around = [(pad[0], window - size - pad[0] + n - 1) for size, window, n, pad in sizes]
+    """A sum over examples, of which a few at a time stay in the cache while they are transposed and multiplied."""
+    of_part = functools.partial(_of_kernel_of_few, kernel.shape, strides, pads)
+    few = _examples_at_once(x, dy)
+    if few == len(x):
+        return of_part(x, dy)
+    parts = [each.reshape(-1, few, *each.shape[1:]) for each in (x, dy)]
+    return lax.scan(lambda total, part: (total + of_part(*part), None), jnp.zeros_like(kernel), parts)[0]
+
+
+def _examples_at_once(x: Images, dy: Maps) -> int:
+    """How many examples fill vectors and leave room in the cache: a divisor of all; all where there is none."""
+    examples = len(x)
+    largest = max(x.nbytes, dy.nbytes) // max(1, examples)
+    fits = [n for n in range(1, MOST_EXAMPLES + 1) if examples % n == 0 and n * largest < CACHE]
+    most = max(fits, default=1)
+    return most if most * dy.shape[3] >= LEAST_NUMBERS else examples
+
+
+def _of_kernel_of_few(
+    shape: tuple[int, ...], strides: tuple[int, int], pads: Pads, x: Images, dy: Maps
+) -> Float[Array, "window_rows window_columns channels features"]:
+    """Images with their channels as batch, the gradient as a kernel that slides over them; of 1 x 1 a product."""
+    (down, across), (_, rows, columns, features) = strides, dy.shape
+    if shape[:2] == (1, 1) and pads == NO_PADS:
+        seen = x[:, : down * (rows - 1) + 1 : down, : across * (columns - 1) + 1 : across]
+        return (seen.reshape(-1, shape[2]).T @ dy.reshape(-1, features)).reshape(shape)
+    sizes = zip(x.shape[1:3], shape[:2], (rows, columns), pads, strides, strict=True)
+    around = [(pad[0], window + (n - 1) * stride - size - pad[0]) for size, window, n, pad, stride in sizes]
     images, gradient = x.transpose(3, 1, 2, 0), dy.transpose(1, 2, 0, 3)
-    return lax.conv_general_dilated(images, gradient, (1, 1), around, dimension_numbers=PLAIN).transpose(1, 2, 0, 3)
-
-
-def _of_kernel_by_weight(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads, dy: Maps) -> Kernel:
-    """Row by row and column by column of the kernel: the pixels that one of its weights saw, times the gradient."""
-    (n, rows, columns, features), (down, across) = dy.shape, strides
-    padded, flat = jnp.pad(x, ((0, 0), *pads, (0, 0))), dy.reshape(-1, features)
-
-    def seen(i: int, j: int) -> Array:
-        last = (n, i + down * (rows - 1) + 1, j + across * (columns - 1) + 1, x.shape[3])
-        return lax.slice(padded, (0, i, j, 0), last, (1, down, across, 1)).reshape(-1, x.shape[3]).T @ flat
-
-    return jnp.stack([jnp.stack([seen(i, j) for j in range(kernel.shape[1])]) for i in range(kernel.shape[0])])
+    found = lax.conv_general_dilated(images, gradient, (1, 1), around, rhs_dilation=strides, dimension_numbers=PLAIN)
+    return found.transpose(1, 2, 0, 3)
 
 
 def _of_images(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads, dy: Maps) -> Images:

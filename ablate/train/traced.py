@@ -1,7 +1,7 @@
 """What a traced function does, read from its equations: before anything is compiled, and the same on every machine."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -18,6 +18,8 @@ ELEMENTWISE = frozenset({
     "log1p", "logistic", "max", "min", "mul", "neg", "pow", "rem", "round", "rsqrt", "sign", "sin", "sinh", "sqrt",
     "square", "sub", "tan", "tanh",
 })  # fmt: skip
+LAID_OUT = frozenset({"concatenate", "pad"})  # what puts arrays, and zeros, beside each other
+Laid = Mapping[Any, Sequence[Any]]  # arrays that were made so, and what of
 THROUGH = frozenset({
     "argmax", "argmin", "cumlogsumexp", "cummax", "cummin", "cumprod", "cumsum", "reduce_max", "reduce_min",
     "reduce_prod", "reduce_sum",
@@ -59,8 +61,8 @@ def operations_in(jaxpr: Any) -> int:
     `exp`. What moves, chooses or draws numbers is none. A loop whose length is not known counts once, and of a
     condition the more expensive branch.
     """
-    filled = {each.outvars[0]: each.invars[0].aval.shape for each in jaxpr.eqns if each.primitive.name == "pad"}
-    return sum(_operations(equation, filled) for equation in jaxpr.eqns)
+    laid = {each.outvars[0]: each.invars for each in jaxpr.eqns if each.primitive.name in LAID_OUT}
+    return sum(_operations(equation, laid) for equation in jaxpr.eqns)
 
 
 def equations(jaxpr: Any) -> Iterator[Any]:
@@ -71,7 +73,7 @@ def equations(jaxpr: Any) -> Iterator[Any]:
             yield from equations(inner)
 
 
-def _operations(equation: Any, filled: Mapping[Any, tuple[int, ...]]) -> int:
+def _operations(equation: Any, laid: Laid) -> int:
     name, parameters = equation.primitive.name, equation.params
     if name == "custom_jvp_call" and parameters["call_jaxpr"].jaxpr.debug_info.func_name == UNCOUNTED:
         return 0
@@ -84,7 +86,7 @@ def _operations(equation: Any, filled: Mapping[Any, tuple[int, ...]]) -> int:
     if name == "dot_general":
         return 2 * made * _summed(equation)
     if name == "conv_general_dilated":
-        return 2 * _products(equation, filled)
+        return 2 * _products(equation, laid)
     if name.startswith("reduce_window"):
         return made * math.prod(parameters["window_dimensions"])
     if name.startswith("scatter"):
@@ -103,8 +105,14 @@ def _summed(product: Any) -> int:
     return math.prod(product.invars[0].aval.shape[axis] for axis in contracted)
 
 
-def _products(convolution: Any, filled: Mapping[Any, tuple[int, ...]]) -> int:
-    """Each weight of the kernel, as it was before zeros were put behind it, once for every place of the result."""
+def _products(convolution: Any, laid: Laid) -> int:
+    """Each weight of the kernel, as it was before zeros were put around it, once for every place of the result."""
     kernel, result = convolution.invars[1], convolution.outvars[0].aval.shape
-    weights = math.prod(filled.get(kernel, kernel.aval.shape))
-    return weights * math.prod(result) // result[convolution.params["dimension_numbers"].out_spec[1]]
+    places = math.prod(result) // result[convolution.params["dimension_numbers"].out_spec[1]]
+    return _weights(kernel, laid) * places
+
+
+def _weights(kernel: Any, laid: Laid) -> int:
+    """Numbers of an array but the zeros that fill it up; the arguments of what makes it are in `laid`."""
+    parts = laid.get(kernel, ())
+    return sum(_weights(part, laid) for part in parts if part.aval.ndim) if parts else kernel.aval.size

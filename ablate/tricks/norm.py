@@ -3,7 +3,7 @@
 One calling form, `module(x, train=...)`, with features last. All but batch norm are flax's layers and treat every
 example alone, over all its positions, so that group norm is layer norm with one group and instance norm with as many
 groups as channels. Scale and shift are per channel everywhere and start at 1 and 0. Batch norm computes what flax's
-does, but for the order in which it adds: a small ResNet's training step takes about 5 % less time for it on CPU.
+does, with its gradient written out and its sums in another order: 2.5 to 4.8 times as fast on CPU (results/norms.md).
 
 Variances are mean((x - mean(x))^2), in two passes. Flax's default, mean(x^2) - mean(x)^2, cancels in float32 where the
 mean is far from zero: at a mean of 3000 sd it gives outputs in the hundreds.
@@ -12,7 +12,10 @@ mean is far from zero: at a mean of 3000 sd it gives outputs in the hundreds.
 # flax annotates its numbers as float and takes traced ones as well
 # pyright: reportArgumentType=false
 
+from typing import Any
+
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -30,6 +33,7 @@ __all__ = [
 ]
 
 Features = Float[Array, "batch *positions channels"]
+PerChannel = Float[Array, " channels"]
 
 
 class NoNorm(nn.Module):
@@ -79,29 +83,81 @@ class BatchNorm(nn.Module):
         variance = self.variable("batch_stats", "var", jnp.ones, channels)
         scale = self.param("scale", nn.initializers.ones, channels)
         shift = self.param("bias", nn.initializers.zeros, channels)
-        used = mean.value, variance.value
-        if train:
-            of_batch = _channel_means(x)
-            used = of_batch, _channel_means(jnp.square(x - _along(x, of_batch)))
-        if train and not self.is_initializing():
-            for running, batch in zip((mean, variance), used, strict=True):
+        if not train:
+            factor = lax.rsqrt(variance.value + self.epsilon) * scale
+            return (x - _along(x, mean.value)) * _along(x, factor) + _along(x, shift)
+        y, *of_batch = standardize(x, scale, shift, jnp.asarray(self.epsilon, x.dtype))
+        if not self.is_initializing():
+            for running, batch in zip((mean, variance), of_batch, strict=True):
                 running.value = self.momentum * running.value + (1 - self.momentum) * batch
-        factor = lax.rsqrt(used[1] + self.epsilon) * scale
-        return (x - _along(x, used[0])) * _along(x, factor) + _along(x, shift)
+        return y
 
 
-def _along(x: Features, of_channels: Float[Array, " channels"]) -> Float[Array, "*ones channels"]:
+@jax.custom_vjp
+def standardize(
+    x: Features, scale: PerChannel, shift: PerChannel, epsilon: Float[Array, ""]
+) -> tuple[Features, PerChannel, PerChannel]:
+    """Standardised channels, and their means and variances; the gradient is written out.
+
+        y = scale * (x - m) * r + shift,    r = 1 / sqrt(v + epsilon),    m = mean(x),    v = mean((x - m)^2)
+        dL/dx = scale * r * (dy - mean(dy) - (x - m) * r^2 * mean(dy * (x - m)))
+
+    JAX's own gradient adds over the whole batch three times, this one twice.
+
+    Args:
+        x: features, means of which are over all axes but the last.
+        scale: of every channel.
+        shift: of every channel.
+        epsilon: added to the variances.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> one, zero = jnp.ones(1), jnp.zeros(1)
+        >>> [float(each.ravel()[0]) for each in standardize(jnp.array([[1.0], [3.0]]), one, zero, jnp.float32(0))]
+        [-1.0, 2.0, 1.0]
+
+    References:
+        Ioffe, Szegedy. Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate
+        Shift. 2015. https://arxiv.org/abs/1502.03167
+    """
+    return _standardized(x, scale, shift, epsilon)[0]
+
+
+def _standardized(x: Features, scale: PerChannel, shift: PerChannel, epsilon: Array) -> tuple[Any, Any]:
+    """What comes out, and what its gradient needs."""
+    count = x.size // x.shape[-1]
+    mean = _channel_sums(x) / count
+    centred = x - _along(x, mean)
+    variance = _channel_sums(jnp.square(centred)) / count
+    root = lax.rsqrt(variance + epsilon)
+    return (centred * _along(x, root * scale) + _along(x, shift), mean, variance), (x, scale, mean, root)
+
+
+def _gradients(kept: Any, given: tuple[Features, PerChannel, PerChannel]) -> tuple[Features, Any, Any, Any]:
+    """Of x, scale, shift and epsilon, from those of the output, the means and the variances."""
+    (x, scale, mean, root), (dy, of_mean, of_variance) = kept, given
+    count, centred = x.size // x.shape[-1], x - _along(x, mean)
+    of_shift, along = _channel_sums(dy), _channel_sums(dy * centred)
+    of_sums = -0.5 * scale * root**3 * along  # of the variance, through what comes out
+    of_mean = of_mean - root * scale * of_shift
+    of_x = dy * _along(x, root * scale) + centred * _along(x, 2 * (of_variance + of_sums) / count)
+    return of_x + _along(x, of_mean / count), along * root, of_shift, jnp.sum(of_sums)
+
+
+standardize.defvjp(_standardized, _gradients)
+
+
+def _channel_sums(x: Features) -> PerChannel:
+    """Sums over all axes but the last, first of rows with all that lies in them: long vectors, as CPUs add fast."""
+    if x.ndim < 3:
+        return jnp.sum(x, 0)
+    columns, channels = x.shape[-2:]
+    return jnp.sum(jnp.sum(x.reshape(-1, columns * channels), 0).reshape(columns, channels), 0)
+
+
+def _along(x: Features, of_channels: PerChannel) -> Float[Array, "*ones channels"]:
     """Numbers of channels in as many axes as x has."""
     return of_channels.reshape((1,) * (x.ndim - 1) + of_channels.shape)
-
-
-def _channel_means(x: Features) -> Float[Array, " channels"]:
-    """Means over all axes but the last, over the last position behind all others: on CPU XLA adds rows as vectors.
-
-    Laid side by side in an array of two axes they would be added faster still, but choices at their off values would
-    then round otherwise than the baseline.
-    """
-    return jnp.mean(jnp.mean(x, tuple(range(x.ndim - 2))), 0) if x.ndim > 2 else jnp.mean(x, 0)
 
 
 class GroupNorm(nn.Module):

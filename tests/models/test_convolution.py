@@ -28,6 +28,13 @@ CASES = [
     ((2, 7, 6, 3), (3, 3), 5, (1, 1), [(2, 2), (1, 2)]),  # gives more than it is given
     ((2, 7, 6, 3), (3, 2), 5, (1, 1), [(4, 3), (0, 3)]),  # its gradient by the images leaves zeros out again
     ((2, 7, 6, 18), (3, 3), 20, (2, 2), [(3, 2), (2, 2)]),
+    ((3, 8, 8, 4), (3, 3), 8, (1, 1), "SAME"),  # four pixels of a row at once
+    ((3, 8, 12, 3), (3, 2), 12, (1, 2), "SAME"),  # two
+    ((3, 8, 3, 3), (3, 3), 6, (1, 1), "SAME"),  # no wider window than the image
+    ((64, 6, 5, 4), (3, 3), 8, (1, 1), "SAME"),  # a kernel's gradient in two parts
+    ((48, 7, 6, 4), (3, 2), 18, (2, 3), [(1, 0), (2, 1)]),
+    ((66, 6, 6, 4), (1, 1), 8, (2, 2), "SAME"),
+    ((37, 3, 4, 4), (3, 3), 5, (1, 1), "SAME"),  # a number of examples that has no parts
 ]
 
 

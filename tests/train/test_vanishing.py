@@ -50,11 +50,23 @@ def parameters(plan, item, width):
 
 @pytest.mark.parametrize("key", AT_OFF)
 def test_every_choice_at_its_off_value_trains_as_the_baseline(key):
-    plan = planned(config(key))
+    expect_the_bits_of_the_baseline(config(key), len(AT_OFF[key]))
+
+
+def test_a_branch_that_is_never_left_out_does_in_wider_networks_too():
+    """Their convolutions compute several pixels of a row at once."""
+    cfg = config("dropout")
+    cfg.model = choice("resnet", depth=8, width=8)
+    cfg.vary.dropout = (at_off("dropout", "stochastic_depth"),)
+    expect_the_bits_of_the_baseline(cfg, 1)
+
+
+def expect_the_bits_of_the_baseline(cfg, others):
+    plan = planned(cfg)
     baseline, width = plan.cells[0], len(plan.cells)
     expected = parameters(plan, plan.alone(baseline), width)[baseline.arm.name]
     trained = {name: leaves for item in plan.programs for name, leaves in parameters(plan, item, width).items()}
-    assert len(trained) == 1 + len(AT_OFF[key])
+    assert len(trained) == 1 + others
     for name, leaves in trained.items():
         for mine, theirs in zip(leaves, expected, strict=True):
             np.testing.assert_array_equal(mine, theirs, err_msg=name)

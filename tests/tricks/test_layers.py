@@ -27,6 +27,7 @@ from ablate.tricks import (
     constant_bias,
     he,
 )
+from ablate.tricks.norm import standardize
 
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(1.0, 2.0, (6, 5, 4, 12)).astype(np.float32)
@@ -121,6 +122,34 @@ def test_batch_norm_keeps_running_statistics_and_evaluates_with_them():
     np.testing.assert_allclose(updated["batch_stats"]["var"], 0.75 + 0.25 * var, rtol=1e-5)
     evaluated = module.apply(variables | updated, jnp.asarray(X), train=False)
     np.testing.assert_allclose(evaluated, (X - 0.25 * mean) / np.sqrt(0.75 + 0.25 * var + 1e-3), rtol=1e-4, atol=1e-5)
+
+
+def _as_defined(x, scale, shift, epsilon):
+    """Batch norm by its formula, whose gradient JAX derives."""
+    axes = tuple(range(x.ndim - 1))
+    mean, variance = jnp.mean(x, axes, keepdims=True), jnp.var(x, axes, keepdims=True)
+    along = [each.reshape(mean.shape) for each in (scale, shift)]
+    y = (x - mean) / jnp.sqrt(variance + epsilon) * along[0] + along[1]
+    return y, mean.ravel(), variance.ravel()
+
+
+@pytest.mark.parametrize("shape", [(6, 5, 4, 3), (2, 1, 1, 8), (6, 5, 3), (16, 3), (2, 3, 2, 3, 4)])
+def test_batch_norm_has_the_gradient_of_its_formula_and_so_has_that(shape):
+    rng = np.random.default_rng(1)
+    x, slope = (jnp.asarray(rng.normal(0.5, 2.0, shape), jnp.float32) for _ in range(2))
+    scale, shift, *others = (jnp.asarray(rng.normal(size=shape[-1:]), jnp.float32) for _ in range(4))
+    given = x, scale, shift, jnp.float32(0.3)
+
+    def gradients(function):
+        return jax.vjp(function, *given)[1]((slope, *others))
+
+    def lengths(function):
+        return jax.grad(lambda *given: sum(jnp.sum(each**2) for each in jax.vjp(function, *given)[1]((slope, *others))))
+
+    for found, expected in zip(gradients(standardize), gradients(_as_defined), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    found, expected = lengths(standardize)(*given), lengths(_as_defined)(*given)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * float(jnp.abs(expected).max()))
 
 
 @pytest.mark.parametrize("module", [BatchNorm(), GroupNorm(groups=4), LayerNorm(), InstanceNorm()])
