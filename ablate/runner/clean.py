@@ -33,7 +33,7 @@ from ablate.runner.fuse import OF, fused_probabilities
 from ablate.runner.interrupts import Between, go_on
 from ablate.runner.kept import KeptCells, pair_of, problems_of_cells
 from ablate.runner.place import Place
-from ablate.runner.plan import Plan, make_plan
+from ablate.runner.plan import Plan, data_id, load_data, make_plan
 from ablate.stats.labels import Found, found, in_doubt
 from ablate.study.choices import sampling_of
 from ablate.study.design import Arm, arms_of
@@ -187,12 +187,16 @@ def plan_cleaning(
     texts: dict[str, Any] = {"name": name, "question": question, "command": command, "folder": folder}
     folded = _folded(spec, terms)
     arms = arms_of(folded) if spec.vary or spec.arms else (Arm("baseline", folded.recipe, {}),)
-    plan = make_plan(dataclasses.replace(folded, design=DESIGN), arms=arms, place=place, between=between, **texts)
+    loaded = {data_id(folded.recipe["data"]): load_data(folded.recipe["data"])}
+    (dataset,) = loaded.values()
+    if terms.folds > dataset.sizes[0]:
+        raise ConfigError([f"--folds: {terms.folds} is more than the {dataset.sizes[0]} training examples"])
+    plan = make_plan(
+        dataclasses.replace(folded, design=DESIGN), arms=arms, loaded=loaded, place=place, between=between, **texts
+    )
     categories: Categories | None = getattr(plan.task, "categories", None)
     if categories is None or categories.truth != "label" or not hasattr(plan.task, "probabilities"):
         raise ConfigError([f"clean: labels are looked for, and task {spec.task.name} has none"])
-    if terms.folds > plan.dataset.sizes[0]:
-        raise ConfigError([f"--folds: {terms.folds} is more than the {plan.dataset.sizes[0]} training examples"])
     return dataclasses.replace(plan, notes=(*plan.notes, *_leaks(plan)))
 
 

@@ -286,6 +286,8 @@ def plan_of_cells(spec: Spec, arms: tuple[Arm, ...], seeds: tuple[int, ...], *, 
 def replan(plan: Plan, arms: tuple[Arm, ...], spec: Spec | None = None, *, between: Between = go_on) -> Plan:
     """The same study with other arms, and other seeds where another `spec` says so; `between` as in `make_plan`.
 
+    Programs that the plan has already are not traced again.
+
     Raises:
         ConfigError: with every problem that shows when programs are traced.
     """
@@ -400,6 +402,10 @@ def _plan_program(plan: Plan, program: Program, splits: Any) -> ProgramPlan | st
     smallest = min(len(cell.split.train) for cell in inputs.values())
     if training.batch_size > smallest:
         return f"train.batch_size: {training.batch_size} is more than the {smallest} training examples"
+    known = _known(plan, program, dataset, training)
+    if known:
+        item = dataclasses.replace(known, program=program, inputs=inputs)
+        return dataclasses.replace(item, waves=item.split(program.lanes))
     try:
         task = task_of(plan.spec, program, dataset)
         traced = _trace_all(task, program, inputs, training)
@@ -415,6 +421,19 @@ def _plan_program(plan: Plan, program: Program, splits: Any) -> ProgramPlan | st
     if item.streamed:
         item = dataclasses.replace(item, why=f"{why}; {dataset.bytes / 2**30:.1f} GiB of data are streamed")
     return dataclasses.replace(item, waves=item.split(program.lanes))
+
+
+def _known(plan: Plan, program: Program, dataset: DataSet, training: Training) -> ProgramPlan | None:
+    """What was traced for the plan that this one follows from: the same program for other lanes."""
+    inits = {lane.init for lane in program.lanes}
+    same = (
+        item
+        for item in plan.programs
+        if (item.program.slots, item.training) == (program.slots, training)
+        and item.dataset is dataset
+        and inits <= {lane.init for lane in item.program.lanes}
+    )
+    return next(same, None)
 
 
 def parameter_table(item: ProgramPlan) -> str:

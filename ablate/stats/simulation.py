@@ -225,7 +225,8 @@ def _two_errors(repeats: Repeats, rng: np.random.Generator) -> Iterator[Row]:
             seeds, both = simulate_two_errors(n, examples, repeats.slow, rng, confidence=CONFIDENCE)
             yield "the same for all seeds", str(n), str(examples), _shown(seeds), *_kept(both, COVERAGE)
     for n in SEEDS:
-        seeds, both = simulate_resampled_errors(n, repeats.slow, rng, confidence=CONFIDENCE)
+        truth = 20 * repeats.slow
+        seeds, both = simulate_resampled_errors(n, repeats.slow, rng, truth=truth, confidence=CONFIDENCE)
         yield "drawn anew by each seed", str(n), "40", _shown(seeds), *_kept(both, COVERAGE)
 
 

@@ -115,12 +115,17 @@ def test_only_the_baseline_has_to_learn_by_heart(baseline, passes):
     assert check.passes is passes
 
 
-def test_another_study_in_the_directory_is_told(tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    words = ["--config.seeds=1", "--config.train.steps=2", f"--workdir={tmp_path}"]
-    assert main(["run", "--config=experiments/aa_test.py", "--config.paired=False", *words]) == 0
+def test_another_study_in_the_directory_is_told(tmp_path, capsys):
+    for name, varied in (("one", "decay = ('decoupled',)"), ("other", "gradient = ('centralize',)")):
+        (tmp_path / f"{name}.py").write_text(
+            "from ablate import base_config, choice\ndef get_config():\n    cfg = base_config()\n"
+            "    cfg.model = choice('mlp', widths=(8,))\n    cfg.seeds, cfg.train.steps = 1, 2\n"
+            f"    cfg.vary.{varied}\n    return cfg\n"
+        )
+    words = [f"--workdir={tmp_path / 'run'}"]
+    assert main(["run", f"--config={tmp_path / 'one.py'}", *words]) == 0
     capsys.readouterr()
-    assert main(["run", "--config=experiments/digits.py", *words]) == 0
+    assert main(["run", f"--config={tmp_path / 'other.py'}", *words]) == 0
     assert "held another study; its cells stay, its report is replaced" in capsys.readouterr().err
 
 
@@ -132,7 +137,7 @@ def test_every_experiment_line_of_the_readme_is_a_config_that_plans(monkeypatch,
     monkeypatch.chdir(ROOT)
     found = commands_of((ROOT / "README.md").read_text(encoding="utf-8"))
     assert len(found) >= 4
-    for _, words in found:
+    for words in {words for _, words in found}:  # each once
         assert main(["plan", *words.split(), "--json"]) == 0
     capsys.readouterr()
 

@@ -10,7 +10,7 @@ import pytest
 from ablate import choice
 from ablate.data import Sampling, digits
 from ablate.runner.estimate import estimate
-from ablate.runner.plan import make_plan
+from ablate.runner.plan import make_plan, replan
 from ablate.runner.study_file import study_json
 from ablate.study import ConfigError
 from ablate.train.batches import DataKey, split_of
@@ -154,6 +154,20 @@ def test_planning_compiles_nothing(monkeypatch):
     split_of(DataKey(0), digits())  # random numbers, which compile once
     monkeypatch.setattr(jax.stages.Lowered, "compile", refuse)
     assert make_plan(study_of({"norm": "layer"}, **SMALL), name="x").programs
+
+
+def test_programs_that_a_plan_has_already_are_not_traced_again(plan, monkeypatch):
+    others = [arm for arm in plan.arms if arm.name != "init=he"]
+    spec = dataclasses.replace(plan.spec, seeds=(5, 6))
+    fresh = make_plan(spec, name="planned", question="Why?", command="ablate plan", arms=tuple(others))
+    traced = []
+    monkeypatch.setattr("ablate.runner.plan._trace", lambda *_: traced.append(1) or 1 / 0)
+    again = replan(plan, tuple(others), spec)
+    assert study_json(again) == study_json(fresh)
+    assert [item.waves for item in again.programs] == [item.waves for item in fresh.programs]
+    with pytest.raises(ConfigError, match="division by zero"):  # initial values that were not traced with it
+        replan(again, plan.arms, spec)
+    assert len(traced) == 1
 
 
 def test_seeds_are_folds_of_one_partition_and_share_its_labels():
