@@ -177,7 +177,8 @@ def test_copies_in_other_folds_are_told(times, told):
     assert len(notes) == told
 
 
-def test_more_folds_than_examples_are_refused():
+def test_more_folds_than_examples_are_refused_before_any_is_made(monkeypatch):
+    monkeypatch.setattr("ablate.runner.plan.split_of", lambda *_: 1 / 0)
     with pytest.raises(ConfigError, match="--folds: 2000 is more than the 1347 training examples"):
         plan_cleaning(resolve(config()), Terms(folds=2000), name="x")
 
