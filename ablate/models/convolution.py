@@ -183,12 +183,14 @@ def _of_one_channel(x: Images, kernel: Kernel, strides: tuple[int, int], pads: P
 
 @jax.custom_jvp
 def made_once(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """The same numbers, float32, divided by a number that is 1, which XLA does not know.
+    """The same numbers; float32 is divided by a number that is 1, which XLA does not know.
 
     Sums and products alone XLA repeats wherever their result is read, the first layer five times in a training step,
     and rounds them by what they are fused with. A division it does once. That no absolute value has bits below 0 is
     known to LLVM, which makes the code once XLA has decided: it drops the division, and nothing is left to compute.
     """
+    if x.dtype != jnp.float32:
+        return x
     bits = lax.bitcast_convert_type(x, jnp.int32) & 0x7FFFFFFF
     return x / lax.bitcast_convert_type(jnp.minimum(bits, 0) + ONE, jnp.float32)
 
@@ -201,18 +203,13 @@ def _windows(size: int, window: int) -> list[tuple[int, int]]:
     return [(at, size - window + at + 1) for at in range(window)]
 
 
-def _once(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """What two convolutions read, one of them transposed."""
-    return made_once(x) if x.dtype == jnp.float32 else x
-
-
 def _forward(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) -> tuple[Maps, tuple[Images, Kernel]]:
-    x = _once(x)
+    x = made_once(x)  # two convolutions read it, one of them transposed
     return convolve(x, kernel, strides, pads), (x, kernel)
 
 
 def _backward(strides: tuple[int, int], pads: Pads, kept: tuple[Images, Kernel], dy: Maps) -> tuple[Images, Kernel]:
-    (x, kernel), dy = kept, _once(dy)
+    (x, kernel), dy = kept, made_once(dy)  # as above
     return _of_images(x, kernel, strides, pads, dy), _of_kernel(x, kernel, strides, pads, dy)
 
 

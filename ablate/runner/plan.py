@@ -393,7 +393,7 @@ def data_key(cell: Cell) -> DataKey:
 
 
 def _plan_program(plan: Plan, program: Program, splits: Any) -> ProgramPlan | str:
-    first, place = program.lanes[0].cell.arm, plan.place
+    first = program.lanes[0].cell.arm
     dataset, training = plan.datasets[data_id(first.recipe["data"])], training_of(first.recipe["train"])
     try:
         inputs = _inputs(program, dataset, splits)
@@ -403,24 +403,34 @@ def _plan_program(plan: Plan, program: Program, splits: Any) -> ProgramPlan | st
     if training.batch_size > smallest:
         return f"train.batch_size: {training.batch_size} is more than the {smallest} training examples"
     known = _known(plan, program, dataset, training)
-    if known:
-        item = dataclasses.replace(known, program=program, inputs=inputs)
-        return dataclasses.replace(item, waves=item.split(program.lanes))
     try:
-        task = task_of(plan.spec, program, dataset)
-        traced = _trace_all(task, program, inputs, training)
+        item = (
+            dataclasses.replace(known, program=program, inputs=inputs)
+            if known
+            else _traced_plan(plan, program, inputs, dataset, training)
+        )
     except _Problem as problem:
         return str(problem)
+    return dataclasses.replace(item, waves=item.split(program.lanes))
+
+
+def _traced_plan(
+    plan: Plan, program: Program, inputs: Mapping[str, CellInputs], dataset: DataSet, training: Training
+) -> ProgramPlan:
+    """A program that was not traced before; it has no waves yet."""
+    task, place = task_of(plan.spec, program, dataset), plan.place
+    traced = _trace_all(task, program, inputs, training)
     strategy, why = choose(place.platform, traced.convolutions, traced.operations, draws=traced.draws)
     if plan.asked not in (None, strategy.name):
         strategy, why = STRATEGIES[plan.asked], "asked for"
     if strategy.sharded and training.batch_size % place.devices:
-        return f"train.batch_size: {training.batch_size} cannot be split over {place.devices} devices (strategy data)"
+        split = f"{training.batch_size} cannot be split over {place.devices} devices (strategy data)"
+        raise _Problem(f"train.batch_size: {split}")
     sizes = _sizes(task, traced.state)
     item = ProgramPlan(program, task, training, dataset, inputs, strategy, why, (), place, *sizes, *traced[1:])
     if item.streamed:
-        item = dataclasses.replace(item, why=f"{why}; {dataset.bytes / 2**30:.1f} GiB of data are streamed")
-    return dataclasses.replace(item, waves=item.split(program.lanes))
+        return dataclasses.replace(item, why=f"{why}; {dataset.bytes / 2**30:.1f} GiB of data are streamed")
+    return item
 
 
 def _known(plan: Plan, program: Program, dataset: DataSet, training: Training) -> ProgramPlan | None:
@@ -457,7 +467,7 @@ def _sizes(task: Task, state: Any) -> tuple[int, int]:
 
 
 class _Problem(Exception):
-    """What model and trick code raised while it was traced, in one line for the person who wrote it."""
+    """Why a program cannot run, in one line; above all what model and trick code raised while it was traced."""
 
 
 class _Traced(NamedTuple):

@@ -18,12 +18,12 @@ ELEMENTWISE = frozenset({
     "log1p", "logistic", "max", "min", "mul", "neg", "pow", "rem", "round", "rsqrt", "sign", "sin", "sinh", "sqrt",
     "square", "sub", "tan", "tanh",
 })  # fmt: skip
-LAID_OUT = frozenset({"concatenate", "pad"})  # what puts arrays, and zeros, beside each other
-Laid = Mapping[Any, Sequence[Any]]  # arrays that were made so, and what of
 THROUGH = frozenset({
     "argmax", "argmin", "cumlogsumexp", "cummax", "cummin", "cumprod", "cumsum", "reduce_max", "reduce_min",
     "reduce_prod", "reduce_sum",
 })  # fmt: skip
+LAID_OUT = frozenset({"concatenate", "pad"})  # what puts arrays, and zeros, beside each other
+Laid = Mapping[Any, Sequence[Any]]  # arrays that were made so, and what of
 
 
 def convolutions_of(step: Any) -> str:

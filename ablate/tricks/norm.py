@@ -3,7 +3,8 @@
 One calling form, `module(x, train=...)`, with features last. All but batch norm are flax's layers and treat every
 example alone, over all its positions, so that group norm is layer norm with one group and instance norm with as many
 groups as channels. Scale and shift are per channel everywhere and start at 1 and 0. Batch norm computes what flax's
-does, with its gradient written out and its sums in another order: 2.5 to 4.8 times as fast on CPU (results/norms.md).
+does, with its gradient written out and its sums in another order: on CPU 2.5 to 4.8 times as fast for images, 1.2 for
+vectors (results/norms.md).
 
 Variances are mean((x - mean(x))^2), in two passes. Flax's default, mean(x^2) - mean(x)^2, cancels in float32 where the
 mean is far from zero: at a mean of 3000 sd it gives outputs in the hundreds.
@@ -108,7 +109,10 @@ def standardize(
         x: features, means of which are over all axes but the last.
         scale: of every channel.
         shift: of every channel.
-        epsilon: added to the variances.
+        epsilon: added to the variances, at least 0.
+
+    Returns:
+        y in the shape of x; means and variances (divisor n) [channels].
 
     Example:
         >>> import jax.numpy as jnp

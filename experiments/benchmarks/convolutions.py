@@ -9,16 +9,14 @@ a minute.
 """
 
 import functools
-import platform
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from in_turns import LOOPS, ROUNDS, compared
+from in_turns import LOOPS, ROUNDS, compared, measured_on
 from jax import lax
 
 from ablate.models.convolution import PLAIN, conv_general_dilated
@@ -126,13 +124,12 @@ def main() -> None:
     """Measures and writes."""
     lines = [line(shape) for shape in SHAPES]
     of_kernels = [line_of_gradient(shape, stride) for shape, stride in GRADIENTS]
-    versions = f"Python {platform.python_version()}, jax {jax.__version__}, jaxlib {metadata.version('jaxlib')}"
     text = (
         "# Convolutions of few channels, and gradients of kernels\n\n"
         "Microseconds of a convolution with what stands around it, on one core: as XLA computes it, and with pixels of "
         "a row at once and zeros to fill up; and of a kernel's gradient: as one convolution over all examples, and "
         f"over a few at a time. Medians of {ROUNDS} rounds in turns, and how many times as fast, with least and most. "
-        f"`experiments/benchmarks/convolutions.py`; {platform.machine()}, {platform.system()}; {versions}.\n\n"
+        f"`experiments/benchmarks/convolutions.py`; {measured_on('jax', 'jaxlib')}.\n\n"
     )
     tables = [[HEAD.format("XLA's"), *lines], [HEAD.format("all at once"), *of_kernels]]
     written = text + "\n\n".join("\n".join(each) for each in tables) + "\n"

@@ -1,8 +1,10 @@
 """Two compiled programs of the same work, each of which does it `LOOPS` times, timed in turns on this processor."""
 
+import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from typing import Any
 
 import jax
@@ -19,6 +21,12 @@ def compared(programs: Sequence[Callable[..., jax.Array]], *arguments: Any) -> t
     first, second = (statistics.median(column) for column in zip(*rounds, strict=True))
     ratios = [one / other for one, other in rounds]
     return first, second, statistics.median(ratios), min(ratios), max(ratios)
+
+
+def measured_on(*packages: str) -> str:
+    """This machine, and the versions of Python and of packages."""
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
+    return f"{platform.machine()}, {platform.system()}; Python {platform.python_version()}, {versions}"
 
 
 def microseconds(program: Callable[..., jax.Array], *arguments: Any) -> float:

@@ -6,16 +6,14 @@ Output and gradients behind a rectifier, in a loop that changes what it is given
 `taskset` gives one. Writes results/norms.md. Expected time: half a minute.
 """
 
-import platform
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from in_turns import LOOPS, ROUNDS, compared
+from in_turns import LOOPS, ROUNDS, compared, measured_on
 from jax import lax
 
 from ablate.tricks.norm import BatchNorm
@@ -67,13 +65,12 @@ def line(shape: tuple[int, ...]) -> str:
 def main() -> None:
     """Measures and writes."""
     lines = [line(shape) for shape in SHAPES]
-    versions = f"Python {platform.python_version()}, jax {jax.__version__}, flax {metadata.version('flax')}"
     text = (
         "# Batch norm on CPU\n\n"
         "Microseconds on one core of batch norm, a rectifier and their gradients, with what changes the numbers from "
         f"one time to the next: flax's, and `ablate/tricks/norm.py`; medians of {ROUNDS} rounds in turns, and how many "
-        f"times as fast, with least and most. `experiments/benchmarks/norms.py`; {platform.machine()}, "
-        f"{platform.system()}; {versions}.\n\n"
+        f"times as fast, with least and most. `experiments/benchmarks/norms.py`; "
+        f"{measured_on('jax', 'flax')}.\n\n"
         "| features | flax's | here | times as fast |\n| :--- | ---: | ---: | ---: |\n"
     )
     Path("results/norms.md").write_text(text + "\n".join(lines) + "\n", encoding="utf-8")

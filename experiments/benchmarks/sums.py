@@ -7,9 +7,7 @@ a loop that changes what it is given, both ways in turns, on one core if `taskse
 Expected time: half a minute.
 """
 
-import platform
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from in_turns import LOOPS, ROUNDS, compared
+from in_turns import LOOPS, ROUNDS, compared, measured_on
 from jax import lax
 
 from ablate.tricks.clip import length
@@ -83,7 +81,6 @@ def main() -> None:
         line(f"{n} to {m}", (gradient(jnp.matmul), gradient(product)), arrays([(BATCH, n), (n, m), (BATCH, m)]))
         for n, m in LAYERS
     ]
-    versions = f"Python {platform.python_version()}, jax {jax.__version__}, jaxlib {metadata.version('jaxlib')}"
     tables = [
         [HEAD.format("norm of all gradients of"), *norms],
         [HEAD.format("whether all numbers are finite of"), *finite],
@@ -93,7 +90,7 @@ def main() -> None:
         "# Sums and products on CPU\n\n"
         "Microseconds on one core, with what changes the numbers from one time to the next: as one would write it, and "
         f"as `ablate/tricks/sums.py` does; medians of {ROUNDS} rounds in turns, and how many times as fast, with least "
-        f"and most. `experiments/benchmarks/sums.py`; {platform.machine()}, {platform.system()}; {versions}.\n\n"
+        f"and most. `experiments/benchmarks/sums.py`; {measured_on('jax', 'jaxlib')}.\n\n"
     )
     Path("results/sums.md").write_text(text + "\n\n".join("\n".join(each) for each in tables) + "\n", encoding="utf-8")
     print("\n".join(line for each in tables for line in each))
