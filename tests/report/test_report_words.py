@@ -90,8 +90,21 @@ def test_the_headline_counts_verdicts():
     assert document.headline.startswith(
         f"Of 12 arms against baseline (test accuracy {around}): 1 better (norm=batch, +"
     )
-    assert re.search(r"points\), 2 worse \(most: dropout=0.2, −\d\.\d+ points\), 9 incon", document.headline)
+    assert re.search(r"points\), 2 worse \(most: rmsprop, −2\.\d+ points\), 9 incon", document.headline)
     assert [a.verdict for a in document.answers][:3] == ["better", "worse", "worse"]
+
+
+def test_of_worse_arms_the_headline_names_the_one_that_loses_most():
+    made = synthetic.finished()
+    base = np.array(list(made.values("baseline").values()))
+    noise = np.array([0.002, -0.001, 0.001, -0.002, 0.0015, -0.0015])
+    for arm, loss in (("adam", 0.03), ("rmsprop", 0.09), ("dropout=0.2", 0.06)):
+        set_metric(made, arm, list(base - loss + noise))
+    assert "3 worse (most: rmsprop, −9.00 points)" in document_of(made).headline
+
+
+def test_no_arm_is_worse_than_one_that_failed_in_every_seed():
+    assert "worse (most: rmsprop, failed in 6 of 6 seeds, the baseline in 0 of 6)" in document_of(ended()).headline
 
 
 def test_no_verdict_before_there_are_rows():

@@ -1,6 +1,7 @@
 """The answer in words: one status line, one headline, one sentence per trick."""
 
 import dataclasses
+import math
 from collections.abc import Iterator
 
 from ablate.report.factorial import Factorial, Term
@@ -63,13 +64,25 @@ def of_baseline(tables: Tables) -> str:
 
 
 def counted(verdict: str, arms: list[Summary], tables: Tables) -> str:
-    """`8 better (most: dropout, +8.7 points)`: how many arms, and of claims the one that leads."""
+    """`8 better (most: dropout, +8.7 points)`: how many arms, and of claims the one that gains or loses most."""
     if verdict not in CLAIMS or not arms:
         return f"{len(arms)} {verdict}"
-    first, unit = arms[0], tables.unit
-    delta = first.contrast.mean if first.contrast else None
-    size = "" if delta is None else f", {unit.points(unit.delta(delta))}"
-    return f"{len(arms)} {verdict} ({'most: ' if len(arms) > 1 else ''}{plain(first.arm)}{size})"
+    most = (max if verdict == "better" else min)(arms, key=lambda arm: gain(arm, tables))
+    return f"{len(arms)} {verdict} ({'most: ' if len(arms) > 1 else ''}{plain(most.arm)}{size_of(most, tables)})"
+
+
+def gain(arm: Summary, tables: Tables) -> float:
+    """What an arm gains over the baseline, below zero what it loses; one that failed in every seed loses all."""
+    delta = arm.contrast.mean if arm.contrast else None
+    return -math.inf if delta is None else tables.better * delta
+
+
+def size_of(arm: Summary, tables: Tables) -> str:
+    """`, +8.7 points`; where no seed can be compared, how many failed."""
+    contrast = arm.contrast
+    if contrast is not None and contrast.mean is not None:
+        return f", {tables.unit.points(tables.unit.delta(contrast.mean))}"
+    return f", failed in {failed_of(contrast)}" if contrast is not None and failed_of(contrast) else ""
 
 
 def headline_of_effects(tables: Tables) -> str:
