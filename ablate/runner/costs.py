@@ -24,17 +24,20 @@ def operations_per_step(
 ) -> dict[str, float | None]:
     """Floating-point operations of one training step of arms, all if none are named, counted before compiling.
 
-    Arms that differ in numbers alone are one program, which is counted once.
+    Arms that differ in numbers alone are one program, which is counted once; one that shares its program with no other
+    choice was counted when the study was planned.
     """
     counts: dict[str, float | None] = {}
     by_program: dict[str, float | None] = {}
     wanted = None if arms is None else set(arms)
-    for name, (_, lane) in plan.first_lanes().items():
+    for name, (item, lane) in plan.first_lanes().items():
         if wanted is not None and name not in wanted:
             continue
         between()
         alone = plan.alone(lane.cell)
-        if alone.program.id not in by_program:
+        if alone.program.slots == item.program.slots:
+            by_program[alone.program.id] = float(item.operations)
+        elif alone.program.id not in by_program:
             by_program[alone.program.id] = _or_none(operations_of, alone)
         counts[name] = by_program[alone.program.id]
     return counts

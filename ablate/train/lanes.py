@@ -588,7 +588,7 @@ def learning_rates(
 
 def operations(task: Task, choices: ProgramChoices, init_hp: Any, hp: Any, batch_size: int) -> float:
     """Floating-point operations of one training step of one cell, counted on its trace."""
-    state, arguments = step_arguments(task, choices, init_hp, hp, batch_size, 1)
+    state, arguments = step_arguments(task, choices, init_hp, hp, batch_size, 2)
     return float(operations_in(jax.make_jaxpr(advance_one(task))(state, *arguments).jaxpr))
 
 

@@ -8,6 +8,7 @@ from ablate.runner import costs
 from ablate.runner.costs import (
     ROUNDS,
     Timed,
+    operations_of,
     operations_per_step,
     ratio_of,
     seconds_per_step,
@@ -69,9 +70,19 @@ def test_arms_that_differ_in_numbers_are_counted_once(monkeypatch):
     cfg.vary.norm = ("batch",)
     cfg.seeds = 1
     plan = make_plan(resolve(cfg), name="numbers")
-    assert set(operations_per_step(plan).values()) == {7.0}
-    assert len(counted) == 3  # the baseline's sgd, momentum, and with batch norm
+    found = operations_per_step(plan)
+    assert len(counted) == 1  # the baseline's sgd, which shares its program with momentum; planning counted the others
+    momentum, with_batch_norm = (item.operations for item in plan.programs)
+    assert list(found.values()) == [7.0, *[momentum] * 4, with_batch_norm]
     assert list(operations_per_step(plan, arms=["norm=batch"])) == ["norm=batch"]
+
+
+def test_what_planning_counted_is_what_is_counted_alone(plan):
+    found = operations_per_step(plan)
+    arms = {item.program.arms: item for item in plan.programs if len(item.program.arms) == 1}
+    assert arms
+    for (arm,), item in arms.items():
+        assert found[arm] == item.operations == operations_of(plan.alone(item.firsts[arm].cell))
 
 
 def test_every_arm_is_timed_in_a_program_of_its_own_and_every_second_round_backwards(plan, monkeypatch):
