@@ -1,6 +1,9 @@
 # Everything runs in .venv, which the first call makes; later calls are quick.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+# Tests of what runs leave behind and say compile quickly; all others, those of numbers, as users do.
+RUNS := tests/cli tests/faults tests/report tests/results tests/runner tests/study tests/trackers \
+	tests/test_end_to_end.py tests/test_own_parts.py tests/test_your_own.py
 # Tests that want the machine for themselves.
 ALONE := -q --import-mode=importlib -p no:cacheprovider
 
@@ -19,8 +22,9 @@ claims: .venv/installed
 	$(BIN)/python experiments/claims/answers.py
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal
-	$(BIN)/python -m pytest tests/cluster --override-ini addopts="$(ALONE)"
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix --ignore=,$(RUNS))
+	ABLATE_TESTS_QUICK=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(RUNS)
+	ABLATE_TESTS_QUICK=1 $(BIN)/python -m pytest tests/cluster --override-ini addopts="$(ALONE)"
 
 test-browser: .venv/installed-dev
 	$(BIN)/python -m pytest tests/browser --override-ini addopts="$(ALONE)"

@@ -17,6 +17,12 @@ os.environ["TFDS_DATA_DIR"] = os.path.join(CACHE, f"tensorflow_datasets-{os.envi
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # as `ablate` sets it; JAX sets 1, which the processes of tests would inherit
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # or `ablate` asks for one per core, and JAX has started already
 
+# Files, statuses and words of whole runs do not hang on how well a program is compiled, nor on whether shapes are
+# checked on the way: for such tests `make test` sets this, with which they take six tenths of the time.
+QUICK = "ABLATE_TESTS_QUICK" in os.environ
+if QUICK:
+    os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
+
 import signal  # noqa: E402
 
 import jax  # noqa: E402  # after its environment
@@ -29,10 +35,9 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 # Shapes in signatures are checked here, and free at run time.
-install_import_hook(
-    ["ablate.tricks", "ablate.models", "ablate.data", "ablate.stats", "ablate.train", "ablate.tasks"],
-    "beartype.beartype",
-)
+CHECKED = ["ablate.tricks", "ablate.models", "ablate.data", "ablate.stats", "ablate.train", "ablate.tasks"]
+if not QUICK:
+    install_import_hook(CHECKED, "beartype.beartype")
 
 from ablate.cli.main import search_rarely_for_cycles  # noqa: E402  # behind the hook
 from ablate.runner.backend import compiled_programs  # noqa: E402
@@ -63,6 +68,15 @@ def _equal_drawings_are_drawn_once():
 
     together.files_of = functools.lru_cache(maxsize=500)(together.files_of)
     together._start = lambda: None  # no second process, which could not know what was drawn
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _programs_are_traced_once():
+    """Of the thousand plans of these tests, most have programs that another has, too."""
+    from tests.once import traces_made_once
+
+    with traces_made_once():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,9 @@
     Spec with across ──conditions_of──> a plan per condition ──execute──> DIR/<condition>/ as any study
                                                                 └──rows──> report across conditions in DIR
 
-Data sets are loaded once for all of them. across.json says which conditions have come to their end by the plan of this
-config; the report over all is written anew after each, about those, and has averages and tests when all have.
+Data sets are loaded and programs traced once for all of them. across.json says which conditions have come to their end
+by the plan of this config; the report over all is written anew after each, about those, and has averages and tests when
+all have.
 """
 
 import dataclasses
@@ -85,7 +86,7 @@ def plan_across(
             plan = make_plan(
                 prepare(condition.spec), name=f"{name}: {condition.name}", question=question, command=command,
                 folder=folder, strategy=strategy, notes=(note_of(condition, spec, len(conditions)),), loaded=loaded,
-                place=place, between=between,
+                known=[item for plan in plans for item in plan.programs], place=place, between=between,
             )  # fmt: skip
         except ConfigError as error:
             problems += [f"across, {condition.name}: {line}" for line in error.problems]

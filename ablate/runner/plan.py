@@ -246,6 +246,7 @@ def make_plan(
     arms: tuple[Arm, ...] | None = None,
     notes: tuple[str, ...] = (),
     loaded: Mapping[str, DataSet] | None = None,
+    known: Sequence[ProgramPlan] = (),
     place: Place | None = None,
     between: Between = go_on,
 ) -> Plan:
@@ -261,6 +262,7 @@ def make_plan(
         arms: what is trained, the baseline first; what the design makes of the config if not given.
         notes: sentences for the caveats of its report.
         loaded: data sets that are there already, by `data_id`.
+        known: programs of the same task, strategy and place, which are not traced again.
         place: what its waves will run on; all devices of this process if not given.
         between: called between two steps of planning; what it raises ends it there.
 
@@ -273,7 +275,7 @@ def make_plan(
     tuning_arms(spec, arms)  # its problems, too, show before anything compiles
     datasets, place = _datasets(spec, arms, loaded or {}), place or place_here()
     between()
-    plan = Plan(name, question, command, strategy, spec, arms, (), (), datasets, place, folder, notes)
+    plan = Plan(name, question, command, strategy, spec, arms, (), tuple(known), datasets, place, folder, notes)
     return _planned(plan, between)
 
 

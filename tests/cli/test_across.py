@@ -13,8 +13,13 @@ from ablate import choice, load
 from ablate import run as run_study
 from ablate.report.rows import Conditions, Rows
 from ablate.runner import across as runner
-from ablate.runner import stages  # noqa: F401  # before anybody replaces what it imports
+from ablate.runner import (
+    plan,
+    stages,  # noqa: F401  # before anybody replaces what it imports
+)
 from ablate.runner.execute import execute
+from ablate.runner.study_file import study_json
+from ablate.study.across import conditions_of
 from ablate.study.resolving import resolve
 
 CONFIG = '''
@@ -71,6 +76,18 @@ def test_a_condition_is_what_the_same_config_gives_by_itself(done, tmp_path):
     alone = run_study(cfg, tmp_path)
     metrics = {(row["arm"], row["seed"]): row["metrics"] for row in done["data=digits × batch_size=64"]}
     assert {(row["arm"], row["seed"]): row["metrics"] for row in alone} == metrics
+
+
+def test_conditions_that_differ_in_the_examples_alone_are_traced_once(monkeypatch):
+    traced, trace = [], plan._traced_plan
+    monkeypatch.setattr(plan, "_traced_plan", lambda *given: traced.append(given[1].id) or trace(*given))
+    spec = resolve(config())
+    together = runner.plan_across(spec, name="together").plans
+    assert len(traced) == sum(len(one.programs) for one in together) / 2  # of the two sizes of batches
+    for condition, one in zip(conditions_of(spec), together, strict=True):
+        alone = plan.make_plan(condition.spec, name=one.name, notes=one.notes)
+        assert study_json(alone) == study_json(one)
+        assert [item.waves for item in alone.programs] == [item.waves for item in one.programs]
 
 
 def test_the_report_has_all_three_answers(done):

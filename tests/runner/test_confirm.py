@@ -16,7 +16,7 @@ from ablate.report.tables import tabulate
 from ablate.runner.confirm import plan_confirmation, winners
 from ablate.study.problems import ConfigError
 from tests.report import synthetic
-from tests.runner.test_resume import Interrupting
+from tests.test_resume import Interrupting
 from tests.train.small import small_config
 
 
