@@ -24,7 +24,7 @@ claims: .venv/installed
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(addprefix --ignore=,$(RUNS))
 	ABLATE_TESTS_QUICK=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(RUNS)
-	ABLATE_TESTS_QUICK=1 $(BIN)/python -m pytest tests/cluster --override-ini addopts="$(ALONE)"
+	$(BIN)/python -m pytest tests/cluster --override-ini addopts="$(ALONE)"
 
 test-browser: .venv/installed-dev
 	$(BIN)/python -m pytest tests/browser --override-ini addopts="$(ALONE)"

@@ -31,6 +31,7 @@ def alone(plots):
 
 def helped_by(monkeypatch, command):
     options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    options["start_new_session"] = True  # by which its copies are found in the end
     monkeypatch.setattr(together, "_start", lambda: subprocess.Popen([sys.executable, *command], **options))
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     return together.drawing()
