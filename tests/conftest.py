@@ -18,7 +18,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # as `ablate` sets it; JAX sets 1, whi
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # or `ablate` asks for one per core, and JAX has started already
 
 # Files, statuses and words of whole runs do not hang on how well a program is compiled, nor on whether shapes are
-# checked on the way: for such tests `make test` sets this, with which they take six tenths of the time.
+# checked on the way: for such tests `make test` sets this, with which they take half the time.
 QUICK = "ABLATE_TESTS_QUICK" in os.environ
 if QUICK:
     os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
