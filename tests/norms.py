@@ -1,5 +1,9 @@
 """The study that is stopped, killed and moved about in tests: two programs, one with batch norm."""
 
+from pathlib import Path
+
+from tests.shell import ablate
+
 TEXT = '''
 """Does batch norm help?"""
 
@@ -21,3 +25,18 @@ def get_config():
 def norms(seeds: int, **train: float) -> str:
     """Its config file, with so many seeds and what is to stand in `cfg.train`."""
     return TEXT.format(seeds=seeds, train=", ".join(f"{name}={value}" for name, value in train.items()))
+
+
+def written(folder: Path, text: str) -> Path:
+    """Its config file in a folder."""
+    path = folder / "norms.py"
+    path.write_text(text)
+    return path
+
+
+def in_one_go(experiment: Path) -> Path:
+    """The directory of the study as this machine trains it when nothing happens, beside its config."""
+    directory = experiment.parent / "undisturbed"
+    done = ablate("run", f"--config={experiment}", f"--workdir={directory}")
+    assert done.returncode == 0, done.stderr
+    return directory

@@ -23,7 +23,7 @@ from ablate.runner.plan import Plan, ProgramPlan, make_plan
 from ablate.runner.reuse import Reuse
 from ablate.study.resolving import resolve
 from ablate.train.checkpoints import Checkpoints
-from tests.norms import norms
+from tests.norms import in_one_go, norms, written
 from tests.shell import (
     ablate,
     ended,
@@ -45,17 +45,13 @@ CELLS = 9
 
 @pytest.fixture(scope="module")
 def experiment(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("experiment") / "norms.py"
-    path.write_text(EXPERIMENT)
-    return path
+    return written(tmp_path_factory.mktemp("experiment"), EXPERIMENT)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(experiment) -> Path:
     """The study in one go, with a cold compilation cache; every later session finds it warm."""
-    directory = experiment.parent / "undisturbed"
-    done = ablate("run", f"--config={experiment}", f"--workdir={directory}")
-    assert done.returncode == 0, done.stderr
+    directory = in_one_go(experiment)
     assert statuses(directory) == ["done"] * CELLS
     assert not (directory / "checkpoints").exists()
     return directory

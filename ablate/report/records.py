@@ -244,10 +244,15 @@ def ranked(tables: Tables) -> list[Summary]:
     """The tricks in the order of the answers: by verdict, the largest gain first."""
 
     def place(arm: Summary) -> tuple[int, float]:
-        delta = arm.contrast.mean if arm.contrast else None
-        return RANK.get(arm.verdict, len(RANK)), -tables.better * delta if delta is not None else 0.0
+        return RANK.get(arm.verdict, len(RANK)), -(gain(arm, tables) or 0.0)
 
     return sorted(tables.tricks, key=place)
+
+
+def gain(arm: Summary, tables: Tables) -> float | None:
+    """What an arm gains over the baseline, below zero what it loses; None where no seed can be compared."""
+    delta = arm.contrast.mean if arm.contrast else None
+    return None if delta is None else tables.better * delta
 
 
 def drawn(tables: Tables) -> tuple[Summary, ...]:

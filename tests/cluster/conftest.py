@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.machines import EXPERIMENT, Machines, processes
-from tests.shell import PATIENCE, ablate
+from tests.norms import in_one_go, written
+from tests.shell import PATIENCE
 
 
 @pytest.fixture(scope="session")
@@ -24,15 +25,10 @@ def machines() -> Iterator[Machines]:
 
 @pytest.fixture(scope="session")
 def experiment(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("experiment") / "norms.py"
-    path.write_text(EXPERIMENT)
-    return path
+    return written(tmp_path_factory.mktemp("experiment"), EXPERIMENT)
 
 
 @pytest.fixture(scope="session")
 def undisturbed(experiment) -> Path:
     """The study on this machine."""
-    directory = experiment.parent / "undisturbed"
-    done = ablate("run", f"--config={experiment}", f"--workdir={directory}")
-    assert done.returncode == 0, done.stderr
-    return directory
+    return in_one_go(experiment)

@@ -10,6 +10,7 @@ import pytest
 from ablate import choice
 from ablate.data import Sampling, digits
 from ablate.runner.estimate import estimate
+from ablate.runner.plan import _traced_plan as TRACED_PLAN  # before the tests put another in its place
 from ablate.runner.plan import make_plan, replan
 from ablate.runner.study_file import study_json
 from ablate.study import ConfigError
@@ -161,11 +162,12 @@ def test_programs_that_a_plan_has_already_are_not_traced_again(plan, monkeypatch
     spec = dataclasses.replace(plan.spec, seeds=(5, 6))
     fresh = make_plan(spec, name="planned", question="Why?", command="ablate plan", arms=tuple(others))
     traced = []
-    monkeypatch.setattr("ablate.runner.plan._traced_plan", lambda *_: traced.append(1) or 1 / 0)
+    monkeypatch.setattr("ablate.runner.plan._traced_plan", TRACED_PLAN)
+    monkeypatch.setattr("ablate.runner.plan._trace", lambda *_: traced.append(1) or 1 / 0)
     again = replan(plan, tuple(others), spec)
     assert study_json(again) == study_json(fresh)
     assert [item.waves for item in again.programs] == [item.waves for item in fresh.programs]
-    with pytest.raises(ZeroDivisionError):  # initial values that were not traced with it
+    with pytest.raises(ConfigError, match="division by zero"):  # initial values that were not traced with it
         replan(again, plan.arms, spec)
     assert len(traced) == 1
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ablate.report.factorial import Factorial, Term
 from ablate.report.looks import changed
-from ablate.report.records import RANK, UNFINISHED, Summary, Tables, ranked
+from ablate.report.records import RANK, UNFINISHED, Summary, Tables, gain, ranked
 from ablate.report.wording import DASH, TIMES, interval, listed, p_clause, plain, plural
 from ablate.stats.verdict import Contrast
 
@@ -67,14 +67,13 @@ def counted(verdict: str, arms: list[Summary], tables: Tables) -> str:
     """`8 better (most: dropout, +8.7 points)`: how many arms, and of claims the one that gains or loses most."""
     if verdict not in CLAIMS or not arms:
         return f"{len(arms)} {verdict}"
-    most = (max if verdict == "better" else min)(arms, key=lambda arm: gain(arm, tables))
+
+    def place(arm: Summary) -> float:
+        known = gain(arm, tables)
+        return -math.inf if known is None else known  # one that failed in every seed has lost all
+
+    most = (max if verdict == "better" else min)(arms, key=place)
     return f"{len(arms)} {verdict} ({'most: ' if len(arms) > 1 else ''}{plain(most.arm)}{size_of(most, tables)})"
-
-
-def gain(arm: Summary, tables: Tables) -> float:
-    """What an arm gains over the baseline, below zero what it loses; one that failed in every seed loses all."""
-    delta = arm.contrast.mean if arm.contrast else None
-    return -math.inf if delta is None else tables.better * delta
 
 
 def size_of(arm: Summary, tables: Tables) -> str:
